@@ -1,0 +1,27 @@
+"""fittingroom: fit a DeepSeek model to a shop's own data, and stay out of the pits on the way."""
+
+import os as _os
+
+# Libraries that phone home are switched off before any of them can be imported.
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "ANONYMIZED_TELEMETRY": "False",
+    "TOKENIZERS_PARALLELISM": "false",
+}.items():
+    _os.environ.setdefault(_name, _value)
+
+__version__ = "0.1.0"
+
+__all__ = ["Workspace", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """`Workspace` is imported on first use, so that `import fittingroom` stays light."""
+    if name == "Workspace":
+        from fittingroom.workspace import Workspace
+
+        return Workspace
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

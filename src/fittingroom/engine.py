@@ -1,0 +1,43 @@
+"""Where work runs, and what a stage is told about its surroundings.
+
+Today this process; the same functions go to a Ray cluster later, because a stage sees nothing but its inputs, its
+configuration and this `Context`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ProgressSink = Callable[[str, float, float], None]
+"""(what, done, total): how far the work inside a stage is."""
+
+
+def silent(what: str, done: float, total: float) -> None:
+    """A progress sink that shows nothing; for tests and library use."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may know beside its inputs and its configuration."""
+
+    root: Path
+    """The workspace; relative paths of the recipe start here."""
+    scratch: Path
+    """A folder of this action alone. It survives a kill (checkpoints live here) and goes once the result is published."""
+    secret: bytes
+    """Key of pseudonyms and row ids; comes from the environment, is never stored."""
+    progress: ProgressSink = silent
+    threads: int = field(default_factory=lambda: cpu_threads())
+
+    def path(self, relative: str) -> Path:
+        """A path of the recipe, made absolute."""
+        path = Path(relative).expanduser()
+        return path if path.is_absolute() else self.root / path
+
+
+def cpu_threads() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

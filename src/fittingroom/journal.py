@@ -1,0 +1,73 @@
+"""Append-only events of a run; the state of a run is a fold over them.
+
+Each event is one JSON line, flushed to disk before `append` returns. A torn last line (the process was killed while
+writing it) is ignored by `read`, and cut off before the next append.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class Journal:
+    """Events of one run in `events.jsonl`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, kind: str, **data: Any) -> dict[str, Any]:
+        """Write one event durably and return it."""
+        event = {"kind": kind, "at": round(time.time(), 3), **data}
+        line = (json.dumps(event, ensure_ascii=False, allow_nan=True) + "\n").encode()
+        created = not self.path.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(handle, self._whole(handle))
+            os.lseek(handle, 0, os.SEEK_END)
+            written = 0
+            while written < len(line):
+                written += os.write(handle, line[written:])
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if created:
+            fsync_folder(self.path.parent)
+        return event
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """All whole events, oldest first."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    @staticmethod
+    def _whole(handle: int) -> int:
+        """Length of the file up to and including its last complete line."""
+        size = os.lseek(handle, 0, os.SEEK_END)
+        end = size
+        while end > 0:
+            start = max(0, end - 65536)
+            chunk = os.pread(handle, end - start, start)
+            found = chunk.rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+        return 0
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,89 @@
+"""The section `sources` of a recipe: one entry per source, told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fittingroom.types import Frozen
+
+Role = Literal["examples", "annotations", "goods", "events"]
+
+
+class SourceBase(Frozen):
+    """What every kind of source has."""
+
+    name: str = ""
+    """Name in reports and in the column `source`; by default the kind and its position, such as `sql-1`."""
+    role: Role = "examples"
+    """`examples` become rows; `annotations` are labels by people for rows of `of`; `goods` and `events` are side tables."""
+    key: str = ""
+    """Column of the primary key; without one, the line or row number."""
+    group: str = ""
+    """Column that names the customer or the conversation."""
+    time: str = ""
+    """Column that says when it was true."""
+    fields: dict[str, str] = Field(default_factory=dict)
+    """Our name -> column of the source (dots reach into nested JSON)."""
+    of: str = ""
+    """annotations: name of the examples source whose `key` the column `key` refers to."""
+    annotator: str = "annotator"
+    """annotations: column that names the person."""
+    label: str = "label"
+    """annotations: column of the label given."""
+
+
+class SqlSource(SourceBase):
+    """A query or a table of a SQL database, read in a read-only transaction."""
+
+    kind: Literal["sql"]
+    url: str
+    """`sqlite:///shop.db`; `${NAME}` is read from the environment."""
+    query: str = ""
+    table: str = ""
+
+
+class CsvSource(SourceBase):
+    """A CSV file; the encoding is detected (UTF-8, UTF-16, GB 18030) unless it is given."""
+
+    kind: Literal["csv"]
+    path: str
+    encoding: str = ""
+    delimiter: str = ","
+
+
+class JsonlSource(SourceBase):
+    """JSON lines."""
+
+    kind: Literal["jsonl"]
+    path: str
+    encoding: str = ""
+
+
+class ParquetSource(SourceBase):
+    """A Parquet file."""
+
+    kind: Literal["parquet"]
+    path: str
+
+
+class WeblogSource(SourceBase):
+    """A web server's access log in combined or common format: the stream of events."""
+
+    kind: Literal["weblog"]
+    path: str
+    role: Role = "events"
+    session_minutes: float = Field(default=30.0, gt=0)
+
+
+class SocialSource(SourceBase):
+    """An export of a social network in JSON lines; `fields` says where text, time and author stand."""
+
+    kind: Literal["social"]
+    path: str
+
+
+SourceConfig = Annotated[
+    SqlSource | CsvSource | JsonlSource | ParquetSource | WeblogSource | SocialSource, Field(discriminator="kind")
+]

@@ -1,0 +1,34 @@
+"""The section `task` of a recipe: what the model shall do for the shop."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from fittingroom.types import Frozen
+
+
+class TaskConfig(Frozen):
+    """A job: which fields go in, which one comes out."""
+
+    kind: Literal["classify"]
+    input: list[str] = Field(min_length=1)
+    """Fields of the sources that the model is given, in this order."""
+    target: str = Field(min_length=1)
+    """Field of the sources that holds the wanted answer."""
+    labels: list[str] | None = None
+    """The closed set of labels; without it, the labels that the rows carry."""
+    aliases: dict[str, str] = Field(default_factory=dict)
+    """Another spelling of a label -> the label."""
+    instruction: str = ""
+    """What the system turn says; empty for none."""
+    list_labels: bool = False
+    """Whether the prompt lists the labels (many tokens when there are many labels)."""
+
+    @field_validator("input")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("the same field stands twice")
+        return value
