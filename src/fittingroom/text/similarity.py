@@ -1,12 +1,12 @@
 """Near copies of texts: MinHash finds candidates, an exact check decides.
 
-Two texts are alike by the Jaccard index of their sets of character 5-grams, taken on the match key (below). MinHash with
-loose bands (32 bands of 4 slots) proposes candidates; each is verified on the true sets, so that no pair that is
-reported is wrong, and a pair at 0.7 is missed with probability 0.0002. A text whose key is shorter than 5 characters has
-no 5-gram: it is a copy of an identical key only (差评 and 好评 never meet).
+Two texts are alike by the Jaccard index of their sets of character 5-grams, taken on the match key (below). MinHash
+with loose bands (32 bands of 4 slots) proposes candidates; each is verified on the true sets, so that no pair that is
+reported is wrong, and a pair at 0.7 is missed with probability 0.0002. A text whose key is shorter than 5 characters
+has no 5-gram: it is a copy of an identical key only (差评 and 好评 never meet).
 
-MinHash: Broder 1997, "On the resemblance and containment of documents"; banding: Leskovec, Rajaraman, Ullman, "Mining of
-Massive Datasets", chapter 3. Sketches by `rensa`.
+MinHash: Broder 1997, "On the resemblance and containment of documents"; banding: Leskovec, Rajaraman, Ullman,
+"Mining of Massive Datasets", chapter 3. Sketches by `rensa`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _SLOTS = 128
 _SEED = 20_260_101
 _SKETCH_ROWS = 5_000
 _FLUSH_PAIRS = 4_000_000
-# A sketch estimates Jaccard with a standard deviation of at most 0.045 (128 slots): candidates whose estimate lies this far
-# below the threshold (more than four deviations) are let go before the exact check.
+# A sketch estimates Jaccard with a standard deviation of at most 0.045 (128 slots): candidates whose estimate lies this
+# far below the threshold (more than four deviations) are let go before the exact check.
 _SLACK = 0.2
 
 Pair = tuple[int, int, float]
 
 
 class _KeyTable(dict[int, int | None]):
-    """Which characters stay in a match key: letters, marks, numbers, currency and pictographs; filled as they are met."""
+    """Which characters stay in a match key: letters, marks, numbers, currency, pictographs; filled as they are met."""
 
     def __missing__(self, code: int) -> int | None:
         category = unicodedata.category(chr(code))
@@ -45,7 +45,8 @@ class _KeyTable(dict[int, int | None]):
 
 
 _KEY_TABLE = _KeyTable()
-# A keyed pseudonym inside a placeholder (`[ORDER_kfjdmncpabcdefgh]`) is no wording: texts that differ in it alone are copies.
+# A keyed pseudonym inside a placeholder (`[ORDER_kfjdmncpabcdefgh]`) is no wording: texts that differ in it alone are
+# copies.
 _PSEUDONYM = re.compile(r"\[([A-Z]+)_[a-p]{16}\]")
 
 
@@ -64,7 +65,8 @@ _NO_DENIAL = re.compile(
 )
 _DENIAL = re.compile(
     r"[不没无未勿莫甭非别]"
-    r"|\b(?:not?|never|none|nor|neither|nothing|nobody|without|cannot|cant|dont|hardly|barely)\b|n't\b"
+    r"|(?<![a-z])(?:not?|never|none|nor|neither|nothing|nobody|without|cannot|cant|dont|hardly|barely)(?![a-z])"
+    r"|n't(?![a-z])"
 )
 _NUMBER = re.compile(
     r"[a-z]*\d[a-z0-9]*"
@@ -73,10 +75,10 @@ _NUMBER = re.compile(
 
 
 def distinguishing(text: str) -> str:
-    """What makes near copies differ in meaning: numbers (with letters glued to them, as in a SKU) and negations, in order.
+    """What makes near copies differ in meaning: numbers (with letters glued to them, as in a SKU), negations; in order.
 
-    Two texts with different strings must not be merged, however alike they are: 好/不好, 100/1000, can/can't. Pass it as
-    `guard` to `near_pairs`.
+    Two texts with different strings must not be merged, however alike they are: 好/不好, 100/1000, can/can't. Pass it
+    as `guard` to `near_pairs`.
     """
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
     # A lone 一 before a measure word is mostly filler: 这是一个好店, 这是个好店.
@@ -118,8 +120,8 @@ def exact_groups(keys: Sequence[str]) -> list[list[int]]:
 def near_pairs(keys: Sequence[str], threshold: float, *, guard: Sequence[str] | None = None) -> list[Pair]:
     """Pairs (i, j, jaccard) with i < j and an exact Jaccard index of at least `threshold`, sorted.
 
-    `keys` are match keys. Rows with an identical key (and guard) are reported once each, against the first of them, with
-    1.0; only that first one takes part in pairs with other keys. So n copies give n-1 pairs instead of n²/2, and
+    `keys` are match keys. Rows with an identical key (and guard) are reported once each, against the first of them,
+    with 1.0; only that first one takes part in pairs with other keys. So n copies give n-1 pairs instead of n²/2, and
     `clusters` puts together the same rows. A pair is never reported when its guards differ.
     Raises ValueError when `threshold` is not in (0.2, 1] or `guard` has another length than `keys`.
     """
@@ -157,7 +159,7 @@ def pairs_across(a: Sequence[str], b: Sequence[str], threshold: float) -> list[P
 
 
 def clusters(n: int, pairs: Iterable[Sequence[Any]]) -> list[int]:
-    """For each of `n` rows the smallest index it is connected to by `pairs` (i, j, …); a row without a pair is its own."""
+    """For each of `n` rows the smallest index that `pairs` (i, j, …) connect it to; a row without a pair is its own."""
     parent = list(range(n))
 
     def root(index: int) -> int:
@@ -192,7 +194,7 @@ def _codes(values: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _verified(keys: Sequence[str], threshold: float, *, marks: NDArray[np.int64] | None) -> list[Pair]:
-    """All pairs of distinct positions at or above the threshold; identical keys (with different marks) are no pair here."""
+    """All pairs of positions at or above the threshold; identical keys with different marks are no pair."""
     import numpy as np
 
     long = np.array([index for index, key in enumerate(keys) if len(key) >= GRAM], dtype=np.int64)
@@ -256,8 +258,8 @@ def _candidates(
 def _bucket_pairs(band: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Index pairs (smaller, larger) of rows whose slots in this band are all equal; in pieces of bounded size.
 
-    Rows are sorted by their slots; at distance d in that order, neighbours with the same slots are a pair. Every round looks
-    only at rows whose bucket reaches that far, so the work is the number of pairs.
+    Rows are sorted by their slots; at distance d in that order, neighbours with the same slots are a pair. Every round
+    looks only at rows whose bucket reaches that far, so the work is the number of pairs.
     """
     import numpy as np
 
