@@ -10,9 +10,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+from fittingroom.types import Frozen
 
 ProgressSink = Callable[[str, float, float], None]
 """(what, done, total): how far the work inside a stage is."""
+
+
+class EngineConfig(Frozen):
+    """Where the work of a run is done."""
+
+    kind: Literal["local"] = "local"
+    """`local`: this process."""
 
 
 def silent(what: str, done: float, total: float) -> None:

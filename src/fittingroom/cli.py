@@ -1,0 +1,324 @@
+"""Command line: parse, call one verb of `Workspace`, show what it returned.
+
+Results go to standard output, progress and errors to standard error. Exit codes: 0 good; 1 the gate or a blocking
+finding says no; 2 wrong use or bad input; 3 inconclusive, or waiting for a person; 130 stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fittingroom import __version__
+from fittingroom.errors import FittingroomError, UserError
+
+if TYPE_CHECKING:
+    from fittingroom.types import RunSummary
+    from fittingroom.workspace import Workspace
+
+_STATUS_EXIT = {"passed": 0, "failed": 1, "error": 2, "inconclusive": 3, "waiting": 3, "interrupted": 130}
+
+
+class _Face:
+    """What the options before the verb say."""
+
+    def __init__(self, root: Path, language: str) -> None:
+        self.root = root
+        self.language = language
+
+    def workspace(self) -> Workspace:
+        from fittingroom.progress import ProgressLine
+        from fittingroom.workspace import Workspace
+
+        return Workspace(self.root, progress=ProgressLine(self.language))
+
+    def say(self, en: str, zh: str) -> None:
+        click.echo(zh if self.language.startswith("zh") else en)
+
+    def json(self, value: Any) -> None:
+        click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=1))
+
+
+def _language() -> str:
+    return os.environ.get("FITTINGROOM_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="fittingroom")
+@click.option("-w", "--workspace", "root", type=click.Path(path_type=Path), default=Path(), help="Folder of the shop.")
+@click.option("--lang", default=_language, show_default="FITTINGROOM_LANG or LANG", help="Language: en or zh.")
+@click.pass_context
+def cli(context: click.Context, root: Path, lang: str) -> None:
+    """Fit a DeepSeek model to a shop's own data, and stay out of the pits on the way.
+
+    用商店自己的数据微调 DeepSeek 模型,并绕开路上的坑。
+    """
+    os.environ["FITTINGROOM_LANG"] = lang  # errors that end the program are told in this language too
+    context.obj = _Face(root, lang)
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+_sets = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Replace one value of the recipe.")
+_recipe = click.argument("recipe", default="recipe.yaml")
+_run_id = click.argument("run_id", required=False)
+_face = click.pass_obj
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@click.option("--sample", is_flag=True, help="Write a whole bilingual sample shop.")
+@click.option("--seed", default=7, show_default=True, help="Seed of the sample shop.")
+@_face
+def init(face: _Face, folder: Path, sample: bool, seed: int) -> None:
+    """Write a recipe, or a whole sample shop, into FOLDER."""
+    from fittingroom.workspace import Workspace
+
+    target = face.root / folder
+    files = Workspace(target).init(sample=sample, seed=seed)
+    for path in files:
+        click.echo(f"{path.name:<22} {path.stat().st_size:>10,} B")
+    face.say(f"next: fittingroom -w {target} check", f"下一步:fittingroom -w {target} check")
+
+
+@cli.command()
+@_recipe
+@_sets
+@_json
+@_face
+def check(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
+    """Walk the data road and plan the training, without training."""
+    checked = face.workspace().check(recipe, sets)
+    if as_json:
+        face.json(checked)
+    else:
+        from fittingroom.tell import tell_check
+
+        click.echo(tell_check(checked, face.language))
+    sys.exit(1 if checked.blocked else 0)
+
+
+@cli.command()
+@_recipe
+@_sets
+@_json
+@_face
+def run(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
+    """Run RECIPE: prepare, train, judge, and try again with a named cause until it passes or the bounds are reached."""
+    _finish(face, face.workspace().run(recipe, sets), as_json)
+
+
+@cli.command()
+@_run_id
+@_json
+@_face
+def resume(face: _Face, run_id: str | None, as_json: bool) -> None:
+    """Go on with a run that was stopped (the newest unfinished one)."""
+    _finish(face, face.workspace().resume(run_id), as_json)
+
+
+@cli.command()
+@_run_id
+@click.option("--by", default="", help="Who approves.")
+@_json
+@_face
+def approve(face: _Face, run_id: str | None, by: str, as_json: bool) -> None:
+    """Allow the change that a waiting run asks for, and go on."""
+    _finish(face, face.workspace().approve(run_id, by=by), as_json)
+
+
+@cli.command()
+@_json
+@_face
+def runs(face: _Face, as_json: bool) -> None:
+    """List the runs, oldest first."""
+    found = face.workspace().runs()
+    if as_json:
+        face.json(found)
+        return
+    for summary in found:
+        score = summary.metrics.get("test.macro_f1", summary.metrics.get("dev.macro_f1"))
+        shown = f"{score:.3f}" if score is not None else "-"
+        release = f"v{summary.release}" if summary.release else "-"
+        click.echo(f"{summary.id}  {summary.status:<12} {summary.name:<16} macro-F1 {shown:<6} {release}")
+
+
+@cli.command()
+@_run_id
+@click.option("--out", type=click.Path(path_type=Path), default=Path("review.csv"), show_default=True)
+@_face
+def review(face: _Face, run_id: str | None, out: Path) -> None:
+    """Write the rows whose labels people should look at to a CSV file."""
+    number = face.workspace().review(run_id, out=out)
+    face.say(f"{number} rows to look at in {out}", f"{number} 行待人工查看,已写入 {out}")
+
+
+@cli.command()
+@_run_id
+@_face
+def report(face: _Face, run_id: str | None) -> None:
+    """Write the HTML report of a run, and print its path."""
+    click.echo(str(face.workspace().report(run_id, language=face.language)))
+
+
+@cli.command()
+@click.argument("pitfall")
+@_json
+@_face
+def explain(face: _Face, pitfall: str, as_json: bool) -> None:
+    """Explain a pitfall: what goes wrong, how it is seen, what helps."""
+    from fittingroom.tell import tell_page
+
+    page = face.workspace().explain(pitfall, language=face.language)
+    face.json(page) if as_json else click.echo(tell_page(page, face.language))
+
+
+@cli.command()
+@_json
+@_face
+def pitfalls(face: _Face, as_json: bool) -> None:
+    """List the pitfalls that are watched for."""
+    rows = face.workspace().pitfalls()
+    if as_json:
+        face.json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row.id:<26} {row.family:<16} {row.after:<10} {row.title.say(face.language)}")
+
+
+@cli.command()
+@_json
+@_face
+def models(face: _Face, as_json: bool) -> None:
+    """List the base models that the loader knows."""
+    rows = face.workspace().models()
+    if as_json:
+        face.json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row.name:<34} {row.architecture:<24} {row.parameters:<14} {row.template:<3} {row.licence}")
+
+
+@cli.command()
+@click.argument("version", type=int)
+@click.option("--alias", default="champion", show_default=True)
+@_face
+def deploy(face: _Face, version: int, alias: str) -> None:
+    """Move ALIAS to release VERSION."""
+    release = face.workspace().deploy(version, alias=alias)
+    face.say(f"{alias} is release {release.version}", f"{alias} 现为第 {release.version} 版")
+
+
+@cli.command()
+@click.option("--alias", default="champion", show_default=True)
+@_face
+def rollback(face: _Face, alias: str) -> None:
+    """Move ALIAS back to the release before."""
+    release = face.workspace().rollback(alias=alias)
+    face.say(f"{alias} is release {release.version} again", f"{alias} 已回到第 {release.version} 版")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--alias", default="champion", show_default=True)
+@_face
+def serve(face: _Face, host: str, port: int, alias: str) -> None:
+    """Serve the deployed model on loopback, with a token."""
+    face.workspace().serve(host=host, port=port, alias=alias, announce=lambda line: click.echo(line, err=True))
+
+
+@cli.command()
+@click.argument("text")
+@click.option("--alias", default="champion", show_default=True)
+@_json
+@_face
+def ask(face: _Face, text: str, alias: str, as_json: bool) -> None:
+    """Ask the deployed model for one message."""
+    answer = face.workspace().ask(text, alias=alias)
+    if as_json:
+        face.json(answer)
+        return
+    click.echo(f"{answer.label}  {answer.confidence:.1%}")
+    best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[1:4]
+    click.echo("   ".join(f"{label} {share:.1%}" for label, share in best))
+
+
+@cli.command()
+@_recipe
+@_sets
+@click.option("--alias", default="champion", show_default=True)
+@_json
+@_face
+def monitor(face: _Face, recipe: str, sets: Sequence[str], alias: str, as_json: bool) -> None:
+    """Compare recorded requests with the training reference, and say what to do next."""
+    from fittingroom.tell import tell_drift
+
+    drift = face.workspace().monitor(recipe, sets, alias=alias)
+    face.json(drift) if as_json else click.echo(tell_drift(drift, face.language))
+
+
+def _finish(face: _Face, summary: RunSummary, as_json: bool) -> None:
+    if as_json:
+        face.json(summary)
+    else:
+        from fittingroom.tell import tell_run
+
+        click.echo(tell_run(summary, face.root, face.language))
+    sys.exit(_STATUS_EXIT.get(summary.status, 1))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _stop(number: int, frame: object) -> None:
+    """SIGTERM ends a run as Ctrl-C does: recorded as interrupted, ready to be resumed."""
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: errors that a user can act on become one line, never a traceback."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("已停止" if _language().startswith("zh") else "stopped", err=True)
+        sys.exit(130)
+    except FittingroomError as error:
+        mark = "错误" if _language().startswith("zh") else "error"
+        click.echo(f"{mark}: {error.text(_language())}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("FITTINGROOM_DEBUG"):
+            raise
+        _internal(error, _language())
+
+
+def _internal(error: Exception, language: str) -> None:
+    """Our own bug: the place and the class, but not the text, which may quote a customer's words."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    unknown = UserError(
+        f"internal error {type(error).__name__} at {place}; FITTINGROOM_DEBUG=1 shows all of it",
+        f"内部错误 {type(error).__name__},位于 {place};设置 FITTINGROOM_DEBUG=1 可看到全部",
+    )
+    click.echo(unknown.text(language), err=True)
+    sys.exit(1)

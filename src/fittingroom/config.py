@@ -1,0 +1,209 @@
+"""RunConfig: the sections that the stages own, put together; read from a recipe, patched by remedies."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from fittingroom.engine import EngineConfig
+from fittingroom.errors import RecipeError
+from fittingroom.models.load import ModelConfig
+from fittingroom.pitfalls.config import PitfallsConfig
+from fittingroom.sources.config import SourceConfig
+from fittingroom.stages.audit import AuditConfig
+from fittingroom.stages.balance import BalanceConfig
+from fittingroom.stages.configure import TrainConfig
+from fittingroom.stages.dedup import DedupConfig
+from fittingroom.stages.deploy import DeployConfig
+from fittingroom.stages.evaluate import EvaluateConfig
+from fittingroom.stages.gate import GateConfig
+from fittingroom.stages.label import LabelConfig
+from fittingroom.stages.monitor import MonitorConfig
+from fittingroom.stages.prepare import PrepareConfig
+from fittingroom.stages.split import SplitConfig
+from fittingroom.store import digest_of
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.types import Frozen
+
+
+class AdaptConfig(Frozen):
+    """Bounds of the loop."""
+
+    max_attempts: int = Field(default=4, ge=1, le=50)
+    """How many configurations are tried at most."""
+    max_minutes: float = Field(default=60.0, gt=0)
+    """No new attempt starts when the run has used this many minutes."""
+
+
+class RunConfig(Frozen):
+    """A whole recipe. Everything has a default except `task` and `sources`."""
+
+    name: str = Field(default="run", pattern=r"^[\w\-.]{1,64}$")
+    seed: int = Field(default=7, ge=0, lt=2**31)
+    task: TaskConfig
+    sources: list[SourceConfig] = Field(min_length=1)
+    prepare: PrepareConfig = PrepareConfig()
+    label: LabelConfig = LabelConfig()
+    dedup: DedupConfig = DedupConfig()
+    split: SplitConfig = SplitConfig()
+    audit: AuditConfig = AuditConfig()
+    balance: BalanceConfig = BalanceConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    adapt: AdaptConfig = AdaptConfig()
+    deploy: DeployConfig = DeployConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    engine: EngineConfig = EngineConfig()
+    pitfalls: PitfallsConfig = PitfallsConfig()
+
+    @property
+    def digest(self) -> str:
+        """Digest of every value; a configuration is tried once."""
+        return digest_of(self.model_dump(mode="json"))
+
+    def patched(self, patch: Mapping[str, Any]) -> RunConfig:
+        """A copy with the values at the dotted paths of `patch` replaced; an unknown path is a RecipeError."""
+        values = self.model_dump(mode="json")
+        for path, value in patch.items():
+            set_path(values, path, value)
+        return parse(values, place="patch")
+
+    def diff(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
+        """Dotted path -> (value here, value there), where they differ."""
+        mine, theirs = flatten(self.model_dump(mode="json")), flatten(other.model_dump(mode="json"))
+        return {
+            path: (mine.get(path), theirs.get(path))
+            for path in sorted(mine.keys() | theirs.keys())
+            if mine.get(path) != theirs.get(path)
+        }
+
+
+def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
+    """Read a recipe from YAML; `sets` are `dotted.path=value` overrides from the command line."""
+    import yaml
+
+    if not path.is_file():
+        raise RecipeError(
+            "no such recipe; `fittingroom init DIR --sample` writes one",
+            "没有这个配方文件;`fittingroom init DIR --sample` 会生成一份示例",
+            place=str(path),
+        )
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "not readable as YAML"
+        raise RecipeError(f"not valid YAML: {problem}", f"不是合法的 YAML:{problem}", place=place) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError("not UTF-8; save it as UTF-8", "不是 UTF-8 编码,请另存为 UTF-8", place=str(path)) from error
+    if not isinstance(values, dict):
+        raise RecipeError("is empty or not a mapping of sections", "是空的,或不是由各小节组成的映射", place=str(path))
+    for item in sets:
+        name, separator, value = item.partition("=")
+        if not separator:
+            raise RecipeError("write it as path=value", "请写成 path=value", place=f"--set {item}")
+        set_path(values, name.strip(), yaml.safe_load(value))
+    return parse(values, place=str(path))
+
+
+def parse(values: Mapping[str, Any], place: str) -> RunConfig:
+    """Validate plain values; the first problem becomes one clear line that names the key."""
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise _first_problem(error, place) from None
+
+
+def set_path(values: dict[str, Any], path: str, value: Any) -> None:
+    """Set `a.b.0.c` in nested dictionaries and lists."""
+    keys = path.split(".")
+    here: Any = values
+    for position, key in enumerate(keys):
+        last = position == len(keys) - 1
+        if isinstance(here, list):
+            if not key.isdigit() or int(key) >= len(here):
+                raise RecipeError(
+                    f"there is no item {key!r} in this list of {len(here)}",
+                    f"这个列表只有 {len(here)} 项,没有 {key!r}",
+                    place=path,
+                )
+            index = int(key)
+            if last:
+                here[index] = value
+            here = here[index]
+        else:
+            if last:
+                here[key] = value
+            else:
+                if not isinstance(here.get(key), dict | list):
+                    here[key] = {}
+                here = here[key]
+
+
+def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested values as dotted path -> leaf (empty containers are leaves)."""
+    items: list[tuple[str, Any]]
+    if isinstance(values, dict) and values:
+        items = [(str(key), item) for key, item in values.items()]
+    elif isinstance(values, list) and values and any(isinstance(item, dict | list) for item in values):
+        items = [(str(index), item) for index, item in enumerate(values)]
+    else:
+        return {prefix: values}
+    flat: dict[str, Any] = {}
+    for key, item in items:
+        flat |= flatten(item, f"{prefix}.{key}" if prefix else key)
+    return flat
+
+
+def _first_problem(error: ValidationError, place: str) -> RecipeError:
+    problem = error.errors(include_url=False)[0]
+    # Tags of discriminated unions (`sources.0.sql.query`) are no keys of the recipe.
+    steps = [step for step in problem["loc"] if step not in _SOURCE_KINDS]
+    key = ".".join(str(step) for step in steps) or "the recipe"
+    more = len(error.errors()) - 1
+    tail_en = f" ({more} more problem{'s' if more > 1 else ''} after this one)" if more else ""
+    tail_zh = f"(后面还有 {more} 个问题)" if more else ""
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        hint = _did_you_mean(steps)
+        en, zh = f"unknown key{hint[0]}", f"未知的键{hint[1]}"
+    elif kind == "missing":
+        en, zh = "is missing; it has no default", "缺少这个键,它没有默认值"
+    elif kind == "union_tag_not_found":
+        en, zh = f"needs `kind`, one of {', '.join(_SOURCE_KINDS)}", f"需要 `kind`,取值 {', '.join(_SOURCE_KINDS)}"
+    elif kind == "union_tag_invalid":
+        en, zh = (
+            f"unknown `kind`; one of {', '.join(_SOURCE_KINDS)}",
+            f"未知的 `kind`;应为 {', '.join(_SOURCE_KINDS)} 之一",
+        )
+    else:
+        message = problem["msg"].removeprefix("Value error, ")
+        given = "" if isinstance(problem.get("input"), dict | list) else f", not {problem.get('input')!r}"
+        en, zh = f"{message}{given}", f"值不合适:{message}{given}"
+    return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}")
+
+
+_SOURCE_KINDS = ("sql", "csv", "jsonl", "parquet", "weblog", "social")
+
+
+def _did_you_mean(steps: Sequence[Any]) -> tuple[str, str]:
+    """The nearest key that exists at that place, from the model's own fields."""
+    model: type[BaseModel] | None = RunConfig
+    for step in steps[:-1]:
+        field = model.model_fields.get(str(step)) if model else None
+        annotation = field.annotation if field else None
+        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    if model is None:
+        return "", ""
+    names = list(model.model_fields)
+    near = difflib.get_close_matches(str(steps[-1]), names, n=1)
+    if near:
+        return f"; did you mean `{near[0]}`?", f";是不是想写 `{near[0]}`?"
+    return f"; known keys here: {', '.join(names)}", f";这里可用的键:{', '.join(names)}"

@@ -1,0 +1,154 @@
+"""What runs there are and how they stand: the fold over each run's journal."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fittingroom.config import RunConfig, parse
+from fittingroom.errors import StoreError
+from fittingroom.journal import Journal
+from fittingroom.store import write_json
+from fittingroom.types import Attempt, RunStatus, RunSummary, Text, Verdict
+
+
+class History:
+    """The folder `runs/` of a workspace."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "runs"
+
+    def create(self, config: RunConfig, recipe: str) -> Path:
+        """A new run's folder; its recipe is in place before the folder gets its name."""
+        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        aside = self.folder / f".new-{name}"
+        aside.mkdir(parents=True)
+        write_json(aside / "recipe.json", {"recipe": recipe, "config": config.model_dump(mode="json")})
+        os.rename(aside, self.folder / name)
+        return self.folder / name
+
+    def ids(self) -> list[str]:
+        """Ids of all runs, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        names = [path.name for path in self.folder.iterdir() if (path / "recipe.json").is_file()]
+        return sorted(name for name in names if not name.startswith("."))
+
+    def find(self, run_id: str | None) -> Path:
+        """The run of that id (or of a unique beginning of it); the newest one without an id."""
+        ids = self.ids()
+        found = [name for name in ids if name.startswith(run_id)] if run_id else ids[-1:]
+        if len(found) != 1:
+            raise StoreError(
+                "no such run; `fittingroom runs` lists them" if not found else "several runs begin like this",
+                "没有这个运行;`fittingroom runs` 列出全部" if not found else "有多个运行以此开头",
+                place=run_id or "runs",
+            )
+        return self.folder / found[0]
+
+    def config(self, folder: Path) -> RunConfig:
+        """The recipe that a run was started with."""
+        stored: dict[str, Any] = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        return parse(stored["config"], place=f"runs/{folder.name}/recipe.json")
+
+    def summary(self, folder: Path) -> RunSummary:
+        """How a run stands."""
+        events = list(Journal(folder / "events.jsonl").read())
+        config = self.config(folder)
+        done = next((event for event in reversed(events) if event["kind"] in {"run_done", "run_started"}), None)
+        status: RunStatus = "interrupted"
+        message, release = None, None
+        if done is not None and done["kind"] == "run_done":
+            status, release = done["status"], done.get("release")
+            message = Text.model_validate(done["message"]) if done.get("message") else None
+        elif locked(folder):
+            status = "running"
+        attempts = _attempts(events)
+        metrics, decision, digests = _judgement(events)
+        report = folder / "report.html"
+        return RunSummary(
+            id=folder.name,
+            name=config.name,
+            status=status,
+            metrics=metrics,
+            decision=decision,
+            release=release,
+            attempts=attempts,
+            report=str(report) if report.exists() else "",
+            message=message,
+            digests=digests,
+        )
+
+    def summaries(self) -> list[RunSummary]:
+        """All runs, oldest first."""
+        return [self.summary(self.folder / name) for name in self.ids()]
+
+    def unfinished(self) -> Path:
+        """The newest run that can be resumed."""
+        for name in reversed(self.ids()):
+            if self.summary(self.folder / name).status in {"interrupted", "waiting", "error"}:
+                return self.folder / name
+        raise StoreError(
+            "there is no unfinished run; `fittingroom run` starts one",
+            "没有未完成的运行;用 `fittingroom run` 开始",
+            place="runs",
+        )
+
+
+@contextmanager
+def exclusively(folder: Path) -> Iterator[None]:
+    """Hold a run: two processes never work on the same one. The lock goes with the process, also under kill -9."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(
+                "another process works on this run", "另一个进程正在处理这个运行", place=f"runs/{folder.name}"
+            ) from error
+        yield
+
+
+def locked(folder: Path) -> bool:
+    """Whether a process works on this run."""
+    path = folder / "lock"
+    if not path.exists():
+        return False
+    with path.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _attempts(events: list[dict[str, Any]]) -> list[Attempt]:
+    """Attempts by number; a resumed run tells them again, the last word counts."""
+    found: dict[int, Attempt] = {}
+    for event in events:
+        if event["kind"] in {"attempt_started", "attempt_done"}:
+            this = Attempt.model_validate(event["attempt"])
+            if event["kind"] == "attempt_done" or this.number not in found:
+                found[this.number] = this
+    return [found[number] for number in sorted(found)]
+
+
+def _judgement(events: list[dict[str, Any]]) -> tuple[dict[str, float], Verdict | None, dict[str, str]]:
+    """Scores of the last attempt (dev, and test when it was opened), the last verdict, digests of its outputs."""
+    metrics: dict[str, float] = {}
+    decision: Verdict | None = None
+    digests: dict[str, str] = {}
+    for event in events:
+        if event["kind"] == "attempt_started":
+            metrics, decision, digests = {}, None, {}
+        elif event["kind"] == "stage_done":
+            digests[event["stage"]] = event["digest"]
+            metrics |= event.get("metrics") or {}
+            decision = Verdict(event["verdict"]) if event.get("verdict") else decision
+    return metrics, decision, digests

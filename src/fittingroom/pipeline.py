@@ -1,0 +1,160 @@
+"""The road and the loop, each readable in one function.
+
+Stages change data, remedies change configuration: a retry patches the configuration and walks the same road again; the
+store recalls every stage whose inputs and configuration did not change.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from fittingroom.config import RunConfig
+from fittingroom.diagnose import Diagnosis, diagnose
+from fittingroom.errors import Blocked
+from fittingroom.openings import Openings
+from fittingroom.run import Run, scores
+from fittingroom.stages.audit import audit
+from fittingroom.stages.balance import balance
+from fittingroom.stages.configure import configure
+from fittingroom.stages.dedup import dedup
+from fittingroom.stages.deploy import deploy
+from fittingroom.stages.evaluate import evaluate
+from fittingroom.stages.gate import gate
+from fittingroom.stages.label import label
+from fittingroom.stages.package import package
+from fittingroom.stages.prepare import prepare
+from fittingroom.stages.split import split
+from fittingroom.stages.train import train
+from fittingroom.types import Attempt, Bundle, EvalReport, GateDecision, Plan, RunStatus, Splits, Text, Verdict
+
+
+class Judged(NamedTuple):
+    """Where the road ended: what would be served, the data it was judged on, the verdict on dev."""
+
+    bundle: Bundle
+    splits: Splits
+    report: EvalReport
+    decision: GateDecision
+
+
+class Outcome(NamedTuple):
+    """How the loop ended."""
+
+    status: RunStatus
+    message: Text
+    release: int | None = None
+
+
+def data_road(config: RunConfig, run: Run) -> Splits:
+    """From the sources to the parts that training and judging use."""
+    rows = run.step(prepare, config)  # sources -> clean -> redact, streamed as one step
+    rows = run.step(label, config, rows)  # annotations merged, conflicts resolved
+    rows = run.step(dedup, config, rows)  # exact and near copies; cluster ids stay as leakage groups
+    splits = run.step(split, config, rows)  # train, dev, calibration, test
+    splits = run.step(audit, config, splits)  # train rows mended within limits; other rows go to people
+    return run.step(balance, config, splits)  # the training part only
+
+
+def attempt(config: RunConfig, run: Run) -> Judged:
+    """One attempt: the whole road under one configuration, judged on dev."""
+    splits = data_road(config, run)
+    plan = run.step(configure, config, splits)  # batch, learning rate, steps, memory, minutes
+    model = run.step(train, config, plan, splits)
+    bundle = run.step(package, config, model, splits)  # merged, calibrated: what will be served
+    report = run.step(evaluate, config, bundle, splits, part="dev")
+    return Judged(bundle, splits, report, run.step(gate, config, report, part="dev"))
+
+
+def adapt(config: RunConfig, run: Run) -> Outcome:
+    """The one loop: fail -> named cause -> bounded change -> train again, within attempts and minutes."""
+    proposal = Diagnosis()
+    verdicts: list[Verdict | None] = []
+    while run.is_new(config):
+        started = time.monotonic()
+        this = Attempt(
+            number=len(run.attempts) + 1,
+            config_digest=config.digest,
+            patch=proposal.patch,
+            cause=proposal.cause,
+            expectation=proposal.expectation,
+        )
+        run.begin(this)
+        try:
+            judged = attempt(config, run)
+        except Blocked:
+            judged = None
+        run.end(_ended(this, run, judged, started))
+        verdicts.append(judged.decision.verdict if judged else None)
+        if judged and judged.decision.verdict is Verdict.PASS:
+            return release(config, run, judged)
+        proposal = diagnose(run.findings, config, _plan(run), run.tried)
+        if proposal.waits_for_person and not run.approved(proposal.config):
+            run.ask(proposal)
+            return Outcome("waiting", proposal.question)
+        if proposal.config is None:
+            return _gave_up(verdicts, proposal.advice)
+        config = proposal.config
+    return _gave_up(verdicts, _OUT_OF_BUDGET)
+
+
+def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
+    """A pass on dev opens the test part, once per release; a second pass there deploys."""
+    opening = Openings(run.store.root).open(judged.splits.test.digest, run.digest(judged.bundle), run.id)
+    run.journal.append("test_opened", number=opening.number, test=judged.splits.test.digest)
+    if opening.refused:
+        return Outcome("waiting", opening.message)
+    report = run.step(evaluate, config, judged.bundle, judged.splits, part="test")
+    decision = run.step(gate, config, report, part="test")
+    if decision.verdict is not Verdict.PASS:
+        status: RunStatus = "failed" if decision.verdict is Verdict.FAIL else "inconclusive"
+        return Outcome(status, _TEST_SAID_NO)
+    version = deploy(
+        run.root,
+        deploy=config.deploy,
+        bundle=run.digest(judged.bundle),
+        run=run.id,
+        name=config.name,
+        base=config.model.base,
+        metrics=scores(report),
+    ).version
+    run.journal.append("deployed", release=version, alias=config.deploy.alias)
+    return Outcome("passed", _deployed(version, config.deploy.alias), version)
+
+
+def _ended(this: Attempt, run: Run, judged: Judged | None, started: float) -> Attempt:
+    metrics = scores(judged.report) if judged else {}
+    return this.model_copy(
+        update={
+            "metrics": metrics,
+            "verdict": judged.decision.verdict if judged else None,
+            "findings": list(run.findings),
+            "bundle": run.digest(judged.bundle) if judged else "",
+            "minutes": round((time.monotonic() - started) / 60, 4),
+        }
+    )
+
+
+def _plan(run: Run) -> Plan | None:
+    plan = run.outputs.get("configure")
+    return plan if isinstance(plan, Plan) else None
+
+
+def _gave_up(verdicts: list[Verdict | None], advice: Text) -> Outcome:
+    """Nothing deployable came out: INCONCLUSIVE when the last word was that, failed otherwise."""
+    inconclusive = bool(verdicts) and verdicts[-1] is Verdict.INCONCLUSIVE
+    return Outcome("inconclusive" if inconclusive else "failed", advice)
+
+
+def _deployed(version: int, alias: str) -> Text:
+    return Text(en=f"release {version} is deployed as {alias}", zh=f"第 {version} 版已上线,别名 {alias}")
+
+
+_OUT_OF_BUDGET = Text(
+    en="no attempt passed within the bounds of `adapt`; read the findings, add rows or raise the bounds",
+    zh="在 `adapt` 的限度内没有一次尝试通过;请查看诊断结果,补充数据或放宽限度",
+)
+_TEST_SAID_NO = Text(
+    en="passed on dev but not on test: the dev score was too hopeful; add rows before trying again",
+    zh="开发集通过但测试集未通过:开发集的分数偏乐观;请先补充数据再试",
+)

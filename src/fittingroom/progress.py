@@ -1,0 +1,84 @@
+"""Progress on standard error: which stage, how far, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+_STAGES = (
+    "prepare",
+    "label",
+    "dedup",
+    "split",
+    "audit",
+    "balance",
+    "configure",
+    "train",
+    "package",
+    "evaluate.dev",
+    "gate.dev",
+    "evaluate.test",
+    "gate.test",
+)
+_NAMES_ZH = {
+    "prepare": "准备数据",
+    "label": "标注合并",
+    "dedup": "去重",
+    "split": "划分",
+    "audit": "标签审计",
+    "balance": "均衡",
+    "configure": "配置",
+    "train": "训练",
+    "package": "打包",
+    "evaluate.dev": "评测(开发集)",
+    "gate.dev": "门禁(开发集)",
+    "evaluate.test": "评测(测试集)",
+    "gate.test": "门禁(测试集)",
+}
+
+
+class ProgressLine:
+    """A progress sink for people: one live line on a terminal, a line every few seconds elsewhere."""
+
+    def __init__(self, language: str = "en", stream: TextIO | None = None, every: float = 5.0) -> None:
+        self._stream = stream or sys.stderr
+        self._chinese = language.startswith("zh")
+        self._live = self._stream.isatty()
+        self._every = 0.2 if self._live else every
+        self._stage = ""
+        self._started = 0.0
+        self._said = 0.0
+
+    def __call__(self, what: str, done: float, total: float) -> None:
+        """Show that `done` of `total` is done in `what`; done = 0 starts a stage, done = total ends it."""
+        now = time.monotonic()
+        stage = what if what in _STAGES else self._stage or what
+        if stage != self._stage or done <= 0:
+            self._stage, self._started, self._said = stage, now, 0.0
+        finished = done >= total and what in _STAGES
+        if not finished and now - self._said < self._every:
+            return
+        self._said = now
+        self._write(stage, done, total, now - self._started, finished)
+
+    def _write(self, stage: str, done: float, total: float, spent: float, finished: bool) -> None:
+        place = f"[{_STAGES.index(stage) + 1:2d}/{len(_STAGES)}] " if stage in _STAGES else ""
+        name = _NAMES_ZH.get(stage, stage) if self._chinese else stage
+        if finished:
+            tail = f"{spent:6.1f} s"
+        else:
+            share = min(1.0, done / total) if total else 0.0
+            left = f", {self._left(spent / share * (1 - share))}" if share > 0.02 and spent > 1 else ""
+            tail = f"{share:4.0%}{left}"
+        line = f"{place}{name:<14} {tail}"
+        if self._live:
+            self._stream.write(f"\r\033[K{line}" + ("\n" if finished else ""))
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def _left(self, seconds: float) -> str:
+        minutes, rest = divmod(round(seconds), 60)
+        time_left = f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+        return f"还剩 {time_left}" if self._chinese else f"{time_left} left"

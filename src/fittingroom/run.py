@@ -1,0 +1,262 @@
+"""Run.step(): key -> recall or execute -> publish -> detect pitfalls.
+
+An action's key holds the stage and its VERSION, every section of the recipe that its signature names, the digests of its
+inputs, what the stage's `observes` says about the world (source fingerprints, base weights, threads), and the versions
+of the libraries that matter. The same key is never computed twice in a workspace.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import inspect
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+from fittingroom import pitfalls
+from fittingroom.config import RunConfig
+from fittingroom.engine import Context, ProgressSink, silent
+from fittingroom.errors import Blocked
+from fittingroom.journal import Journal
+from fittingroom.store import Store, digest_of, file_sha256
+from fittingroom.types import Attempt, Bundle, EvalReport, Finding, GateDecision, Output, Rows, Severity, Splits
+
+O = TypeVar("O", bound=Output)  # noqa: E741 - the conventional letter of an output type
+
+
+class Proposal(Protocol):
+    """A change of the configuration that needs a person's word."""
+
+    @property
+    def cause(self) -> str: ...
+    @property
+    def patch(self) -> dict[str, Any]: ...
+    @property
+    def config(self) -> RunConfig | None: ...
+
+
+class Run:
+    """One run: its folder, its journal, and the step function through which every stage goes."""
+
+    def __init__(
+        self, folder: Path, store: Store, *, root: Path, secret: bytes, progress: ProgressSink = silent
+    ) -> None:
+        self.folder = folder
+        self.id = folder.name
+        self.store = store
+        self.root = root
+        self.secret = secret
+        self.progress = progress
+        self.journal = Journal(folder / "events.jsonl")
+        self.findings: list[Finding] = []
+        self.attempts: list[Attempt] = []
+        self.outputs: dict[str, Output] = {}
+        """Outputs of the current attempt by stage name (`evaluate.dev`, `gate.test`, …)."""
+        self.digests: dict[str, str] = {}
+        self._digest_of: dict[int, tuple[Output, str]] = {}
+        self._tried: set[str] = set()
+
+    # ------------------------------------------------------------------------------------------ attempts
+
+    def is_new(self, config: RunConfig) -> bool:
+        """Whether this configuration was not tried yet and the bounds of the loop leave room for it."""
+        spent = sum(attempt.minutes for attempt in self.attempts)
+        within = len(self.attempts) < config.adapt.max_attempts and spent < config.adapt.max_minutes
+        return within and config.digest not in self._tried
+
+    def tried(self, config: RunConfig) -> bool:
+        """Whether this configuration had its attempt."""
+        return config.digest in self._tried
+
+    def ask(self, proposal: Proposal) -> None:
+        """Put a change before a person; `approved` says later what they decided."""
+        assert proposal.config is not None
+        self.journal.append("asked", config=proposal.config.digest, cause=proposal.cause, patch=proposal.patch)
+
+    def approved(self, config: RunConfig | None) -> bool:
+        """Whether a person allowed this configuration."""
+        return config is not None and any(
+            event["kind"] == "approved" and event["config"] == config.digest for event in self.journal.read()
+        )
+
+    def begin(self, attempt: Attempt) -> None:
+        """Start an attempt: findings and outputs of the one before are put aside."""
+        self._tried.add(attempt.config_digest)
+        self.findings, self.outputs, self.digests = [], {}, {}
+        self._digest_of = {}
+        self.journal.append("attempt_started", attempt=attempt.model_dump(mode="json"))
+
+    def end(self, attempt: Attempt) -> None:
+        """Record how an attempt ended. What it took before a kill counts: the replay of a resumed run is quick."""
+        before = [
+            event["attempt"]["minutes"]
+            for event in self.journal.read()
+            if event["kind"] == "attempt_done" and event["attempt"]["config_digest"] == attempt.config_digest
+        ]
+        attempt = attempt.model_copy(update={"minutes": max([attempt.minutes, *before])})
+        self.attempts.append(attempt)
+        self.journal.append("attempt_done", attempt=attempt.model_dump(mode="json"))
+
+    # ------------------------------------------------------------------------------------------ one step
+
+    def step(self, stage: Callable[..., O], config: RunConfig, *inputs: Output, part: str = "") -> O:
+        """The output of `stage` for these inputs: recalled when it was made before, made and kept otherwise.
+
+        Raises Blocked when a pitfall that ends an attempt is found in the output.
+        """
+        name = f"{stage.__name__}.{part}" if part else stage.__name__
+        started = time.monotonic()
+        kind: type[O] = get_type_hints(stage)["return"]
+        arguments = self._arguments(stage, config, part)
+        self.journal.append("stage_started", stage=name)
+        self.progress(name, 0.0, 1.0)
+        context = Context(root=self.root, scratch=self.root, secret=self.secret, progress=self.progress)
+        key = self._key(stage, arguments, inputs, context)
+        digest, recalled = self._recall(key), True
+        if digest is None:
+            digest, recalled = self._execute(stage, arguments, inputs, context, key), False
+        output = self.store.load(digest, kind)
+        self.outputs[name], self.digests[name] = output, digest
+        self._digest_of[id(output)] = (output, digest)
+        found = self._detect(stage.__name__, output, digest, config)
+        self.findings += found
+        self.journal.append(
+            "stage_done",
+            stage=name,
+            key=key,
+            digest=digest,
+            recalled=recalled,
+            seconds=round(time.monotonic() - started, 3),
+            ledger=ledger(output),
+            metrics=scores(output),
+            verdict=output.verdict.value if isinstance(output, GateDecision) else None,
+            findings=[finding.model_dump(mode="json") for finding in found],
+        )
+        self.progress(name, 1.0, 1.0)
+        self._stop_if_blocked(found)
+        return output
+
+    def digest(self, output: Output) -> str:
+        """Store digest of an output of this attempt."""
+        return self._digest_of[id(output)][1]
+
+    def _arguments(self, stage: Callable[..., Output], config: RunConfig, part: str) -> dict[str, Any]:
+        """Sections of the recipe that the stage's signature names."""
+        names = [
+            parameter.name
+            for parameter in inspect.signature(stage).parameters.values()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "context"
+        ]
+        return {name: part if name == "part" else getattr(config, name) for name in names}
+
+    def _key(
+        self, stage: Callable[..., Output], arguments: dict[str, Any], inputs: tuple[Output, ...], context: Context
+    ) -> str:
+        module = sys.modules[stage.__module__]
+        observes = getattr(module, "observes", None)
+        observed: dict[str, str] = {}
+        if observes is not None:
+            wanted = inspect.signature(observes).parameters
+            known = {**arguments, "context": context}
+            observed = observes(**{name: value for name, value in known.items() if name in wanted})
+        libraries = {name: importlib.metadata.version(name) for name in getattr(module, "LIBRARIES", ())}
+        return digest_of(
+            {
+                "stage": stage.__name__,
+                "version": module.VERSION,
+                "arguments": {name: _plain(value) for name, value in arguments.items()},
+                "inputs": [self.digest(item) for item in inputs],
+                "observed": observed,
+                "libraries": libraries,
+            }
+        )
+
+    def _recall(self, key: str) -> str | None:
+        memory = self.store.recall(key)
+        if memory is None:
+            return None
+        digest: str = memory["digest"]
+        if self.store.has(digest):
+            return digest
+        self.store.discard(digest)
+        return None
+
+    def _execute(
+        self,
+        stage: Callable[..., Output],
+        arguments: dict[str, Any],
+        inputs: tuple[Output, ...],
+        context: Context,
+        key: str,
+    ) -> str:
+        # The key names the folder, so that the same work, taken up after a kill, finds its checkpoints.
+        scratch = self.store.root / "scratch" / key
+        scratch.mkdir(parents=True, exist_ok=True)
+        inside = Context(
+            root=context.root, scratch=scratch, secret=context.secret, progress=self.progress, threads=context.threads
+        )
+        if "context" in inspect.signature(stage).parameters:
+            arguments = {**arguments, "context": inside}
+        output = stage(*inputs, **arguments)
+        digest = self.store.publish(output)
+        self.store.remember(key, {"digest": digest, "stage": stage.__name__})
+        shutil.rmtree(scratch)
+        return digest
+
+    # ------------------------------------------------------------------------------------------ pitfalls
+
+    def _detect(self, stage: str, output: Output, digest: str, config: RunConfig) -> list[Finding]:
+        """Findings are remembered too: the same output under the same settings has the same pits."""
+        settings = config.pitfalls.model_dump(mode="json")
+        key = "detect-" + digest_of([_detectors(), stage, digest, settings])
+        memory = self.store.recall(key)
+        if memory is not None:
+            return [Finding.model_validate(finding) for finding in memory["findings"]]
+        found = pitfalls.detect_all(output, stage, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
+        self.store.remember(key, {"findings": [finding.model_dump(mode="json") for finding in found]})
+        return found
+
+    def _stop_if_blocked(self, found: list[Finding]) -> None:
+        blocking = [finding for finding in found if finding.severity is Severity.BLOCK]
+        if blocking:
+            first = blocking[0]
+            raise Blocked(first.summary.en, first.summary.zh, place=first.pitfall)
+
+
+def ledger(output: Output) -> dict[str, int]:
+    """Rows of a stage's output, for the road in the report."""
+    if isinstance(output, Rows):
+        rejected = output.rejected.rows if output.rejected is not None else 0
+        return {"kept": output.kept.rows, "dropped": output.dropped.rows, "rejected": rejected}
+    if isinstance(output, Splits):
+        return {name: part.rows for name, part in output.parts().items()} | {"dropped": output.dropped.rows}
+    if isinstance(output, EvalReport):
+        return {"rows": output.rows, "unscored": output.unscored}
+    if isinstance(output, Bundle):
+        return {"files": len(output.folder.files())}
+    return {}
+
+
+def scores(output: Output) -> dict[str, float]:
+    """Metrics of a judged part: `dev.macro_f1`, …"""
+    if not isinstance(output, EvalReport):
+        return {}
+    return {f"{output.part}.{name}": interval.value for name, interval in output.model.metrics.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A section as JSON."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+@functools.cache
+def _detectors() -> str:
+    """Digest of the code of the pitfalls: findings of an older detector are not recalled."""
+    folder = Path(inspect.getfile(pitfalls)).parent
+    return digest_of({str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*.py"))})

@@ -1,0 +1,125 @@
+"""What verbs returned, as short plain text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fittingroom.stages.monitor import DriftReport
+    from fittingroom.types import Attempt, Finding, Page, RunSummary
+    from fittingroom.workspace import Checked
+
+_STATUS_ZH = {
+    "running": "运行中",
+    "waiting": "等待人工",
+    "passed": "通过",
+    "failed": "未通过",
+    "inconclusive": "无定论",
+    "interrupted": "已中断",
+    "error": "出错",
+}
+
+
+def tell_run(summary: RunSummary, root: Path, language: str) -> str:
+    """How a run ended: attempts, causes, scores, where the report lies, what to type next."""
+    chinese = language.startswith("zh")
+    status = _STATUS_ZH[summary.status] if chinese else summary.status
+    lines = ["", f"{'运行' if chinese else 'run'} {summary.id}: {status}"]
+    for attempt in summary.attempts:
+        lines += list(_attempt(attempt, language))
+    for part in ("dev", "test"):
+        scores = {
+            name.split(".", 1)[1]: value for name, value in summary.metrics.items() if name.startswith(f"{part}.")
+        }
+        if scores:
+            shown = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+            lines.append(f"  {part:<5} {shown}")
+    if summary.message:
+        lines.append(f"  {summary.message.say(language)}")
+    if summary.report:
+        lines.append(f"  {'报告' if chinese else 'report'}: {summary.report}")
+    if summary.release:
+        where = "" if root.resolve() == Path.cwd() else f" -w {root}"
+        question = "我买的鞋大了,能换小一码吗?" if chinese else "the shoes are too big, can I get a smaller size?"
+        lines.append(f'  {"试一试" if chinese else "ask it"}: fittingroom{where} ask "{question}"')
+    return "\n".join(lines)
+
+
+def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
+    chinese = language.startswith("zh")
+    head = f"  {'第' if chinese else 'attempt '}{attempt.number}{' 次' if chinese else ''}"
+    if attempt.cause:
+        change = ", ".join(f"{path} = {value}" for path, value in attempt.patch.items())
+        yield f"{head}: {'原因' if chinese else 'cause'} {attempt.cause} -> {change}"
+        if attempt.expectation:
+            yield f"      {'预期' if chinese else 'expected'}: {attempt.expectation.say(language)}"
+    else:
+        yield f"{head}: {'按配方' if chinese else 'as the recipe says'}"
+    score = attempt.metrics.get("dev.macro_f1")
+    verdict = attempt.verdict.value if attempt.verdict else ("被阻止" if chinese else "blocked")
+    yield f"      dev macro-F1 {score:.3f}, {verdict}" if score is not None else f"      {verdict}"
+    for finding in attempt.findings:
+        if finding.severity.value != "info":
+            yield f"      ! {tell_finding(finding, language)}"
+
+
+def tell_finding(finding: Finding, language: str) -> str:
+    """One finding on one line."""
+    return f"{finding.pitfall}: {finding.summary.say(language)}"
+
+
+def tell_check(checked: Checked, language: str) -> str:
+    """The data road, class counts, the plan and what was found."""
+    chinese = language.startswith("zh")
+    lines = [f"{checked.recipe}"]
+    for stage, ledger in checked.ledger.items():
+        lines.append(f"  {stage:<10} " + "  ".join(f"{name} {rows:,}" for name, rows in ledger.items()))
+    classes = checked.facts.get("split", {}).get("classes", {}).get("train", {})
+    for label, rows in sorted(classes.items(), key=lambda item: -item[1]):
+        lines.append(f"    {label:<24} {rows:>7,}")
+    if checked.plan:
+        plan = checked.plan
+        said = (
+            f"计划:{plan['steps']} 步,批大小 {plan['batch_size']},学习率 {plan['learning_rate']:g},"
+            f"约 {plan['minutes']:.1f} 分钟,内存约 {plan['memory_bytes'] / 2**30:.2f} GiB"
+            if chinese
+            else f"plan: {plan['steps']} steps, batch {plan['batch_size']}, learning rate {plan['learning_rate']:g}, "
+            f"about {plan['minutes']:.1f} min, about {plan['memory_bytes'] / 2**30:.2f} GiB of memory"
+        )
+        lines.append("  " + said)
+    lines += [f"  {finding.severity.value}: {tell_finding(finding, language)}" for finding in checked.findings]
+    if checked.blocked:
+        lines.append(f"  {'被阻止' if chinese else 'blocked'}: {checked.blocked.say(language)}")
+    elif not checked.findings:
+        lines.append("  没有发现问题" if chinese else "  no findings")
+    return "\n".join(lines)
+
+
+_HEADINGS = {
+    "what_goes_wrong": ("What goes wrong", "出了什么问题"),
+    "why_it_hurts": ("Why it hurts", "为什么有害"),
+    "how_it_is_detected": ("How it is detected", "如何发现"),
+    "what_the_remedy_does": ("What the remedy does", "补救办法"),
+    "not_detected": ("Not detected", "发现不了的情况"),
+    "source": ("Source", "来源"),
+}
+
+
+def tell_page(page: Page, language: str) -> str:
+    """A pitfall's page."""
+    column = 1 if language.startswith("zh") else 0
+    lines = [page.title, ""]
+    for name, headings in _HEADINGS.items():
+        lines += [headings[column], f"    {getattr(page, name)}", ""]
+    return "\n".join(lines).rstrip()
+
+
+def tell_drift(drift: DriftReport, language: str) -> str:
+    """Whether production still looks like the training data, and what to do."""
+    lines = []
+    for check in drift.checks:
+        mark = "!" if check.drifted else " "
+        lines.append(f"  {mark} {check.name:<18} {check.summary.say(language)}")
+    return "\n".join([*lines, f"  {drift.advice.say(language)}"])

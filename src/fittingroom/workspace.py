@@ -1,0 +1,344 @@
+"""Workspace: the verbs. Command line, Python and the web faces call these and show what they return."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.engine import ProgressSink, silent
+from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
+from fittingroom.journal import Journal
+from fittingroom.types import Finding, Frozen, Page, Release, RunSummary, Text
+
+if TYPE_CHECKING:
+    from fittingroom.config import RunConfig
+    from fittingroom.run import Run
+    from fittingroom.serving.predictor import Prediction
+    from fittingroom.stages.monitor import DriftReport
+
+KEY = "FITTINGROOM_KEY"
+RECIPE = "recipe.yaml"
+
+
+class Checked(Frozen):
+    """What `check` says before anything is trained."""
+
+    recipe: str
+    ledger: dict[str, dict[str, int]]
+    """Stage -> rows kept, dropped, rejected (or per part)."""
+    facts: dict[str, dict[str, Any]]
+    plan: dict[str, Any]
+    findings: list[Finding]
+    blocked: Text | None = None
+
+
+class PitfallRow(Frozen):
+    """One line of the catalogue."""
+
+    id: str
+    family: str
+    after: str
+    title: Text
+
+
+class ModelRow(Frozen):
+    """One base model that the loader knows."""
+
+    name: str
+    architecture: str
+    parameters: str
+    template: str
+    licence: str
+    note: str = ""
+
+
+class Workspace:
+    """A folder with a recipe, its runs, artifacts and releases."""
+
+    def __init__(self, root: Path | str = ".", *, progress: ProgressSink = silent) -> None:
+        self.root = Path(root).resolve()
+        self._progress = progress
+
+    # ------------------------------------------------------------------------------------------ start
+
+    def init(self, *, sample: bool = False, seed: int = 7) -> list[Path]:
+        """Write a recipe (and with `sample` a whole bilingual shop) into the folder; returns the files written."""
+        if (self.root / RECIPE).exists():
+            raise UserError(
+                "there is a recipe already; choose another folder",
+                "这里已有配方文件;请换一个文件夹",
+                place=str(self.root / RECIPE),
+            )
+        self.root.mkdir(parents=True, exist_ok=True)
+        if sample:
+            from fittingroom.sample.shop import write_sample
+
+            write_sample(self.root, seed=seed)
+        else:
+            from fittingroom.starter import RECIPE_TEXT
+
+            (self.root / RECIPE).write_text(RECIPE_TEXT, encoding="utf-8")
+            env = self.root / ".env"
+            if not env.exists():
+                env.touch(mode=0o600)
+                env.write_text(f"# Key of pseudonyms. Keep it secret and keep it.\n{KEY}={secrets.token_hex(32)}\n")
+        return sorted(path for path in self.root.iterdir() if path.is_file())
+
+    def check(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Checked:
+        """Walk the data road and plan the training, without training: rows per stage, findings, minutes and memory."""
+        from fittingroom.pipeline import data_road
+        from fittingroom.stages.configure import configure
+
+        config = self._load(recipe, sets)
+        folder = self.root / "checks" / config.digest
+        shutil.rmtree(folder, ignore_errors=True)
+        run = self._run(folder)
+        run.folder.mkdir(parents=True)
+        blocked: Text | None = None
+        plan: dict[str, Any] = {}
+        try:
+            splits = data_road(config, run)
+            plan = run.step(configure, config, splits).model_dump(mode="json")
+        except Blocked as error:
+            blocked = Text(en=error.text("en"), zh=error.text("zh"))
+        done = [event for event in run.journal.read() if event["kind"] == "stage_done"]
+        return Checked(
+            recipe=recipe,
+            ledger={event["stage"]: event["ledger"] for event in done if event["ledger"]},
+            facts={name: getattr(output, "facts", {}) for name, output in run.outputs.items()},
+            plan=plan,
+            findings=run.findings,
+            blocked=blocked,
+        )
+
+    # ------------------------------------------------------------------------------------------ runs
+
+    def run(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> RunSummary:
+        """Run a recipe to its end: attempts until the gate passes, the bounds are reached or nothing new is left."""
+        from fittingroom.history import History
+
+        config = self._load(recipe, sets)
+        self._preflight(config)
+        folder = History(self.root).create(config, recipe)
+        return self._carry_out(folder, config)
+
+    def resume(self, run_id: str | None = None) -> RunSummary:
+        """Go on with a run that was stopped; without an id, with the newest unfinished one."""
+        from fittingroom.history import History
+
+        history = History(self.root)
+        folder = history.find(run_id) if run_id else history.unfinished()
+        return self._carry_out(folder, history.config(folder))
+
+    def runs(self) -> list[RunSummary]:
+        """All runs, oldest first."""
+        from fittingroom.history import History
+
+        return History(self.root).summaries()
+
+    def approve(self, run_id: str | None = None, *, by: str = "") -> RunSummary:
+        """Allow the change that a waiting run asked for, and go on."""
+        from fittingroom.history import History
+
+        history = History(self.root)
+        folder = history.find(run_id)
+        journal = Journal(folder / "events.jsonl")
+        asked = [event for event in journal.read() if event["kind"] == "asked"]
+        if history.summary(folder).status != "waiting" or not asked:
+            raise UserError("asks for nothing that could be approved", "没有待批准的改动", place=f"runs/{folder.name}")
+        journal.append("approved", config=asked[-1]["config"], by=by)
+        return self.resume(folder.name)
+
+    def _carry_out(self, folder: Path, config: RunConfig) -> RunSummary:
+        from fittingroom.history import History, exclusively
+        from fittingroom.pipeline import adapt
+        from fittingroom.reporting import write_report
+
+        run = self._run(folder)
+        history = History(self.root)
+        with exclusively(folder):
+            run.journal.append("run_started", pid=os.getpid())
+            try:
+                outcome = adapt(config, run)
+            except KeyboardInterrupt as error:
+                run.journal.append("run_done", status="interrupted", message=_STOPPED.model_dump())
+                raise Interrupted(_STOPPED.en, _STOPPED.zh, place=f"runs/{folder.name}") from error
+            except FittingroomError as error:
+                said = Text(en=error.text("en"), zh=error.text("zh"))
+                run.journal.append("run_done", status="error", message=said.model_dump())
+                raise
+            except Exception as error:
+                # The text of a foreign error may quote a customer's words: only its class is kept.
+                said = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误:{type(error).__name__}")
+                run.journal.append("run_done", status="error", message=said.model_dump())
+                raise
+            run.journal.append(
+                "run_done", status=outcome.status, release=outcome.release, message=outcome.message.model_dump()
+            )
+            write_report(self.root, history, folder)
+        return history.summary(folder)
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    def report(self, run_id: str | None = None, *, language: str = "en") -> Path:
+        """Write a run's report again, in the language asked for; returns its path."""
+        from fittingroom.history import History
+        from fittingroom.reporting import write_report
+
+        history = History(self.root)
+        return write_report(self.root, history, history.find(run_id), languages=(language,))
+
+    def explain(self, pitfall: str, *, language: str = "en") -> Page:
+        """A pitfall's page: what goes wrong, why it hurts, how it is detected, what the remedy does."""
+        from fittingroom.pitfalls import catalog, page
+
+        known = catalog()
+        if pitfall not in known:
+            raise UserError(
+                f"no such pitfall; known are {', '.join(sorted(known))}",
+                f"没有这个坑;已知的有 {', '.join(sorted(known))}",
+                place=pitfall,
+            )
+        return page(known[pitfall], language)
+
+    def pitfalls(self) -> list[PitfallRow]:
+        """The catalogue, by stage."""
+        from fittingroom.pitfalls import catalog, family, page
+
+        return [
+            PitfallRow(
+                id=pitfall.id,
+                family=family(pitfall),
+                after=pitfall.after,
+                title=Text(en=page(pitfall, "en").title, zh=page(pitfall, "zh").title),
+            )
+            for pitfall in sorted(catalog().values(), key=lambda pitfall: (pitfall.rank, pitfall.id))
+        ]
+
+    def models(self) -> list[ModelRow]:
+        """Base models that the loader knows, the built-in one first."""
+        from fittingroom.models.catalog import families
+
+        return [ModelRow(**row) for row in families()]
+
+    def review(self, run_id: str | None = None, *, out: Path) -> int:
+        """Write the rows that people should look at (doubtful labels, all parts) to a CSV file; returns their number."""
+        from fittingroom.history import History
+        from fittingroom.reviewing import write_review
+
+        history = History(self.root)
+        return write_review(self.root, history, history.find(run_id), out)
+
+    # ------------------------------------------------------------------------------------------ releases
+
+    def releases(self) -> list[Release]:
+        """All releases, oldest first."""
+        from fittingroom.stages.deploy import releases
+
+        return releases(self.root)
+
+    def deploy(self, version: int, *, alias: str = "champion") -> Release:
+        """Move an alias to a release; its bundle must be whole."""
+        from fittingroom.stages.deploy import move_alias, release_of
+
+        self.bundle_folder(release_of(self.root, version))
+        return move_alias(self.root, alias, version)
+
+    def rollback(self, *, alias: str = "champion") -> Release:
+        """Move an alias back to the release it pointed at before."""
+        from fittingroom.stages.deploy import rollback
+
+        return rollback(self.root, alias)
+
+    def bundle_folder(self, release: Release) -> Path:
+        """The folder of a release's bundle, checked against its manifest."""
+        from fittingroom.store import Store
+
+        store = Store(self.root)
+        if not store.has(release.bundle):
+            raise StoreError(
+                "the bundle of this release is gone or not whole; run the recipe again",
+                "该版本的模型包缺失或不完整;请重新运行配方",
+                place=f"objects/{release.bundle}",
+            )
+        return store.objects / release.bundle / "folder"
+
+    # ------------------------------------------------------------------------------------------ production
+
+    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction:
+        """Ask the deployed model for one message."""
+        from fittingroom.serving.ask import ask
+
+        return ask(self.root, text, alias=alias)
+
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        alias: str = "champion",
+        announce: Callable[[str], None] = print,
+    ) -> None:
+        """Serve the deployed model until stopped; on loopback, with a token."""
+        from fittingroom.serving.run import serve
+
+        serve(self.root, host=host, port=port, alias=alias, announce=announce)
+
+    def monitor(self, recipe: str = RECIPE, sets: Sequence[str] = (), *, alias: str = "champion") -> DriftReport:
+        """Compare the recorded requests with what the deployed model was trained on, and say what to do next."""
+        from fittingroom.monitoring import compare_traffic
+
+        config = self._load(recipe, sets)
+        return compare_traffic(self.root, config, self._run(self.root / "monitor"), alias=alias)
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _load(self, recipe: str, sets: Sequence[str]) -> RunConfig:
+        from fittingroom.config import load
+
+        path = Path(recipe)
+        return load(path if path.is_absolute() or path.exists() else self.root / path, sets)
+
+    def _run(self, folder: Path) -> Run:
+        from fittingroom.run import Run
+        from fittingroom.store import Store
+
+        return Run(folder, Store(self.root), root=self.root, secret=self._secret(), progress=self._progress)
+
+    def _preflight(self, config: RunConfig) -> None:
+        """What can be known to be wrong before a run is written down: unreadable sources, an unusable base model."""
+        from fittingroom.engine import Context
+        from fittingroom.models.load import resolve
+        from fittingroom.pitfalls import check_settings
+        from fittingroom.sources import check_source
+
+        context = Context(root=self.root, scratch=self.root, secret=self._secret())
+        for source in config.sources:
+            check_source(source, context)
+        check_settings(config.pitfalls)
+        resolve(config.model, self.root)
+
+    def _secret(self) -> bytes:
+        """Key of pseudonyms: from the environment, or from the workspace's `.env`, which only its owner can read."""
+        value = os.environ.get(KEY, "")
+        env = self.root / ".env"
+        if not value and env.is_file():
+            lines = [line.strip() for line in env.read_text(encoding="utf-8").splitlines()]
+            value = next((line.split("=", 1)[1].strip() for line in lines if line.startswith(f"{KEY}=")), "")
+        if len(value) < 16:
+            raise RecipeError(
+                f"set {KEY} in the environment (or in .env) to a secret of at least 16 characters; row ids and "
+                "pseudonyms are made with it",
+                f"请在环境变量(或 .env)里设置 {KEY},至少 16 个字符;行号与化名由它生成",
+                place=str(self.root),
+            )
+        return value.encode()
+
+
+_STOPPED = Text(
+    en="stopped; `fittingroom resume` goes on where it was", zh="已停止;`fittingroom resume` 会从停下处继续"
+)
