@@ -36,7 +36,7 @@ class Context:
     root: Path
     """The workspace; relative paths of the recipe start here."""
     scratch: Path
-    """A folder of this action alone. It survives a kill (checkpoints live here) and goes once the result is published."""
+    """A folder of this action alone. It survives a kill (checkpoints live here) and goes once the result is kept."""
     secret: bytes
     """Key of pseudonyms and row ids; comes from the environment, is never stored."""
     progress: ProgressSink = silent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -31,8 +30,7 @@ class History:
         aside = self.folder / f".new-{name}"
         aside.mkdir(parents=True)
         write_json(aside / "recipe.json", {"recipe": recipe, "config": config.model_dump(mode="json")})
-        os.rename(aside, self.folder / name)
-        return self.folder / name
+        return aside.rename(self.folder / name)
 
     def ids(self) -> list[str]:
         """Ids of all runs, oldest first."""

@@ -1,8 +1,8 @@
 """Run.step(): key -> recall or execute -> publish -> detect pitfalls.
 
-An action's key holds the stage and its VERSION, every section of the recipe that its signature names, the digests of its
-inputs, what the stage's `observes` says about the world (source fingerprints, base weights, threads), and the versions
-of the libraries that matter. The same key is never computed twice in a workspace.
+An action's key holds the stage and its VERSION, every section of the recipe that its signature names, the digests of
+its inputs, what the stage's `observes` says about the world (source fingerprints, base weights, threads), and the
+versions of the libraries that matter. The same key is never computed twice in a workspace.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def write_json(path: Path, value: Any) -> None:
         json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=True)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(aside, path)
+    aside.replace(path)
     fsync_folder(path.parent)
 
 
@@ -83,7 +83,7 @@ class Store:
         write_json(aside / MANIFEST, manifest)
         self.objects.mkdir(parents=True, exist_ok=True)
         try:
-            os.rename(aside, target)
+            aside.rename(target)
         except OSError:  # another process published the same content first
             if not (target / MANIFEST).exists():
                 raise

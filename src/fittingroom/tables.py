@@ -119,7 +119,7 @@ class Table:
 
     @cached_property
     def digest(self) -> str:
-        """Order-free digest: 256-bit BLAKE2b of each row's canonical JSON, summed in four 64-bit lanes, plus the schema.
+        """Order-free digest: BLAKE2b-256 of each row's canonical JSON, summed in four 64-bit lanes, plus the schema.
 
         Sums (not XOR) keep the multiplicity of equal rows.
         """

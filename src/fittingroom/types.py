@@ -186,7 +186,7 @@ class Trained(Output):
     steps: list[dict[str, float]]
     """One record per logged optimiser step: step, epoch, loss, learning_rate, grad_norm, update_ratio."""
     evals: list[dict[str, float]]
-    """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (on a fixed train sample)."""
+    """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample)."""
     best_step: int
     stopped: str
     """Why training ended: completed, early_stopping, diverged, non_finite."""
@@ -236,7 +236,7 @@ class EvalReport(Output):
     confusion: list[list[int]]
     """confusion[i][j]: rows of true label i predicted as label j."""
     predictions: Table
-    """id, group, target, predicted, confidence, probabilities (list in the order of `labels`), one column per baseline."""
+    """id, group, target, predicted, confidence, probabilities (in the order of `labels`), one column per baseline."""
     rows: int
     unscored: int = 0
     facts: dict[str, Any] = Field(default_factory=dict)

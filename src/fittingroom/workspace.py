@@ -226,7 +226,7 @@ class Workspace:
         return [ModelRow(**row) for row in families()]
 
     def review(self, run_id: str | None = None, *, out: Path) -> int:
-        """Write the rows that people should look at (doubtful labels, all parts) to a CSV file; returns their number."""
+        """Write the rows whose labels people should look at (all parts) to a CSV file; returns their number."""
         from fittingroom.history import History
         from fittingroom.reviewing import write_review
 
