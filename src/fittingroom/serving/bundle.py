@@ -1,0 +1,152 @@
+"""A bundle on disk: what is in it, and whether it is whole.
+
+    bundle.json      what was fitted to what, and all that serving must repeat: task, labels, calibration, preparation
+    model/           weights (safetensors) and configuration; the base's, when there is an adapter
+    adapter/         only when the weights are an adapter
+    tokenizer/       tokenizer.json and its configuration
+    LICENSE.base     licence text of the base model
+    manifest.json    SHA-256 and size of every other file; written last
+
+`seal` writes the manifest, `verify` refuses a bundle that is torn, was touched, or holds what could run code.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from fittingroom.errors import StoreError
+from fittingroom.store import MANIFEST, file_sha256, write_json
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.types import Frozen
+
+INFO = "bundle.json"
+MODEL, ADAPTER, TOKENIZER, LICENCE = "model", "adapter", "tokenizer", "LICENSE.base"
+_RUNS_CODE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".so"})
+
+
+class BaseRecord(Frozen):
+    """Which base model it was."""
+
+    name: str
+    """As the recipe says it in `model.base`."""
+    revision: str = ""
+    digest: str
+    """SHA-256 over weights, configuration and tokenizer of the base."""
+
+
+class BundleInfo(Frozen):
+    """`bundle.json`. Keys that are not read here (lineage for people) are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+    version: Literal[1] = 1
+    """Of this format."""
+    task: TaskConfig
+    """With the instruction, and whether the prompt lists the labels."""
+    labels: list[str] = Field(min_length=1)
+    temperature: float = Field(default=1.0, gt=0)
+    """Divides the scores before they become probabilities; fitted on the calibration part."""
+    base: BaseRecord
+    data: dict[str, str] = Field(default_factory=dict)
+    """Part -> digest of the rows."""
+    prepare: dict[str, Any] = Field(default_factory=dict)
+    """`clean` and `redact` of the recipe: serving repeats them with the same code."""
+    max_length: int = Field(ge=2)
+    """Tokens of prompt and answer in training; serving cuts inputs at the same place."""
+    method: Literal["full", "lora"] = "full"
+
+
+def read_info(folder: Path) -> BundleInfo:
+    """`bundle.json` of a bundle. Raises StoreError."""
+    path = folder / INFO
+    if not path.is_file():
+        raise StoreError(
+            "is missing: this folder is no bundle, or it is not whole",
+            "缺失:该文件夹不是模型包,或不完整",
+            place=_place(folder, INFO),
+        )
+    try:
+        return BundleInfo.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(step) for step in first["loc"])
+        raise StoreError(
+            f"cannot be read ({key}: {first['type']}): make the bundle again by running the recipe",
+            f"无法读取({key}:{first['type']}):请重新运行配方生成模型包",
+            place=_place(folder, INFO),
+        ) from None
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest of a finished bundle: the last thing that is written into it."""
+    names = _names(folder)
+    files = {name: {"sha256": file_sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+    write_json(folder / MANIFEST, {"files": files})
+
+
+def verify(folder: Path) -> None:
+    """Compare a bundle with its manifest, file by file. Raises StoreError that names the first file at fault."""
+    listed = _listed(folder)
+    there = set(_names(folder))
+    for name in sorted(there | listed.keys()):
+        place = _place(folder, name)
+        if Path(name).suffix.lower() in _RUNS_CODE:
+            raise StoreError(
+                "could run code when it is opened; a bundle holds safetensors and JSON only",
+                "打开时可能执行代码;模型包只应包含 safetensors 与 JSON",
+                place=place,
+            )
+        if name not in listed:
+            raise StoreError("is not in the manifest: remove it", "不在清单中:请删除该文件", place=place)
+        if name not in there:
+            raise StoreError(f"is missing; {_AGAIN_EN}", f"缺失;{_AGAIN_ZH}", place=place)
+        path = folder / name
+        if path.stat().st_size != listed[name]["bytes"] or file_sha256(path) != listed[name]["sha256"]:
+            raise StoreError(
+                f"is not what the manifest says (torn or changed); {_AGAIN_EN}",
+                f"与清单不符(损坏或被改动);{_AGAIN_ZH}",
+                place=place,
+            )
+
+
+def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / MANIFEST
+    try:
+        files = json.loads(path.read_bytes())["files"]
+        return {str(name): {"sha256": str(facts["sha256"]), "bytes": int(facts["bytes"])} for name, facts in files.items()}
+    except FileNotFoundError:
+        raise StoreError(
+            f"is missing, so the bundle is not whole; {_AGAIN_EN}",
+            f"缺失,模型包不完整;{_AGAIN_ZH}",
+            place=_place(folder, MANIFEST),
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreError(
+            f"is damaged; {_AGAIN_EN}", f"已损坏;{_AGAIN_ZH}", place=_place(folder, MANIFEST)
+        ) from None
+
+
+def _names(folder: Path) -> list[str]:
+    """All files but the manifest, by relative name; a link is refused, it can point anywhere."""
+    names = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise StoreError(
+                "is a link; a bundle holds plain files only", "是链接;模型包只能包含普通文件", place=_place(folder, name)
+            )
+        if path.is_file() and name != MANIFEST:
+            names.append(name)
+    return names
+
+
+def _place(folder: Path, name: str) -> str:
+    return f"{folder.parent.name}/{folder.name}/{name}"
+
+
+_AGAIN_EN = "make the bundle again by running the recipe"
+_AGAIN_ZH = "请重新运行配方生成模型包"
