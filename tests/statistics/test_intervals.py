@@ -86,7 +86,7 @@ def test_intervals_cover_the_truth(rows: int, least: float) -> None:
     for seed in range(200):
         found = bootstrap(*_answers(rng, rows), 4, resamples(_units(rows), replicates=300, seed=seed))
         for name in METRICS:
-            covered[name] += found[name].low <= truth[name] <= found[name].high
+            covered[name] += int(found[name].low <= truth[name] <= found[name].high)
     assert all(covered[name] >= 200 * least for name in METRICS), covered
     assert 0.91 * 200 <= covered["accuracy"] <= 199
 

@@ -57,7 +57,7 @@ def counts_of(confusion: Ints) -> Counts:
 
 
 def per_class(counts: Counts) -> dict[str, Floats]:
-    """Precision, recall and F1, each [..., k]; 0 where there was nothing to measure (scikit-learn's zero_division=0)."""
+    """Precision, recall and F1, each [..., k]; 0 where there was nothing to measure (zero_division=0)."""
     return {
         "precision": _ratio(counts.hits, counts.predicted),
         "recall": _ratio(counts.hits, counts.support),

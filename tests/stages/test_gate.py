@@ -1,0 +1,127 @@
+"""Gate: PASS, FAIL or INCONCLUSIVE, with reasons in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from fittingroom.stages.gate import GateConfig, gate
+from fittingroom.statistics.intervals import METRICS
+from fittingroom.tables import Table
+from fittingroom.types import EvalReport, GateDecision, Interval, Score, Verdict
+
+PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+
+
+def _metrics(value: float, low: float, high: float) -> dict[str, Interval]:
+    return {name: Interval(value=value, low=low, high=high) for name in METRICS}
+
+
+def _baseline(name: str, value: float, low: float, high: float) -> Score:
+    return Score(name=name, metrics=_metrics(0.5, 0.4, 0.6), difference=_metrics(value, low, high))
+
+
+def _report(model: tuple[float, float, float], *baselines: Score, **over: Any) -> EvalReport:
+    fields: dict[str, Any] = {
+        "part": "dev",
+        "labels": ["a", "b"],
+        "model": Score(name="model", metrics=_metrics(*model)),
+        "baselines": list(baselines),
+        "confusion": [[1, 0], [0, 1]],
+        "predictions": Table.of(pa.table({"id": ["1"]})),
+        "rows": 400,
+    }
+    return EvalReport(**fields | over)
+
+
+def _gate(report: EvalReport, **over: Any) -> GateDecision:
+    return gate(report, gate=GateConfig(**{"better_than": ["majority"], **over}))
+
+
+WON = _baseline("majority", 0.3, 0.2, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("model", "difference", "verdict"),
+    [
+        ((0.85, 0.81, 0.89), (0.30, 0.20, 0.40), PASS),
+        ((0.82, 0.78, 0.86), (0.30, 0.20, 0.40), OPEN),  # the threshold lies inside the interval
+        ((0.78, 0.74, 0.82), (0.30, 0.20, 0.40), OPEN),
+        ((0.70, 0.66, 0.74), (0.30, 0.20, 0.40), FAIL),
+        ((0.85, 0.81, 0.89), (0.02, -0.01, 0.05), OPEN),
+        ((0.85, 0.81, 0.89), (0.00, 0.00, 0.00), FAIL),  # says exactly what the majority says
+        ((0.85, 0.81, 0.89), (-0.05, -0.09, -0.01), FAIL),
+        ((0.82, 0.78, 0.86), (-0.05, -0.09, -0.01), FAIL),  # a failure outweighs a doubt
+    ],
+)
+def test_verdicts(model: tuple[float, float, float], difference: tuple[float, float, float], verdict: Verdict) -> None:
+    assert _gate(_report(model, _baseline("majority", *difference))).verdict is verdict
+
+
+def test_the_bounds_themselves_count_as_met() -> None:
+    assert _gate(_report((0.85, 0.8, 0.9), WON)).verdict is PASS
+    assert _gate(_report((0.75, 0.7, 0.8), WON)).verdict is OPEN
+    edge = _baseline("majority", 0.05, 0.02, 0.08)
+    assert _gate(_report((0.85, 0.81, 0.89), edge), margin=0.02).verdict is OPEN
+    assert _gate(_report((0.85, 0.81, 0.89), edge), margin=0.08).verdict is FAIL
+    assert _gate(_report((0.85, 0.81, 0.89), edge), margin=0.01).verdict is PASS
+
+
+def test_points_decide_when_asked_to() -> None:
+    shaky = _baseline("majority", 0.01, -0.05, 0.07)
+    assert _gate(_report((0.81, 0.7, 0.9), shaky), decide="point").verdict is PASS
+    assert _gate(_report((0.79, 0.7, 0.9), shaky), decide="point").verdict is FAIL
+    assert _gate(_report((0.81, 0.7, 0.9), shaky), decide="point", margin=0.02).verdict is FAIL
+
+
+def test_a_baseline_that_could_not_be_scored_leaves_the_gate_open() -> None:
+    missing = _gate(_report((0.85, 0.81, 0.89), WON), better_than=["majority", "tfidf"])
+    assert missing.verdict is OPEN
+    assert "evaluate.baselines" in missing.checks[-1].reason.en and "evaluate.baselines" in missing.checks[-1].reason.zh
+    broken = Score(name="tfidf", metrics={}, error="one class only")
+    decision = _gate(_report((0.85, 0.81, 0.89), WON, broken), better_than=["majority", "tfidf"])
+    assert decision.verdict is OPEN and "one class only" in decision.checks[-1].reason.zh
+
+
+def test_too_many_unjudged_rows_leave_the_gate_open() -> None:
+    assert _gate(_report((0.85, 0.81, 0.89), WON, unscored=4)).verdict is PASS
+    assert _gate(_report((0.85, 0.81, 0.89), WON, unscored=40)).verdict is OPEN
+
+
+def test_an_open_verdict_says_how_many_rows_it_would_take() -> None:
+    reason = _gate(_report((0.82, 0.78, 0.86), WON)).checks[0].reason
+    assert "about 1700 rows" in reason.en and "1700 行" in reason.zh  # 400 * (0.04 / 0.02) ** 2 = 1600, and one
+    assert "pass" in reason.en
+    assert "(fail)" in _gate(_report((0.78, 0.74, 0.82), WON)).checks[0].reason.en
+    on_it = _gate(_report((0.8, 0.76, 0.84), WON)).checks[0].reason
+    assert "hardly" in on_it.en and "很难" in on_it.zh
+    sampled = _report(
+        (0.85, 0.81, 0.89), _baseline("untuned", 0.02, -0.02, 0.06), facts={"baseline_rows": {"untuned": 100}}
+    )
+    check = _gate(sampled, better_than=["untuned"]).checks[-1]
+    assert check.measured["rows"] == 100.0 and "on 100 rows" in check.reason.en
+
+
+def test_reasons_carry_the_numbers_in_both_languages() -> None:
+    for check in _gate(_report((0.85, 0.81, 0.89), WON)).checks:
+        for language in ("en", "zh"):
+            assert f"{next(iter(check.measured.values())):.3f}" in check.reason.say(language)
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"at_least": 1.2},
+        {"at_least": 1.0},
+        {"margin": 1.0},
+        {"metric": "f1"},
+        {"better_than": ["majority", "majority"]},
+        {"better_than": ["random"]},
+    ],
+)
+def test_thresholds_that_cannot_be_met_are_refused(over: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        GateConfig(**over)
+    assert GateConfig(at_least=1.0, decide="point").at_least == 1.0
