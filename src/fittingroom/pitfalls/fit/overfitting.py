@@ -1,0 +1,100 @@
+"""The model overfits.
+
+What goes wrong
+    Training goes on after the model has learnt what is general; from then on it learns the rows by heart.
+Why it hurts
+    The score on rows it has seen keeps rising while the score on new rows falls, and answers get over-confident.
+How it is detected
+    Macro-F1 on the training sample is well above macro-F1 on dev, and the dev loss has risen clearly from its lowest
+    point while the training loss went on falling.
+What the remedy does
+    Trains for about as many epochs as the best checkpoint had, with stronger weight decay (up to 0.3) and dropout (up
+    to 0.3).
+Not detected
+    Overfitting to the dev part by many attempts (the test part is there for that), and rows of test that leaked.
+Source
+    Prechelt, Early Stopping - But When?, 1998; a run whose best checkpoint was at step 200 of 1000, arXiv 2606.31048.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from fittingroom.pitfalls.curves import read
+from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+
+
+class Settings(Frozen):
+    """Limits."""
+
+    gap: float = Field(default=0.1, gt=0, lt=1)
+    """Macro-F1 on the training sample minus macro-F1 on dev, at the end."""
+    rise: float = Field(default=0.1, gt=0)
+    """Share by which the dev loss rose above its lowest point."""
+
+
+def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
+    """Fires when the gap is wide and the dev loss turned upwards."""
+    curves = read(trained)
+    if curves is None or curves.broken or curves.best_dev_loss <= 0:
+        return
+    last = trained.evals[-1]
+    gap = last["train_metric"] - last["dev_metric"]
+    rise = curves.last_dev_loss / curves.best_dev_loss - 1
+    if gap < settings.gap or rise < settings.rise or curves.last_train_loss >= curves.best_dev_loss:
+        return
+    yield Finding(
+        severity=Severity.WARN,
+        summary=Text(
+            en=f"macro-F1 is {last['train_metric']:.2f} on seen rows and {last['dev_metric']:.2f} on dev, and the dev "
+            f"loss rose {rise:.0%} above its lowest point",
+            zh=f"见过的数据 macro-F1 为 {last['train_metric']:.2f},开发集只有 {last['dev_metric']:.2f},"
+            f"开发集损失比最低点高 {rise:.0%}",
+        ),
+        measured={"gap": gap, "rise": rise, "best_epoch": curves.best_epoch, "last_epoch": curves.last_epoch},
+        limits={"gap": settings.gap, "rise": settings.rise},
+        strength=min(gap / settings.gap, rise / settings.rise),
+    )
+
+
+def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
+    """Fewer epochs and more regularisation, within bounds."""
+    train = used["train"]
+    patch: dict[str, Any] = {}
+    epochs = max(1.0, math.ceil(finding.measured["best_epoch"] + 0.5))
+    if epochs < float(train["epochs"]):
+        patch["train.epochs"] = epochs
+    decay = min(0.3, max(0.05, float(train["weight_decay"]) * 3))
+    if decay > float(train["weight_decay"]):
+        patch["train.weight_decay"] = round(decay, 4)
+    dropout = min(0.3, float(train["dropout"]) + 0.1)
+    if dropout > float(train["dropout"]):
+        patch["train.dropout"] = round(dropout, 4)
+    if not patch:
+        return None
+    return Remedy(
+        title=Text(en="Fewer epochs, more weight decay and dropout", zh="减少轮数,加大权重衰减与 dropout"),
+        safety=Safety.AUTOMATIC,
+        patch=patch,
+        expectation=Text(
+            en="the dev loss no longer rises at the end; dev macro-F1 up by 0.01 or more",
+            zh="开发集损失末段不再上升;开发集 macro-F1 提高 0.01 以上",
+        ),
+    )
+
+
+ZH = Page(
+    title="过拟合",
+    what_goes_wrong="模型学完一般规律后训练仍在继续,此后只是在背训练数据。",
+    why_it_hurts="见过的数据分数继续上升,新数据分数下降,而且答案过度自信。",
+    how_it_is_detected="训练样本的 macro-F1 明显高于开发集,且开发集损失从最低点明显回升,而训练损失仍在下降。",
+    what_the_remedy_does="轮数减到最佳检查点附近,加大权重衰减(上限 0.3)与 dropout(上限 0.3)。",
+    not_detected="多次尝试造成的对开发集的过拟合(由测试集把关);泄漏进测试集的数据。",
+    source="Prechelt,Early Stopping - But When?,1998;arXiv 2606.31048(最佳检查点在 1000 步中的第 200 步)。",
+)
+
+PITFALL = Pitfall("overfitting", "train", Settings(), detect, remedy, ZH, rank=40)
