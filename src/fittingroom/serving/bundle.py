@@ -117,7 +117,9 @@ def _listed(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / MANIFEST
     try:
         files = json.loads(path.read_bytes())["files"]
-        return {str(name): {"sha256": str(facts["sha256"]), "bytes": int(facts["bytes"])} for name, facts in files.items()}
+        return {
+            str(name): {"sha256": str(facts["sha256"]), "bytes": int(facts["bytes"])} for name, facts in files.items()
+        }
     except FileNotFoundError:
         raise StoreError(
             f"is missing, so the bundle is not whole; {_AGAIN_EN}",
@@ -125,9 +127,7 @@ def _listed(folder: Path) -> dict[str, dict[str, Any]]:
             place=_place(folder, MANIFEST),
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise StoreError(
-            f"is damaged; {_AGAIN_EN}", f"已损坏;{_AGAIN_ZH}", place=_place(folder, MANIFEST)
-        ) from None
+        raise StoreError(f"is damaged; {_AGAIN_EN}", f"已损坏;{_AGAIN_ZH}", place=_place(folder, MANIFEST)) from None
 
 
 def _names(folder: Path) -> list[str]:
@@ -137,7 +137,9 @@ def _names(folder: Path) -> list[str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             raise StoreError(
-                "is a link; a bundle holds plain files only", "是链接;模型包只能包含普通文件", place=_place(folder, name)
+                "is a link; a bundle holds plain files only",
+                "是链接;模型包只能包含普通文件",
+                place=_place(folder, name),
             )
         if path.is_file() and name != MANIFEST:
             names.append(name)

@@ -3,9 +3,9 @@
     registry/releases/0001.json   one `Release`; created exclusively, never written again
     registry/aliases.json         alias -> the moves it made; replaced atomically
 
-A deployment moves an alias and copies nothing: `champion` is what is served, its `previous` is what `rollback` goes back
-to. All changes are made under one file lock, so two runs that end at the same moment get two versions. Readers take no
-lock: a release never changes and the aliases are replaced whole.
+A deployment moves an alias and copies nothing: `champion` is what is served, its `previous` is what `rollback` goes
+back to. All changes are made under one file lock, so two runs that end at the same moment get two versions. Readers take
+no lock: a release never changes and the aliases are replaced whole.
 
 It lies in this room and not beside the stage `deploy`, because a server follows the alias too.
 """
@@ -88,10 +88,16 @@ def register(
         for release in known:
             if (release.run, release.bundle) == (run, bundle):
                 return release
-        fields = {"bundle": bundle, "run": run, "name": name, "base": base, "metrics": dict(metrics)}
-        version = max((release.version for release in known), default=0) + 1
-        release = Release(version=version, created=created or _now(), **fields)  # type: ignore[arg-type]
-        _create(folder / f"{version:04d}.json", release.model_dump(mode="json"))
+        release = Release(
+            version=max((release.version for release in known), default=0) + 1,
+            bundle=bundle,
+            run=run,
+            name=name,
+            base=base,
+            metrics=dict(metrics),
+            created=created or _now(),
+        )
+        _create(folder / f"{release.version:04d}.json", release.model_dump(mode="json"))
     return release
 
 
@@ -189,7 +195,7 @@ def _write_aliases(root: Path, known: Mapping[str, Alias]) -> None:
 
 
 def _create(path: Path, value: dict[str, Any]) -> None:
-    """Write a file that must not exist yet: aside, fsync, then a hard link, which fails where a rename would replace."""
+    """Write a file that must not exist yet: aside, fsync, then a hard link, which fails where a rename replaces."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with aside.open("x", encoding="utf-8") as file:

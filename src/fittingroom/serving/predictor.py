@@ -1,0 +1,301 @@
+"""The predictor: a bundle, brought to life. Evaluation, the server and `ask` all answer through it.
+
+What training did to a text is done here again by the same code: clean and redact with the configuration that lies in
+the bundle, render with the same renderer and the same cut, score every label as a whole answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from fittingroom.errors import StoreError, UserError
+from fittingroom.serving.bundle import ADAPTER, MODEL, TOKENIZER, BundleInfo, read_info, verify
+from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
+from fittingroom.tasks import classify as task_room
+from fittingroom.types import Frozen
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fittingroom.models.render import Renderer
+
+__all__ = ["Answers", "Chat", "Prediction", "Predictor", "Reply", "Sampling"]
+
+RawInput = str | Mapping[str, str]
+"""What a user sends: the text alone where the task has one field, else field -> text."""
+
+
+class Prediction(Frozen):
+    """An answer to one message."""
+
+    label: str
+    probabilities: dict[str, float]
+    """Calibrated, over all labels; they sum to 1."""
+    confidence: float
+    """Probability of `label`."""
+    input: dict[str, str]
+    """What the model was given: cleaned and redacted."""
+    edits: dict[str, int]
+    """What cleaning and redaction did: rule and count."""
+    truncated: int = 0
+    """Tokens of the message that were cut off to fit the length of training."""
+
+
+class Chat(NamedTuple):
+    """An answer under way, and what it answers."""
+
+    stream: Stream
+    input: dict[str, str]
+    """The last message of the user, cleaned and redacted."""
+
+
+class Answers(Protocol):
+    """What the application needs of a predictor."""
+
+    @property
+    def labels(self) -> list[str]: ...
+
+    def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]: ...
+
+    def start_chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling) -> Chat: ...
+
+
+class _Prepared(NamedTuple):
+    input: dict[str, str]
+    edits: dict[str, int]
+
+
+class Predictor:
+    """Answers of one bundle. Safe to share between threads: the model works on one request at a time."""
+
+    def __init__(
+        self, info: BundleInfo, model: Any, tokenizer: Any, *, calibrated: bool = True, secret: bytes = b""
+    ) -> None:
+        """Use `Predictor.load`."""
+        from fittingroom.models.render import Renderer
+
+        self.info = info
+        self.renderer: Renderer = Renderer(tokenizer)
+        self._model = model
+        self._tokenizer = tokenizer
+        self._temperature = info.temperature if calibrated else 1.0
+        self._secret = secret
+        self._lock = threading.Lock()
+        self._answers = [self.renderer.answer_ids(task_room.answer(label)) for label in info.labels]
+        # Training keeps room for the longest label, so that the cut of an input does not depend on its answer.
+        self._prompt_limit = info.max_length - max(len(answer) for answer in self._answers)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        weights: Literal["bundle", "base"] = "bundle",
+        root: Path | None = None,
+        secret: bytes = b"",
+    ) -> Predictor:
+        """Check a bundle against its manifest and load it.
+
+        `weights="base"` takes the weights before tuning under the same prompts and labels, uncalibrated: the baseline.
+        `root` is where a relative folder in `base.name` starts. `threads` sets the threads of the whole process. Raises
+        StoreError for a bundle that is torn or touched, ModelError for a model that cannot be loaded.
+        """
+        verify(folder)
+        info = read_info(folder)
+        if threads is not None:
+            import torch
+
+            torch.set_num_threads(threads)
+        from fittingroom.models.load import load_tokenizer
+
+        tokenizer = load_tokenizer(folder / TOKENIZER)
+        model = _tuned(folder) if weights == "bundle" else _untuned(folder, info, root)
+        return cls(info, model, tokenizer, calibrated=weights == "bundle", secret=secret)
+
+    @property
+    def labels(self) -> list[str]:
+        """The closed set of labels, in the order of the columns of `score`."""
+        return list(self.info.labels)
+
+    # ------------------------------------------------------------------------------------------ classify
+
+    def prepare(self, raw_inputs: Sequence[RawInput]) -> list[dict[str, str]]:
+        """Clean and redact, as training did. Raises UserError that names the position of an unusable input."""
+        return [prepared.input for prepared in self._prepared(raw_inputs)]
+
+    def prompt_ids(self, given: Mapping[str, str]) -> tuple[list[int], int]:
+        """Ids of the prompt of one prepared input, and how many tokens were cut off."""
+        asked = task_room.messages(given, self.info.task, self.info.labels)
+        return self.renderer.prompt(asked, self._prompt_limit)
+
+    def score(self, inputs: Sequence[Mapping[str, str]]) -> np.ndarray:
+        """[n, k] float64 calibrated probabilities of prepared inputs, in the order of `labels`."""
+        return self._score([self.prompt_ids(given)[0] for given in inputs])
+
+    def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]:
+        """Prepare and score messages as users send them. Of equally likely labels the first one wins."""
+        prepared = self._prepared(raw_inputs)
+        prompts = [self.prompt_ids(item.input) for item in prepared]
+        found = []
+        for item, (_, cut), row in zip(prepared, prompts, self._score([ids for ids, _ in prompts]), strict=True):
+            best = int(row.argmax())
+            found.append(
+                Prediction(
+                    label=self.info.labels[best],
+                    probabilities=dict(zip(self.info.labels, (float(share) for share in row), strict=True)),
+                    confidence=float(row[best]),
+                    input=item.input,
+                    edits=item.edits,
+                    truncated=cut,
+                )
+            )
+        return found
+
+    def _score(self, prompts: list[list[int]]) -> np.ndarray:
+        from fittingroom.models.scoring import score_answers
+
+        with self._lock:
+            scores = score_answers(self._model, prompts, self._answers)
+        return task_room.probabilities(scores, self._temperature)
+
+    # ------------------------------------------------------------------------------------------ chat
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        seed: int | None = None,
+    ) -> Reply:
+        """Generate an answer to a conversation; greedy by default."""
+        sampling = Sampling(max_tokens=max_tokens, temperature=temperature, stop=tuple(stop), seed=seed)
+        return self.start_chat(messages, sampling).stream.whole()
+
+    def start_chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling) -> Chat:
+        """Begin an answer; what the user said is cleaned and redacted first.
+
+        Without a system turn of its own the conversation gets that of the task: a single message is then asked for its
+        label with the very tokens of training, and the model answers with the label as it learnt to. Raises UserError
+        for a conversation that does not end with the user, or is longer than the model can read.
+        """
+        if not messages or messages[-1]["role"] != "user":
+            raise _unusable("messages", "the last message must be the user's", "最后一条消息必须来自用户")
+        turns, given = self._conversation(messages)
+        asks_for_label = len(messages) == 1
+        room = self._context() - 1
+        prompt, cut = self.renderer.prompt(turns, min(self._prompt_limit, room) if asks_for_label else room)
+        if (cut and not asks_for_label) or len(prompt) > room:
+            raise _unusable(
+                "messages",
+                f"the conversation is longer than the {room} tokens that the model can read",
+                f"对话超过模型可读的 {room} 个 token",
+            )
+        bounded = sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, self._context() - len(prompt))})
+        made = tokens(self._model, prompt, end=self.renderer.eos_id, sampling=bounded, lock=self._lock)
+        stream = Stream(made, self._decode, end=self.renderer.eos_id, prompt_tokens=len(prompt), stop=sampling.stop)
+        return Chat(stream, given)
+
+    def _conversation(self, messages: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, str]], dict[str, str]]:
+        """The turns as the model gets them, and the last user message."""
+        said = [message["content"] for message in messages if message["role"] == "user"]
+        # A task of several fields has no place for a lone text; then it is free talk, prepared all the same.
+        field = self.info.task.input[0] if len(self.info.task.input) == 1 else "message"
+        clean = iter(self._washed([{field: text} for text in said], place="messages"))
+        turns = []
+        given: dict[str, str] = {}
+        for message in messages:
+            turn = dict(message)
+            if message["role"] == "user":
+                given = next(clean).input
+                turn["content"] = given[field]
+            turns.append(turn)
+        if not any(message["role"] == "system" for message in messages):
+            asked = task_room.messages({}, self.info.task, self.info.labels)
+            turns = [turn for turn in asked if turn["role"] == "system"] + turns
+        return turns, given
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _context(self) -> int:
+        return int(self._model.config.max_position_embeddings)
+
+    # ------------------------------------------------------------------------------------------ inputs
+
+    def _prepared(self, raw_inputs: Sequence[RawInput]) -> list[_Prepared]:
+        return self._washed([self._fields(raw, at) for at, raw in enumerate(raw_inputs)], place="input")
+
+    def _fields(self, raw: RawInput, at: int) -> dict[str, str]:
+        """Field -> text, in the task's order. A field that is not sent is empty, as a null was in training."""
+        names = self.info.task.input
+        known = ", ".join(names)
+        if isinstance(raw, str):
+            if len(names) > 1:
+                raise _unusable(f"input.{at}", f"must be an object with {known}", f"必须是包含 {known} 的对象")
+            return {names[0]: raw}
+        if set(raw) - set(names):
+            # The name of the unknown field is the sender's text and is not repeated.
+            raise _unusable(f"input.{at}", f"holds a field that is none of {known}", f"含有 {known} 以外的字段")
+        return {name: raw.get(name, "") for name in names}
+
+    def _washed(self, given: list[dict[str, str]], place: str) -> list[_Prepared]:
+        """Clean, then redact. Raises UserError when nothing is left of an input."""
+        from fittingroom.text.clean import CleanConfig, clean_batch
+        from fittingroom.text.redact import RedactConfig, redact_batch
+
+        texts = [text for item in given for text in item.values()]
+        cleaned = clean_batch(texts, CleanConfig.model_validate(self.info.prepare.get("clean", {})))
+        redact = RedactConfig.model_validate(self.info.prepare.get("redact", {}))
+        redacted = redact_batch([item.text for item in cleaned], redact, self._secret)
+        done = iter(zip(cleaned, redacted, strict=True))
+        found = []
+        for at, item in enumerate(given):
+            fields, edits = {}, dict[str, int]()
+            for name in item:
+                clean, safe = next(done)
+                fields[name] = safe.text
+                for rule, count in [*clean.edits.items(), *safe.edits.items()]:
+                    edits[rule] = edits.get(rule, 0) + count
+            if not any(text.strip() for text in fields.values()):
+                raise _unusable(f"{place}.{at}", "has no text", "没有文字")
+            found.append(_Prepared(fields, edits))
+        return found
+
+
+def _tuned(folder: Path) -> Any:
+    """The weights that were fitted, merged or with their adapter."""
+    from fittingroom.models.load import load_model
+
+    model: Any = load_model(folder / MODEL)
+    if (folder / ADAPTER).is_dir():
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(folder / ADAPTER), is_trainable=False)
+        model.eval()
+    return model
+
+
+def _untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
+    """The base's weights: in the bundle beside an adapter, else found again by name and compared by digest."""
+    from fittingroom.models.load import ModelConfig, load_model, resolve
+
+    if (folder / ADAPTER).is_dir():
+        return load_model(folder / MODEL)
+    # A bundle in a store lies at <workspace>/objects/<digest>/folder.
+    base = resolve(ModelConfig(base=info.base.name, revision=info.base.revision or None), root or folder.parents[2])
+    if base.digest != info.base.digest:
+        raise StoreError(
+            "the base model is not the one that this bundle was made from; run the recipe again",
+            "基座模型与制作此模型包时的不同;请重新运行配方",
+            place=f"model.base = {info.base.name}",
+        )
+    return load_model(base.path)
+
+
+def _unusable(place: str, en: str, zh: str) -> UserError:
+    return UserError(en, zh, place=place)
