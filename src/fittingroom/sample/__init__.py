@@ -1,0 +1,1 @@
+"""The sample shop: an invented bilingual retailer, and the tool that plants faults into any table."""
