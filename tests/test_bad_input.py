@@ -1,0 +1,161 @@
+"""Bad input is one clear line with the place and what to do, exit 2, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from shop import RECIPE, messages, write_csv, write_shop
+
+
+def run(folder: Path, *arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "FITTINGROOM_KEY": "k" * 32, "FITTINGROOM_LANG": language, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "fittingroom", *arguments],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def recipe(folder: Path, old: str, new: str) -> None:
+    assert old in RECIPE
+    (folder / "recipe.yaml").write_text(RECIPE.replace(old, new), encoding="utf-8")
+
+
+def unknown_key(folder: Path) -> None:
+    recipe(folder, "learning_rate:", "learning_rat:")
+
+
+def missing_file(folder: Path) -> None:
+    (folder / "messages.csv").unlink()
+
+
+def missing_column(folder: Path) -> None:
+    recipe(folder, "input: [text]", "input: [message]")
+
+
+def empty_source(folder: Path) -> None:
+    (folder / "messages.csv").write_text("id,customer,text,label\n", encoding="utf-8")
+
+
+def empty_file(folder: Path) -> None:
+    (folder / "messages.csv").write_bytes(b"")
+
+
+def one_class(folder: Path) -> None:
+    write_csv(folder / "messages.csv", [row | {"label": "refund"} for row in messages(60)])
+
+
+def fewer_rows_than_classes(folder: Path) -> None:
+    rows = [row | {"label": f"label-{number}"} for number, row in enumerate(messages(6))]
+    write_csv(folder / "messages.csv", rows)
+
+
+def no_label(folder: Path) -> None:
+    write_csv(folder / "messages.csv", [row | {"label": ""} for row in messages(60)])
+
+
+def model_without_tokenizer(folder: Path) -> None:
+    from fittingroom.models.nano import nano_path
+
+    shutil.copytree(nano_path(), folder / "base")
+    for path in (folder / "base").glob("tokenizer*"):
+        path.unlink()
+    recipe(folder, "base: nano", "base: base")
+
+
+def model_with_pickle(folder: Path) -> None:
+    from fittingroom.models.nano import nano_path
+
+    shutil.copytree(nano_path(), folder / "base")
+    (folder / "base" / "model.safetensors").rename(folder / "base" / "pytorch_model.bin")
+    recipe(folder, "base: nano", "base: base")
+
+
+def model_with_remote_code(folder: Path) -> None:
+    recipe(folder, "base: nano", "base: nano, trust_remote_code: true")
+
+
+def no_such_model(folder: Path) -> None:
+    recipe(folder, "base: nano", "base: ./not-there")
+
+
+def broken_yaml(folder: Path) -> None:
+    recipe(folder, "name: tiny", "name: [tiny")
+
+
+def not_a_database(folder: Path) -> None:
+    (folder / "shop.db").write_bytes(b"this is not a database at all" * 50)
+    source = '{kind: sql, url: "sqlite:///shop.db", query: "select * from m", key: id}'
+    recipe(folder, "{kind: csv, path: messages.csv, key: id, group: customer}", source)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (unknown_key, r"learning_rat.*did you mean `learning_rate`"),
+        (missing_file, r"messages\.csv"),
+        (missing_column, r"message.*(text|customer)"),
+        (empty_source, r"messages\.csv.*(no rows|empty)"),
+        (empty_file, r"messages\.csv"),
+        (one_class, r"(one class|only .*refund)"),
+        (fewer_rows_than_classes, r"(class|rows)"),
+        (no_label, r"label"),
+        (model_without_tokenizer, r"tokenizer"),
+        (model_with_pickle, r"(pickle|safetensors)"),
+        (model_with_remote_code, r"trust_remote_code"),
+        (no_such_model, r"not-there"),
+        (broken_yaml, r"recipe\.yaml.*YAML"),
+        (not_a_database, r"shop\.db"),
+    ],
+)
+def test_one_clear_line_and_exit_2(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
+    folder = write_shop(tmp_path / "shop", rows=60)
+    spoil(folder)
+    done = run(folder, "run")
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert last.startswith("error: ")
+    assert re.search(said, last), last
+    assert not list((folder / "objects").glob("*")) or all(
+        (path / "manifest.json").exists() for path in (folder / "objects").iterdir()
+    )
+    assert not list((folder / "aside").glob("*")) if (folder / "aside").exists() else True
+
+
+def test_the_line_is_chinese_when_asked_for(tmp_path: Path) -> None:
+    folder = write_shop(tmp_path / "shop", rows=60)
+    missing_file(folder)
+    done = run(folder, "run", language="zh")
+    assert done.returncode == 2
+    assert re.search(r"错误: .*[\u4e00-\u9fff]", done.stderr)
+
+
+def test_a_csv_in_gbk_is_read(tmp_path: Path) -> None:
+    folder = write_shop(tmp_path / "shop", rows=60)
+    text = (folder / "messages.csv").read_text("utf-8")
+    (folder / "messages.csv").write_bytes(text.encode("gbk"))
+    done = run(folder, "check", "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"kept": 60' in done.stdout
+
+
+def test_broken_rows_are_rejected_with_file_and_line_and_the_run_goes_on(tmp_path: Path) -> None:
+    folder = write_shop(tmp_path / "shop", rows=60)
+    lines = (folder / "messages.csv").read_text("utf-8").splitlines()
+    lines[10] += ",one,column,too,many"
+    lines[20] = lines[20].split(",")[0]
+    (folder / "messages.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = run(folder, "check", "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"rejected": 2' in done.stdout

@@ -1,0 +1,110 @@
+"""kill -9 at random moments: `resume` ends in the same release as the undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shop import write_shop
+
+from fittingroom.store import Store
+
+ENVIRONMENT = {**os.environ, "FITTINGROOM_KEY": "k" * 32, "FITTINGROOM_LANG": "en", "HF_HUB_OFFLINE": "1"}
+
+
+def fittingroom(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the program in a session of its own, so that all of it can be killed."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fittingroom", *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """What must not depend on how often the run was killed: status, release, scores, digests, the bundle."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "fittingroom", "runs", "--json"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=True,
+    )
+    runs = json.loads(listed.stdout)
+    assert len(runs) == 1, [run["status"] for run in runs]
+    run = runs[0]
+    releases = [json.loads(path.read_text()) for path in sorted((folder / "registry" / "releases").glob("*.json"))]
+    return {
+        "status": run["status"],
+        "release": run["release"],
+        "metrics": run["metrics"],
+        "digests": run["digests"],
+        "bundles": [release["bundle"] for release in releases],
+    }
+
+
+def assert_nothing_torn(folder: Path) -> None:
+    """Every object is whole, every JSON file reads, nothing half-made is left where it could be taken for whole."""
+    store = Store(folder)
+    for path in (folder / "objects").iterdir():
+        assert store.verify(path.name) == [], path.name
+    for path in [*(folder / "actions").glob("*.json"), *(folder / "registry").rglob("*.json")]:
+        json.loads(path.read_text("utf-8"))
+
+
+def undisturbed(folder: Path) -> tuple[dict[str, Any], float]:
+    started = time.monotonic()
+    run = fittingroom(write_shop(folder), "run")
+    run.communicate()
+    assert run.returncode == 0
+    return outcome(folder), time.monotonic() - started
+
+
+def killed_and_resumed(folder: Path, moments: list[float]) -> dict[str, Any]:
+    """Start, kill after each of the moments (seconds), resume; the last one is left alone."""
+    write_shop(folder)
+    for number, moment in enumerate(moments):
+        started = bool(list((folder / "runs").glob("[!.]*"))) if (folder / "runs").exists() else False
+        process = fittingroom(folder, "resume" if started else "run")
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        else:
+            assert process.returncode == 0, f"ended with {process.returncode} before moment {number}"
+            return outcome(folder)
+    started = bool(list((folder / "runs").glob("[!.]*"))) if (folder / "runs").exists() else False
+    last = fittingroom(folder, "resume" if started else "run")
+    last.communicate()
+    assert last.returncode == 0
+    return outcome(folder)
+
+
+def test_killed_a_few_times_and_resumed(tmp_path: Path) -> None:
+    expected, seconds = undisturbed(tmp_path / "calm")
+    moments = [random.Random(5).uniform(0.5, 0.9) * seconds, 0.6 * seconds]
+    assert killed_and_resumed(tmp_path / "killed", moments) == expected
+    assert_nothing_torn(tmp_path / "killed")
+
+
+@pytest.mark.slow
+def test_thirty_random_kills_each_resumed(tmp_path: Path) -> None:
+    expected, seconds = undisturbed(tmp_path / "calm")
+    assert seconds < 40
+    generator = random.Random(11)
+    for number in range(30):
+        folder = tmp_path / f"killed-{number}"
+        assert killed_and_resumed(folder, [generator.uniform(0.05, 0.98) * seconds]) == expected, number
+        assert_nothing_torn(folder)
