@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shop import write_shop
 
 from fittingroom.store import Store
+from shop import write_shop
 
 ENVIRONMENT = {**os.environ, "FITTINGROOM_KEY": "k" * 32, "FITTINGROOM_LANG": "en", "HF_HUB_OFFLINE": "1"}
 

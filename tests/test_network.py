@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from shop import write_shop
 
 # The audit hook sees what Python opens; it allows nothing but sockets of this machine.

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shop import messages, write_csv, write_shop
 
 from fittingroom import Workspace
 from fittingroom.types import RunSummary
+from shop import messages, write_csv, write_shop
 
 DATA = ("prepare", "label", "dedup", "split", "audit", "balance")
 
