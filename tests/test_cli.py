@@ -61,7 +61,8 @@ def test_pitfalls_and_pages_in_both_languages(tmp_path: Path) -> None:
     ids = {row["id"] for row in listed}
     wanted = (
         "duplicates leaked-test-examples label-noise conflicting-labels class-imbalance personal-data "
-        "all-labels-masked learning-rate-too-high learning-rate-too-low overfitting underfitting majority-collapse baseline-not-beaten"
+        "all-labels-masked learning-rate-too-high learning-rate-too-low overfitting underfitting majority-collapse "
+        "baseline-not-beaten"
     )
     assert set(wanted.split()) <= ids
     page = run("explain", "overfitting", cwd=tmp_path).stdout
