@@ -63,12 +63,13 @@ def assign(groups: Sequence[str], labels: Sequence[Hashable], shares: Sequence[f
     part: dict[str, int] = {}
 
     def missing(index: int, counts: Counter[Hashable]) -> tuple[float, float]:
-        """How far part `index` is below its share: in the classes of this group first, in rows second."""
+        """How many rows part `index` still lacks: of the classes of this group first (rare ones weigh as much as common
+        ones), of all rows second."""
         of_class = sum(
-            count * (share[index] * classes[label] - held[index][label]) / (share[index] * classes[label])
+            count * (share[index] * classes[label] - held[index][label]) / classes[label]
             for label, count in counts.items()
         )
-        return of_class, (share[index] * rows - filled[index]) / share[index]
+        return round(of_class, 9), share[index] * rows - filled[index]
 
     open_parts = [index for index, value in enumerate(share) if value > 0]
     order = {group: (-counts.total(), keyed_order(seed, group)) for group, counts in members.items()}
