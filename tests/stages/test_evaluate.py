@@ -36,7 +36,8 @@ class FakePredictor:
 
     @classmethod
     def load(cls, folder: Path, threads: int | None = None, weights: str = "tuned") -> FakePredictor:
-        assert folder.name == "bundle" and threads == 1
+        assert folder.name == "bundle"
+        assert threads == 1
         if weights == "base" and cls.fails:
             raise ModelError("the base model is not here", "找不到基础模型", place="nano")
         return cls(weights)
@@ -107,7 +108,8 @@ def test_scores_are_those_of_the_predictions(context: Context) -> None:
     splits = _splits(train=_part("train", 200, 1), dev=_part("dev", 150, 2))
     report = _evaluate(splits, context)
     table = report.predictions.frame()
-    assert table.height == report.rows == 150 and report.unscored == 0
+    assert table.height == report.rows == 150
+    assert report.unscored == 0
     assert table["id"].to_list() == sorted(table["id"].to_list())
     for score in [report.model, *report.baselines]:
         said = table["predicted" if score.name == "model" else score.name].to_list()
@@ -120,7 +122,8 @@ def test_scores_are_those_of_the_predictions(context: Context) -> None:
     assert report.model.per_class["good"]["support"] == sum(report.confusion[LABELS.index("good")])
     beaten = report.baselines[0].difference["accuracy"]
     gap = report.model.metrics["accuracy"].value - report.baselines[0].metrics["accuracy"].value
-    assert beaten.value == pytest.approx(gap) and beaten.low > 0
+    assert beaten.value == pytest.approx(gap)
+    assert beaten.low > 0
 
 
 def test_facts_hold_what_the_report_shows(context: Context) -> None:
@@ -146,7 +149,8 @@ def test_the_untuned_model_sees_a_sample_and_is_paired_on_it(context: Context) -
     untuned = report.baselines[2]
     ours = (asked["target"] == asked["predicted"]).mean()
     theirs = (asked["target"] == asked["untuned"]).mean()
-    assert isinstance(ours, float) and isinstance(theirs, float)
+    assert isinstance(ours, float)
+    assert isinstance(theirs, float)
     assert untuned.metrics["accuracy"].value == pytest.approx(theirs)
     assert untuned.difference["accuracy"].value == pytest.approx(ours - theirs)
     assert asked["id"].to_list() != table["id"].to_list()[:40]
@@ -157,8 +161,10 @@ def test_a_baseline_that_fails_leaves_the_rest_standing(context: Context, predic
     rows = [_row("train", number, "good", "great") for number in range(30)]  # one class only: no linear model
     report = _evaluate(_splits(train=rows, dev=_part("dev", 60, 2)), context)
     majority, tfidf, untuned = report.baselines
-    assert majority.metrics and not majority.error
-    assert tfidf.error and not tfidf.metrics
+    assert majority.metrics
+    assert not majority.error
+    assert tfidf.error
+    assert not tfidf.metrics
     assert "base model is not here" in untuned.error
     assert report.predictions.columns[-1] == "majority"
 

@@ -133,7 +133,8 @@ def test_a_perfect_score_on_few_rows_is_not_certain() -> None:
     same = paired_bootstrap(target, target, target, 2, resamples(_units(20)))["macro_f1"]
     assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
     better = paired_bootstrap(target, target, 1 - target, 2, resamples(_units(20)))["accuracy"]
-    assert better.value == 1.0 and 0.8 < better.low < 0.9
+    assert better.value == 1.0
+    assert 0.8 < better.low < 0.9
 
 
 def test_large_draws_are_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +146,8 @@ def test_large_draws_are_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
     whole = replicate_counts(target, predicted, 4, drawn)
     monkeypatch.setattr(intervals, "_CELLS_AT_ONCE", 300)
     pieces = replicate_counts(target, predicted, 4, drawn)
-    assert (whole.hits == pieces.hits).all() and (whole.predicted == pieces.predicted).all()
+    assert (whole.hits == pieces.hits).all()
+    assert (whole.predicted == pieces.predicted).all()
     assert (resamples(_units(90), replicates=50, seed=2).weights.sum(axis=1) == 90).all()
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from fittingroom.engine import Context
-from fittingroom.errors import FittingroomError, UserError
+from fittingroom.errors import FittingroomError, ModelError, UserError
 from fittingroom.statistics.intervals import confusion_matrix
 from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, indices, tally
 from fittingroom.tables import Table
@@ -185,11 +185,18 @@ def _baselines(judge: Judge, setting: _Setting) -> tuple[list[Score], dict[str, 
         try:
             said = _BASELINES[name](judge, setting)
         except (FittingroomError, ValueError) as error:
-            scores.append(Score(name=name, metrics={}, error=" ".join(str(error).split())))
+            scores.append(Score(name=name, metrics={}, error=_why(error)))
             continue
         answers[name] = said
         scores.append(judge.beside(name, said))
     return scores, answers
+
+
+def _why(error: Exception) -> str:
+    """One line; of a foreign error the class alone, for its text may quote a customer's words."""
+    if isinstance(error, FittingroomError):
+        return " ".join(str(error).split())
+    return f"internal error: {type(error).__name__}"
 
 
 def _majority(judge: Judge, setting: _Setting) -> Answers:
@@ -200,7 +207,7 @@ def _majority(judge: Judge, setting: _Setting) -> Answers:
     for label in setting.train.targets:
         counts[label] = counts.get(label, 0) + 1
     if not counts:
-        raise ValueError("train has no labelled rows")
+        raise UserError("train has no labelled rows", "训练集里没有带标签的数据", place="train")
     most = min(counts, key=lambda label: (-counts[label], label))
     many = len(judge.exam)
     return Answers(np.arange(many), np.full(many, judge.labels.index(most)))
@@ -231,7 +238,7 @@ def _untuned(judge: Judge, setting: _Setting) -> Answers:
     inputs = [judge.exam.inputs[place] for place in places]
     probabilities = _probabilities(base, inputs, "evaluate.untuned", setting.context)
     if not np.isfinite(probabilities).all():
-        raise ValueError("the untuned model gave values that are not numbers")
+        raise ModelError("the untuned model gave values that are not numbers", "未微调模型给出的值不是数字")
     said = [base.labels[index] for index in probabilities.argmax(axis=1).tolist()]
     return Answers(np.asarray(places, dtype=np.int64), indices(said, judge.labels))
 
