@@ -114,7 +114,9 @@ def _aside(intent: str, language: str, rng: Random) -> str:
     if intent == "repair":
         return expand(rng.choice(book.HARMLESS), lexicon, rng)
     want = expand(rng.choice(book.PHRASES[rng.choice(_TWO)]["want"]), lexicon, rng)
-    frames = ("我要{w}", "想{w}", "能{w}吗", "{w}") if language == "zh" else ("I want to {w}", "can I {w}", "please {w}")
+    frames = (
+        ("我要{w}", "想{w}", "能{w}吗", "{w}") if language == "zh" else ("I want to {w}", "can I {w}", "please {w}")
+    )
     return rng.choice(frames).replace("{w}", want)
 
 
@@ -138,11 +140,18 @@ def _dressed(body: str, language: str, rng: Random) -> str:
     words = words_zh if language == "zh" else words_en
     space = "" if language == "zh" else " "
     if rng.random() < 0.28:
-        body = rng.choice(words.OPENERS) + rng.choice(["", ",", "!", "，", " "] if language == "zh" else [",", "!", " -", ""]) + space + body
+        body = (
+            rng.choice(words.OPENERS)
+            + rng.choice(["", ",", "!", "，", " "] if language == "zh" else [",", "!", " -", ""])
+            + space
+            + body
+        )
     if language == "zh" and rng.random() < 0.15:
         body += rng.choice(words_zh.PARTICLES)
     if rng.random() < 0.2:
-        body += rng.choice([",", " ", "，", "。"] if language == "zh" else [", ", " ", ". ", "! "]) + rng.choice(words.CLOSERS)
+        body += rng.choice([",", " ", "，", "。"] if language == "zh" else [", ", " ", ". ", "! "]) + rng.choice(
+            words.CLOSERS
+        )
     if language == "zh":
         body = body.replace(",", rng.choice(["，", "，", ",", " "]))
         return body + rng.choice(["", "", "", "？", "?", "。", "！", "~", "…", "？？"])

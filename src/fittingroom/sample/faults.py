@@ -17,9 +17,18 @@ _NEGATION_EN = re.compile(r"\b(?:not|no|never|none|nothing|without|n't|cannot|\w
 _DIGITS = re.compile(r"\d+")
 
 CONTROL_TOKENS = (
-    "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<｜begin▁of▁sentence｜>", "<think>", "</think>", "<|im_start|>", "<|im_end|>",
-    "<｜tool▁calls▁begin｜>", "<|endoftext|>",
-)  # fmt: skip
+    "<｜User｜>",
+    "<｜Assistant｜>",
+    "<｜end▁of▁sentence｜>",
+    "<｜begin▁of▁sentence｜>",
+    "<｜tool▁calls▁begin｜>",
+    "<think>",
+    "</think>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+)
+"""Tokens of the chat templates of DeepSeek and of others."""
 
 
 def language_of(text: str) -> str:
@@ -41,7 +50,10 @@ def html(text: str, rng: Random) -> tuple[str, str] | None:
     if variant == "style":
         return text[:cut] + f'<span style="color:{rng.choice(["red", "#333"])}">{text[cut:]}</span>', variant
     if variant == "link":
-        return f'{text[:cut]}<a href="https://shop.example/g/{rng.randint(100, 999)}" target="_blank">{text[cut:]}</a>', variant
+        return (
+            f'{text[:cut]}<a href="https://shop.example/g/{rng.randint(100, 999)}" target="_blank">{text[cut:]}</a>',
+            variant,
+        )
     return f"{text[:cut]}&nbsp;{text[cut:]}" + rng.choice(["&nbsp;", "&hellip;", "&#33;"]), variant
 
 
@@ -109,14 +121,28 @@ def _edit(text: str, rng: Random) -> str:
     chinese = language_of(text) == "zh"
     kind = rng.choice(["ending", "greeting", "punctuation", "space", "double", "swap", "typo", "case"])
     if kind == "ending":
-        return text + (rng.choice(["啊", "呀", "哦", "哈", "呢", "!", "。", "~"]) if chinese else rng.choice(["!", ".", " pls", " ok", "..", " :)"]))
+        return text + (
+            rng.choice(["啊", "呀", "哦", "哈", "呢", "!", "。", "~"])
+            if chinese
+            else rng.choice(["!", ".", " pls", " ok", "..", " :)"])
+        )
     if kind == "greeting":
-        return (rng.choice(["亲", "嗨", "哎", "诶,", "喂 "]) if chinese else rng.choice(["hi ", "ok ", "so ", "hey, "])) + text
+        return (
+            rng.choice(["亲", "嗨", "哎", "诶,", "喂 "]) if chinese else rng.choice(["hi ", "ok ", "so ", "hey, "])
+        ) + text
     if kind == "punctuation":
-        return text.translate(str.maketrans("，。！？,!?", ",.!?，！？")) if chinese else re.sub(r"[.,!?]", "", text) or text
+        return (
+            text.translate(str.maketrans("，。！？,!?", ",.!?，！？"))
+            if chinese
+            else re.sub(r"[.,!?]", "", text) or text
+        )
     if kind == "case":
         return text.swapcase() if text.isascii() else text.upper()
-    inner = [place for place in range(1, len(text) - 1) if text[place - 1 : place + 2].isalpha() and not set(text[place - 1 : place + 2]) & _NEGATION]
+    inner = [
+        place
+        for place in range(1, len(text) - 1)
+        if text[place - 1 : place + 2].isalpha() and not set(text[place - 1 : place + 2]) & _NEGATION
+    ]
     if not inner:
         return text + "."
     place = rng.choice(inner)
@@ -126,7 +152,9 @@ def _edit(text: str, rng: Random) -> str:
         return text[:place] + text[place] + text[place:]
     if kind == "swap":
         return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
-    typos = [(old, new) for old, new in (words_zh if chinese else words_en).TYPOS if old in text and not set(old) & _NEGATION]
+    typos = [
+        (old, new) for old, new in (words_zh if chinese else words_en).TYPOS if old in text and not set(old) & _NEGATION
+    ]
     if not typos:
         return text
     old, new = rng.choice(typos)
@@ -157,15 +185,23 @@ def number_value(variant: str, language: str, rng: Random) -> str:
 
 _SPAM: dict[str, tuple[str, ...]] = {
     "zh": (
-        "[日赚|日结|每天]{n}[元|块][兼职|副业][刷单|打字|点赞],[加|扣]{contact}", "[代开|专业代开][发票|收据]{tail}[加|联系]{contact}",
-        "【{site}】[注册|首充]送{n}[元|彩金],[点击|复制]{url}", "[低价|批量][涨粉|刷好评|卖号]{tail},{contact}", "[贷款|借钱][秒批|无抵押]额度{n}万,{contact}",
-        "[祖传|名医]秘方[治|专治][脱发|糖尿病]{tail},加{contact}", "[清仓|厂家]高仿[名表|包包]{n}元起{tail},看{url}",
+        "[日赚|日结|每天]{n}[元|块][兼职|副业][刷单|打字|点赞],[加|扣]{contact}",
+        "[代开|专业代开][发票|收据]{tail}[加|联系]{contact}",
+        "【{site}】[注册|首充]送{n}[元|彩金],[点击|复制]{url}",
+        "[低价|批量][涨粉|刷好评|卖号]{tail},{contact}",
+        "[贷款|借钱][秒批|无抵押]额度{n}万,{contact}",
+        "[祖传|名医]秘方[治|专治][脱发|糖尿病]{tail},加{contact}",
+        "[清仓|厂家]高仿[名表|包包]{n}元起{tail},看{url}",
     ),
     "en": (
-        "earn ${n} a day [from home|with likes], add {contact}", "[cheap|instant] followers and fake reviews {tail} {url}", "casino {site} bonus ${n} sign up at {url}",
-        "loan up to ${n}k no checks {tail} contact {contact}", "replica watches from ${n} {tail} visit {url}", "miracle cure for hair loss {tail} order at {url}",
+        "earn ${n} a day [from home|with likes], add {contact}",
+        "[cheap|instant] followers and fake reviews {tail} {url}",
+        "casino {site} bonus ${n} sign up at {url}",
+        "loan up to ${n}k no checks {tail} contact {contact}",
+        "replica watches from ${n} {tail} visit {url}",
+        "miracle cure for hair loss {tail} order at {url}",
     ),
-}  # fmt: skip
+}
 
 
 def spam(language: str, rng: Random) -> tuple[str, str]:
@@ -174,13 +210,18 @@ def spam(language: str, rng: Random) -> tuple[str, str]:
         return _gibberish(rng), "gibberish"
     letters = "".join(rng.choice("abcdefghkmnpqrstuvwxyz") for _ in range(5))
     number = rng.randint(100, 9999)
-    contact = {"zh": rng.choice(["微信", "VX", "薇", "QQ", "V信"]), "en": rng.choice(["telegram @", "whatsapp ", "wechat "])}[language]
+    contact = {
+        "zh": rng.choice(["微信", "VX", "薇", "QQ", "V信"]),
+        "en": rng.choice(["telegram @", "whatsapp ", "wechat "]),
+    }[language]
     lexicon = {
         "n": [str(rng.choice([50, 88, 200, 300, 500, 888, 1000]))],
         "contact": [f"{contact}{letters}{number}"],
         "site": [letters.upper()],
         "url": [f"http://{letters}{number}.example/{rng.choice('abcd')}{number}"],
-        "tail": ["正规", "全国可开", "信誉保证", "今日特惠", ""] if language == "zh" else ["100% legal", "today only", "guaranteed", ""],
+        "tail": ["正规", "全国可开", "信誉保证", "今日特惠", ""]
+        if language == "zh"
+        else ["100% legal", "today only", "guaranteed", ""],
     }
     return expand(rng.choice(_SPAM[language]), lexicon, rng), "ad"
 

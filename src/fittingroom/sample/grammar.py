@@ -16,10 +16,15 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _MAX_DEPTH = 12
 
 
+def words(text: str, mark: str = " ") -> tuple[str, ...]:
+    """The words of a list written as one text."""
+    return tuple(text.split(mark))
+
+
 def expand(template: str, lexicon: Lexicon, rng: Random, bound: Mapping[str, str] | None = None) -> str:
     """One text of `template`.
 
-    `bound` fixes slots for this text. A slot whose name ends in a digit (`{size2}`) draws from the same list as the slot
+    `bound` fixes slots for this text. A slot whose name ends in a digit (`{size2}`) draws from the list of the slot
     without it, but never what that one drew. KeyError names a slot that the lexicon lacks.
     """
     drawn: dict[str, str] = dict(bound or {})

@@ -1,7 +1,7 @@
 """Invented personal data and the sentences in which customers let it slip.
 
-Every value is well formed: ISO 7064 check digit on identity cards, Luhn on bank cards, numbers reserved for fiction where
-there are such, addresses under `.example` and `example.com`.
+Every value is well formed: ISO 7064 check digit on identity cards, Luhn on bank cards, numbers reserved for fiction
+where there are such, addresses under `.example` and `example.com`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from random import Random
 
 from fittingroom.sample import words_en, words_zh
+from fittingroom.sample.grammar import words
 
 KINDS = ("mobile", "id_card", "bank_card", "email", "address", "name")
 
-_REGIONS = "110105 310115 330106 320506 510107 420111 610113 430104 410105 370202".split()
+_REGIONS = words("110105 310115 330106 320506 510107 420111 610113 430104 410105 370202")
 _WIDE = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
-_CARD_PREFIXES = "622202 621700 622848 621661 622588 623058".split()
+_CARD_PREFIXES = words("622202 621700 622848 621661 622588 623058")
+_MOBILE_PREFIXES = words("130 131 135 136 137 138 139 150 151 158 159 176 177 186 187 188 189 199")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Slip:
 
 def id_card(rng: Random) -> str:
     """18 characters with a valid check digit (ISO 7064 MOD 11-2)."""
-    body = f"{rng.choice(_REGIONS)}{rng.randint(1955, 2006)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}{rng.randint(1, 999):03d}"
+    born = f"{rng.randint(1955, 2006)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
+    body = f"{rng.choice(_REGIONS)}{born}{rng.randint(1, 999):03d}"
     weights = [2 ** (17 - place) % 11 for place in range(17)]
     rest = sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True)) % 11
     return body + "10X98765432"[rest]
@@ -49,7 +52,7 @@ def bank_card(rng: Random, prefix: str = "", length: int = 19) -> str:
 
 def mobile(rng: Random) -> str:
     """A mainland mobile number."""
-    return rng.choice("130 131 135 136 137 138 139 150 151 158 159 176 177 186 187 188 189 199".split()) + f"{rng.randint(0, 99999999):08d}"
+    return rng.choice(_MOBILE_PREFIXES) + f"{rng.randint(0, 99999999):08d}"
 
 
 def email(rng: Random) -> str:
@@ -70,7 +73,9 @@ def address(rng: Random, language: str) -> tuple[str, str]:
     """A full postal address, and the part of it that finds the door."""
     if language == "zh":
         street = f"{rng.choice(words_zh.STREETS)}{rng.randint(1, 480)}号"
-        home = f"{rng.choice(words_zh.COMPOUNDS)}{rng.randint(1, 32)}幢{rng.randint(1, 4)}单元{rng.randint(101, 2404)}室"
+        home = (
+            f"{rng.choice(words_zh.COMPOUNDS)}{rng.randint(1, 32)}幢{rng.randint(1, 4)}单元{rng.randint(101, 2404)}室"
+        )
         return rng.choice(words_zh.DISTRICTS) + street + rng.choice([home, home, ""]), street
     street = f"{rng.randint(2, 480)} {rng.choice(words_en.STREETS)}"
     return f"{street}, {rng.choice(words_en.TOWNS)}", street
@@ -83,24 +88,42 @@ def slip(kind: str, language: str, rng: Random) -> Slip:
     if kind == "id_card":
         value = id_card(rng)
         variant, shown = _shape(value, (6, 8, 4), rng)
-        frames = ("身份证{v}", "身份证号是{v}", "证件号:{v}") if language == "zh" else ("my ID number is {v}", "ID card {v}")
+        frames = (
+            ("身份证{v}", "身份证号是{v}", "证件号:{v}") if language == "zh" else ("my ID number is {v}", "ID card {v}")
+        )
         return Slip(kind, variant, rng.choice(frames).replace("{v}", shown), (value,))
     if kind == "bank_card":
         value = bank_card(rng) if language == "zh" else bank_card(rng, rng.choice(["4539", "4716", "5425"]), 16)
         variant, shown = _shape(value, (4, 4, 4, 4, 3) if len(value) == 19 else (4, 4, 4, 4), rng)
-        frames = ("卡号{v}", "退到我银行卡{v}", "银行卡号:{v}", "打到卡里{v}") if language == "zh" else ("card number {v}", "pay it to my card {v}")
+        frames = (
+            ("卡号{v}", "退到我银行卡{v}", "银行卡号:{v}", "打到卡里{v}")
+            if language == "zh"
+            else ("card number {v}", "pay it to my card {v}")
+        )
         return Slip(kind, variant, rng.choice(frames).replace("{v}", shown), (value,))
     if kind == "email":
         value = email(rng)
-        frames = ("发我邮箱{v}", "邮箱{v}", "回我{v}就行") if language == "zh" else ("my email is {v}", "reply to {v}", "write me at {v}")
+        frames = (
+            ("发我邮箱{v}", "邮箱{v}", "回我{v}就行")
+            if language == "zh"
+            else ("my email is {v}", "reply to {v}", "write me at {v}")
+        )
         return Slip(kind, "plain", rng.choice(frames).replace("{v}", value), (value,))
     if kind == "address":
         value, door = address(rng, language)
-        frames = ("地址是{v}", "寄到{v}", "住{v}", "收货地址:{v}") if language == "zh" else ("send it to {v}", "I live at {v}", "my address: {v}")
+        frames = (
+            ("地址是{v}", "寄到{v}", "住{v}", "收货地址:{v}")
+            if language == "zh"
+            else ("send it to {v}", "I live at {v}", "my address: {v}")
+        )
         return Slip(kind, language, rng.choice(frames).replace("{v}", value), (door,))
     if kind == "name":
         value = name(rng, language)
-        frames = ("我叫{v}", "收件人{v}", "联系人:{v}", "我的名字是{v}", "收货人是{v}") if language == "zh" else ("my name is {v}", "recipient: {v}", "I am called {v}")
+        frames = (
+            ("我叫{v}", "收件人{v}", "联系人:{v}", "我的名字是{v}", "收货人是{v}")
+            if language == "zh"
+            else ("my name is {v}", "recipient: {v}", "I am called {v}")
+        )
         return Slip(kind, language, rng.choice(frames).replace("{v}", value), (value,))
     raise ValueError(f"no personal data of kind {kind}; there are {', '.join(KINDS)}")
 
@@ -109,14 +132,22 @@ def _mobile(language: str, rng: Random) -> Slip:
     if language == "en" and rng.random() < 0.5:
         # ranges that the regulators keep for fiction
         variant = rng.choice(["us", "uk"])
-        shown = f"({rng.choice([512, 303, 206])}) 555-01{rng.randint(0, 99):02d}" if variant == "us" else f"+44 7700 900{rng.randint(0, 999):03d}"
+        shown = (
+            f"({rng.choice([512, 303, 206])}) 555-01{rng.randint(0, 99):02d}"
+            if variant == "us"
+            else f"+44 7700 900{rng.randint(0, 999):03d}"
+        )
         value = "".join(sign for sign in shown if sign.isdigit())
     else:
         value = mobile(rng)
         variant, shown = _shape(value, (3, 4, 4), rng)
         if variant == "plain" and rng.random() < 0.2:
             variant, shown = "+86", f"+86 {value}"
-    frames = ("我电话{v}", "打我{v}", "手机号是{v}麻烦联系", "手机{v}", "请联系{v}", "{v}这个号") if language == "zh" else ("call me on {v}", "my number is {v}", "tel {v}")
+    frames = (
+        ("我电话{v}", "打我{v}", "手机号是{v}麻烦联系", "手机{v}", "请联系{v}", "{v}这个号")
+        if language == "zh"
+        else ("call me on {v}", "my number is {v}", "tel {v}")
+    )
     return Slip("mobile", variant, rng.choice(frames).replace("{v}", shown), (value,))
 
 

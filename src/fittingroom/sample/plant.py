@@ -8,73 +8,21 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from fittingroom.errors import SourceError
 from fittingroom.sample import faults, personal
-from fittingroom.sample.truth import Planted, Rates, Truth
+from fittingroom.sample.bed import Bed, Record
+from fittingroom.sample.truth import Rates, Truth
 from fittingroom.text.similarity import jaccard, match_key
 
-Record = dict[str, Any]
 NEAR = 0.8
 """A planted near copy is drawn again, some times, until it shares at least this part of the character 5-grams."""
 _DRAWS = 8
-
-
-class _Bed:
-    """The rows being planted: which are still untouched, which keys are free."""
-
-    def __init__(self, records: list[Record], *, text: str, label: str, key: str, group: str | None, time: str | None, seed: int) -> None:
-        self.rows = [dict(record) for record in records]
-        self.text, self.label, self.key, self.group, self.time, self.seed = text, label, key, group, time, seed
-        self.planted: dict[str, list[Planted]] = {}
-        self.right = {str(row[key]): str(row[label]) for row in self.rows}
-        self.fresh: list[Record] = []
-        self._untouched = list(range(len(self.rows)))
-        Random(f"{seed}/order").shuffle(self._untouched)
-        self._keys = _free_keys([row[key] for row in self.rows])
-        self.labels = [str(row[label]) for row in self.rows]
-
-    def rng(self, kind: str) -> Random:
-        """A stream of its own for each kind: another rate of one kind leaves the others' draws alone."""
-        return Random(f"{self.seed}/{kind}")
-
-    def take(self, count: int, fits: Callable[[Record], bool] = lambda row: True) -> Iterator[Record]:
-        """`count` untouched rows that fit, or fewer where there are no more."""
-        taken = []
-        for index in self._untouched:
-            if len(taken) == count:
-                break
-            if fits(self.rows[index]):
-                taken.append(index)
-        gone = set(taken)
-        self._untouched = [index for index in self._untouched if index not in gone]
-        return (self.rows[index] for index in taken)
-
-    def copy(self, row: Record, rng: Random, *, same_group: bool, **changes: Any) -> Record:
-        """A new row like `row`, of the same or of another customer, some hours later."""
-        fresh = {**row, **changes, self.key: next(self._keys)}
-        if self.group and not same_group:
-            fresh[self.group] = rng.choice(self.rows)[self.group]
-        if self.time:
-            moment = datetime.datetime.fromisoformat(str(row[self.time])) + datetime.timedelta(minutes=rng.randint(1, 4000))
-            fresh[self.time] = moment.isoformat(sep=" ")
-        self.fresh.append(fresh)
-        self.right[str(fresh[self.key])] = self.right[str(row[self.key])]
-        return fresh
-
-    def other_label(self, label: str, rng: Random) -> str:
-        """Another label, drawn as often as it occurs: people press the common buttons."""
-        return rng.choice([other for other in self.labels if other != label])
-
-    def note(self, kind: str, **facts: Any) -> None:
-        self.planted.setdefault(kind, []).append(Planted(**facts))
 
 
 def plant(
@@ -90,14 +38,14 @@ def plant(
 ) -> tuple[list[Record], Truth]:
     """The rows with faults planted into them, and what was planted where.
 
-    `text`, `label`, `key`, `group` (customer or conversation) and `time` (ISO 8601) name columns. The rows given stay in their
-    order, new rows (copies, spam) follow in random order with keys that were free. A row gets one fault at most. Raises
-    SourceError where a key is there twice or there is only one label.
+    `text`, `label`, `key`, `group` (customer or conversation) and `time` (ISO 8601) name columns. The rows given stay
+    in their order, new rows (copies, spam) follow with keys that were free. A row gets one fault at most. Raises
+    SourceError where a key is there twice, a row has no text, or there is only one label.
     """
     rates = rates or Rates()
     records, rare = _thinned([dict(record) for record in records], label, rates, seed)
     _check(records, text, label, key)
-    bed = _Bed(records, text=text, label=label, key=key, group=group, time=time, seed=seed)
+    bed = Bed(records, text=text, label=label, key=key, group=group, time=time, seed=seed)
     count = len(records)
     _number_copies(bed, round(count * rates.number_copy))
     _near_duplicates(bed, round(count * rates.near_duplicate))
@@ -110,20 +58,32 @@ def plant(
     _wrong_labels(bed, round(count * rates.wrong_label))
     _spam(bed, round(count * rates.spam))
     rows = bed.rows + bed.fresh
-    planted = {kind: sorted(found, key=lambda one: (len(one.key), one.key)) for kind, found in sorted(bed.planted.items())}
-    return rows, Truth(seed=seed, rates=rates, rows_in=count, rows_out=len(rows), planted=planted, labels=bed.right, rare=rare)
+    planted = {
+        kind: sorted(found, key=lambda one: (len(one.key), one.key)) for kind, found in sorted(bed.planted.items())
+    }
+    return rows, Truth(
+        seed=seed, rates=rates, rows_in=count, rows_out=len(rows), planted=planted, labels=bed.right, rare=rare
+    )
 
 
 def _check(records: Sequence[Record], text: str, label: str, key: str) -> None:
     keys = Counter(str(record[key]) for record in records)
     twice = [name for name, times in keys.items() if times > 1]
     if twice:
-        raise SourceError(f"the key {twice[0]} is there twice: name a column that tells rows apart", f"主键 {twice[0]} 重复:请换一个能区分每一行的列", place=key)
+        raise SourceError(
+            f"the key {twice[0]} is there twice: name a column that tells rows apart",
+            f"主键 {twice[0]} 重复:请换一个能区分每一行的列",
+            place=key,
+        )
     if len({str(record[label]) for record in records}) < 2:
-        raise SourceError("there is only one label: wrong labels need another one", "只有一个标签:至少要两个", place=label)
+        raise SourceError(
+            "there is only one label: wrong labels need another one", "只有一个标签:至少要两个", place=label
+        )
     empty = next((str(record[key]) for record in records if not str(record[text]).strip()), None)
     if empty is not None:
-        raise SourceError(f"the row {empty} has no text: leave such rows out", f"第 {empty} 行没有文本:请先去掉", place=text)
+        raise SourceError(
+            f"the row {empty} has no text: leave such rows out", f"第 {empty} 行没有文本:请先去掉", place=text
+        )
 
 
 def _thinned(records: list[Record], label: str, rates: Rates, seed: int) -> tuple[list[Record], dict[str, int | str]]:
@@ -136,10 +96,14 @@ def _thinned(records: list[Record], label: str, rates: Rates, seed: int) -> tupl
     keep = min(counts[name], round(rest * rates.rare_share / (1 - rates.rare_share)))
     places = [place for place, record in enumerate(records) if str(record[label]) == name]
     gone = set(Random(f"{seed}/rare").sample(places, len(places) - keep))
-    return [record for place, record in enumerate(records) if place not in gone], {"label": name, "before": counts[name], "after": keep}
+    return [record for place, record in enumerate(records) if place not in gone], {
+        "label": name,
+        "before": counts[name],
+        "after": keep,
+    }
 
 
-def _exact_duplicates(bed: _Bed, count: int) -> None:
+def _exact_duplicates(bed: Bed, count: int) -> None:
     rng = bed.rng("exact_duplicate")
     made = 0
     for row in bed.take(count):
@@ -151,7 +115,7 @@ def _exact_duplicates(bed: _Bed, count: int) -> None:
             made += 1
 
 
-def _near_duplicates(bed: _Bed, count: int) -> None:
+def _near_duplicates(bed: Bed, count: int) -> None:
     rng = bed.rng("near_duplicate")
     for row in bed.take(count, lambda row: len(match_key(str(row[bed.text]))) >= 8):
         text, drawn = str(row[bed.text]), []
@@ -166,22 +130,31 @@ def _near_duplicates(bed: _Bed, count: int) -> None:
             continue
         near, edited = max(drawn)
         fresh = bed.copy(row, rng, same_group=rng.random() < 0.5, **{bed.text: edited})
-        bed.note("near_duplicate", key=str(fresh[bed.key]), twin=str(row[bed.key]), jaccard=round(near, 4), original=text)
+        bed.note(
+            "near_duplicate", key=str(fresh[bed.key]), twin=str(row[bed.key]), jaccard=round(near, 4), original=text
+        )
 
 
-def _conflicts(bed: _Bed, count: int) -> None:
+def _conflicts(bed: Bed, count: int) -> None:
     rng = bed.rng("conflicting_label")
     for row in bed.take(count):
         right = str(row[bed.label])
         wrong = bed.other_label(right, rng)
         variant = "majority" if rng.random() < 1 / 3 else "tie"
         fresh = bed.copy(row, rng, same_group=False, **{bed.label: wrong})
-        bed.note("conflicting_label", key=str(fresh[bed.key]), twin=str(row[bed.key]), variant=variant, given=wrong, right=right)
+        bed.note(
+            "conflicting_label",
+            key=str(fresh[bed.key]),
+            twin=str(row[bed.key]),
+            variant=variant,
+            given=wrong,
+            right=right,
+        )
         if variant == "majority":
             bed.copy(row, rng, same_group=False)
 
 
-def _marked(bed: _Bed, kind: str, count: int, mark: Callable[[str, Random], tuple[str, str] | None]) -> None:
+def _marked(bed: Bed, kind: str, count: int, mark: Callable[[str, Random], tuple[str, str] | None]) -> None:
     rng = bed.rng(kind)
     for row in bed.take(count, lambda row: mark(str(row[bed.text]), Random(0)) is not None):
         text = str(row[bed.text])
@@ -192,7 +165,7 @@ def _marked(bed: _Bed, kind: str, count: int, mark: Callable[[str, Random], tupl
         bed.note(kind, key=str(row[bed.key]), variant=marked[1], original=text)
 
 
-def _control_tokens(bed: _Bed, count: int) -> None:
+def _control_tokens(bed: Bed, count: int) -> None:
     rng = bed.rng("control_token")
     for row in bed.take(count):
         text = str(row[bed.text])
@@ -200,7 +173,7 @@ def _control_tokens(bed: _Bed, count: int) -> None:
         bed.note("control_token", key=str(row[bed.key]), variant=token, original=text, gone=(token,))
 
 
-def _personal(bed: _Bed, count: int) -> None:
+def _personal(bed: Bed, count: int) -> None:
     rng = bed.rng("personal")
     for place, row in enumerate(bed.take(count)):
         text = str(row[bed.text])
@@ -209,10 +182,12 @@ def _personal(bed: _Bed, count: int) -> None:
         mark = rng.choice(["", "，", ",", " "]) if language == "zh" else rng.choice([", ", ". ", " "])
         # glued to the text on purpose: there is no word boundary between a Chinese character and a digit
         row[bed.text] = text + mark + slip.sentence if rng.random() < 0.6 else slip.sentence + (mark or ",") + text
-        bed.note("personal", key=str(row[bed.key]), variant=f"{slip.kind}/{slip.variant}", original=text, gone=slip.gone)
+        bed.note(
+            "personal", key=str(row[bed.key]), variant=f"{slip.kind}/{slip.variant}", original=text, gone=slip.gone
+        )
 
 
-def _wrong_labels(bed: _Bed, count: int) -> None:
+def _wrong_labels(bed: Bed, count: int) -> None:
     rng = bed.rng("wrong_label")
     for row in bed.take(count):
         right = str(row[bed.label])
@@ -220,7 +195,7 @@ def _wrong_labels(bed: _Bed, count: int) -> None:
         bed.note("wrong_label", key=str(row[bed.key]), given=row[bed.label], right=right)
 
 
-def _number_copies(bed: _Bed, count: int) -> None:
+def _number_copies(bed: Bed, count: int) -> None:
     rng = bed.rng("number_copy")
     for number, row in enumerate(bed.take(count, lambda row: len(match_key(str(row[bed.text]))) >= 8)):
         text = str(row[bed.text])
@@ -233,12 +208,14 @@ def _number_copies(bed: _Bed, count: int) -> None:
                 values.append(value)
         family = f"family-{number + 1}"
         row[bed.text] = template.replace("{v}", values[0])
-        members = [row] + [bed.copy(row, rng, same_group=False, **{bed.text: template.replace("{v}", value)}) for value in values[1:]]
+        members = [row] + [
+            bed.copy(row, rng, same_group=False, **{bed.text: template.replace("{v}", value)}) for value in values[1:]
+        ]
         for member in members:
             bed.note("number_copy", key=str(member[bed.key]), family=family, variant=variant, original=text)
 
 
-def _spam(bed: _Bed, count: int) -> None:
+def _spam(bed: Bed, count: int) -> None:
     rng = bed.rng("spam")
     languages = [faults.language_of(str(row[bed.text])) for row in bed.rows]
     for _ in range(count):
@@ -247,24 +224,11 @@ def _spam(bed: _Bed, count: int) -> None:
         bed.note("spam", key=str(fresh[bed.key]), variant=variant)
 
 
-def _free_keys(keys: Sequence[Any]) -> Iterator[Any]:
-    """Keys of the same form that nobody has: the next numbers, or for other keys `new-1`, `new-2`, ..."""
-    taken = {str(key) for key in keys}
-    if all(str(key).isdecimal() for key in keys):
-        number = max(int(key) for key in keys)
-        while True:
-            number += 1
-            yield number if isinstance(keys[0], int) else str(number)
-    number = 0
-    while True:
-        number += 1
-        if f"new-{number}" not in taken:
-            yield f"new-{number}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Plant into a CSV file."""
-    parser = argparse.ArgumentParser(prog="python -m fittingroom.sample.plant", description="Plant known faults into a CSV file.")
+    parser = argparse.ArgumentParser(
+        prog="python -m fittingroom.sample.plant", description="Plant known faults into a CSV file."
+    )
     parser.add_argument("--csv", type=Path, required=True, help="the table, UTF-8")
     for name in ("text", "label", "key"):
         parser.add_argument(f"--{name}", required=True, help=f"name of the column with the {name}")
@@ -273,14 +237,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--truth", type=Path, required=True, help="where to write what was planted (JSON)")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rows", type=int, help="take this many rows, drawn at random")
-    parser.add_argument("--rates", default="{}", help="JSON of shares per kind, such as {\"spam\": 0.05}")
+    parser.add_argument("--rates", default="{}", help='JSON of shares per kind, such as {"spam": 0.05}')
     given = parser.parse_args(arguments)
     columns, records = read_csv(given.csv, given.text)
     if given.rows is not None and given.rows < len(records):
         chosen = set(Random(f"{given.seed}/rows").sample(range(len(records)), given.rows))
         records = [record for place, record in enumerate(records) if place in chosen]
     rates = Rates.model_validate(json.loads(given.rates))
-    rows, truth = plant(records, text=given.text, label=given.label, key=given.key, group=given.group, rates=rates, seed=given.seed)
+    rows, truth = plant(
+        records, text=given.text, label=given.label, key=given.key, group=given.group, rates=rates, seed=given.seed
+    )
     with given.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
@@ -295,7 +261,11 @@ def read_csv(path: Path, text: str) -> tuple[list[str], list[Record]]:
         reader = csv.DictReader(file)
         columns = list(reader.fieldnames or [])
         if text not in columns:
-            raise SourceError(f"there is no column {text}; there are {', '.join(columns)}", f"没有列 {text};现有列:{', '.join(columns)}", place=str(path))
+            raise SourceError(
+                f"there is no column {text}; there are {', '.join(columns)}",
+                f"没有列 {text};现有列:{', '.join(columns)}",
+                place=str(path),
+            )
         return columns, [record for record in reader if (record[text] or "").strip()]
 
 

@@ -34,17 +34,41 @@ _ANNOTATORS = (("qa-lin", 0.97), ("qa-meng", 0.95), ("qa-rose", 0.93), ("qa-tari
 """People who label, and how often they are right."""
 
 _SCHEMA = """
-create table goods (sku text primary key, name text, category text, size text, colour text, price real, stock integer, attributes text, updated_at text);
-create table customers (customer_id text primary key, name text, phone text, email text, id_card text, address text, language text, registered_at text);
-create table orders (order_id text primary key, customer_id text references customers, created_at text, status text, amount real,
-  receiver text, phone text, address text, courier text, tracking_no text);
-create table order_items (order_id text references orders, line integer, sku text references goods, quantity integer, price real, primary key (order_id, line));
-create table conversations (conversation_id integer primary key, customer_id text references customers, created_at text, agent text, intent text);
-create table turns (conversation_id integer references conversations, position integer, role text, text text, primary key (conversation_id, position));
-create table message_annotations (annotation_id integer primary key, conversation_id integer references conversations, annotator text, label text);
-create table reviews (review_id integer primary key, customer_id text references customers, sku text references goods, created_at text, review text, sentiment text);
-create table review_annotations (annotation_id integer primary key, review_id integer references reviews, annotator text, label text);
+create table goods (
+  sku text primary key, name text, category text, size text, colour text, price real, stock integer,
+  attributes text, updated_at text
+);
+create table customers (
+  customer_id text primary key, name text, phone text, email text, id_card text, address text, language text,
+  registered_at text
+);
+create table orders (
+  order_id text primary key, customer_id text references customers, created_at text, status text, amount real,
+  receiver text, phone text, address text, courier text, tracking_no text
+);
+create table order_items (
+  order_id text references orders, line integer, sku text references goods, quantity integer, price real,
+  primary key (order_id, line)
+);
+create table conversations (
+  conversation_id integer primary key, customer_id text references customers, created_at text, agent text, intent text
+);
+create table turns (
+  conversation_id integer references conversations, position integer, role text, text text,
+  primary key (conversation_id, position)
+);
+create table message_annotations (
+  annotation_id integer primary key, conversation_id integer references conversations, annotator text, label text
+);
+create table reviews (
+  review_id integer primary key, customer_id text references customers, sku text references goods, created_at text,
+  review text, sentiment text
+);
+create table review_annotations (
+  annotation_id integer primary key, review_id integer references reviews, annotator text, label text
+);
 """
+_CONVERSATION = ("conversation_id", "customer_id", "created_at", "agent", "intent")
 
 
 def write_sample(folder: Path, seed: int = 7) -> None:
@@ -69,7 +93,10 @@ def write_sample(folder: Path, seed: int = 7) -> None:
     log, log_truth = weblog.write_log(1200, goods, rng)
 
     tables: dict[str, list[Record]] = {"goods": goods, "customers": customers, "orders": orders, "order_items": items}
-    tables["conversations"] = [{name: row[name] for name in ("conversation_id", "customer_id", "created_at", "agent", "intent")} for row in conversations]
+    tables["conversations"] = [
+        {name: row[name] for name in ("conversation_id", "customer_id", "created_at", "agent", "intent")}
+        for row in conversations
+    ]
     tables["turns"] = _turns(conversations, rng)
     tables["message_annotations"] = _annotations(message_truth, dialogues.INTENTS, "conversation_id", 0.15, rng)
     tables["reviews"] = written
@@ -77,15 +104,23 @@ def write_sample(folder: Path, seed: int = 7) -> None:
     _database(folder / "shop.db", tables)
 
     truth = {
-        "note": "What was planted where. The pipeline never reads this file.", "seed": seed,
-        "sources": {"messages": message_truth.model_dump(exclude_defaults=True), "reviews": review_truth.model_dump(exclude_defaults=True), "mentions": mention_truth, "log": log_truth},
-    }  # fmt: skip
+        "note": "What was planted where. The pipeline never reads this file.",
+        "seed": seed,
+        "sources": {
+            "messages": message_truth.model_dump(exclude_defaults=True),
+            "reviews": review_truth.model_dump(exclude_defaults=True),
+            "mentions": mention_truth,
+            "log": log_truth,
+        },
+    }
     _write(folder / "mentions.jsonl", "\n".join(mentions) + "\n")
     _write(folder / "access.log", "\n".join(log) + "\n")
     _write(folder / "truth.json", json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
     _write(folder / "recipe.yaml", recipes.RECIPE.format(seed=seed))
     _write(folder / "recipe-reviews.yaml", recipes.RECIPE_REVIEWS.format(seed=seed))
-    with os.fdopen(os.open(folder / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(folder / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(recipes.environment(seed))
 
 
@@ -93,15 +128,30 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _conversations(messages: list[Message], customers: list[Record], rng: Random, seed: int) -> tuple[list[Record], Truth]:
+def _conversations(
+    messages: list[Message], customers: list[Record], rng: Random, seed: int
+) -> tuple[list[Record], Truth]:
     rows = [
         {
-            "conversation_id": number, "customer_id": rng.choice(customers)["customer_id"], "created_at": catalogue.moment(rng),
-            "agent": f"agent-{rng.randint(1, 14):02d}", "intent": message.intent, "message": message.text,
+            "conversation_id": number,
+            "customer_id": rng.choice(customers)["customer_id"],
+            "created_at": catalogue.moment(rng),
+            "agent": f"agent-{rng.randint(1, 14):02d}",
+            "intent": message.intent,
+            "message": message.text,
         }
         for number, message in enumerate(messages, start=100_001)
-    ]  # fmt: skip
-    return plant(rows, text="message", label="intent", key="conversation_id", group="customer_id", time="created_at", rates=MESSAGE_RATES, seed=seed)
+    ]
+    return plant(
+        rows,
+        text="message",
+        label="intent",
+        key="conversation_id",
+        group="customer_id",
+        time="created_at",
+        rates=MESSAGE_RATES,
+        seed=seed,
+    )
 
 
 def _turns(conversations: list[Record], rng: Random) -> list[Record]:
@@ -117,12 +167,25 @@ def _turns(conversations: list[Record], rng: Random) -> list[Record]:
 def _reviews(goods: list[Record], customers: list[Record], rng: Random, seed: int) -> tuple[list[Record], Truth]:
     rows = [
         {
-            "review_id": number, "customer_id": rng.choice(customers)["customer_id"], "sku": rng.choice(goods)["sku"],
-            "created_at": catalogue.moment(rng), "review": review.text, "sentiment": review.sentiment,
+            "review_id": number,
+            "customer_id": rng.choice(customers)["customer_id"],
+            "sku": rng.choice(goods)["sku"],
+            "created_at": catalogue.moment(rng),
+            "review": review.text,
+            "sentiment": review.sentiment,
         }
         for number, review in enumerate(reviews.write_reviews(REVIEWS, rng), start=5001)
-    ]  # fmt: skip
-    return plant(rows, text="review", label="sentiment", key="review_id", group="customer_id", time="created_at", rates=REVIEW_RATES, seed=seed + 1)
+    ]
+    return plant(
+        rows,
+        text="review",
+        label="sentiment",
+        key="review_id",
+        group="customer_id",
+        time="created_at",
+        rates=REVIEW_RATES,
+        seed=seed + 1,
+    )
 
 
 def _annotations(truth: Truth, labels: tuple[str, ...], key: str, share: float, rng: Random) -> list[Record]:

@@ -9,15 +9,18 @@ from urllib.parse import quote, quote_plus
 
 from fittingroom.sample import words_en, words_zh
 from fittingroom.sample.catalogue import DAYS, OPENED
+from fittingroom.sample.grammar import words
 
 Record = dict[str, Any]
 BROKEN = 0.004
+_MONTHS = words("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec")
 
+_WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _PEOPLE = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.49",
-    "Mozilla/5.0 (Linux; Android 14; 22081212C) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/116.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_WEBKIT} Chrome/126.0.0.0 Safari/537.36",
+    f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) {_WEBKIT} Mobile/15E148 MicroMessenger/8.0.49",
+    f"Mozilla/5.0 (Linux; Android 14; 22081212C) {_WEBKIT} Version/4.0 Chrome/116.0 Mobile Safari/537.36",
+    f"Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) {_WEBKIT} Version/17.5 Safari/605.1.15",
 )
 _BOTS = (
     "Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)",
@@ -46,7 +49,16 @@ def write_log(visits: int, goods: list[Record], rng: Random) -> tuple[list[str],
         lines.append(line)
         if rng.random() < BROKEN:
             broken.append(len(lines) + 1)
-            lines.append(rng.choice([line[: rng.randint(10, 60)], "\\x16\\x03\\x01\\x02\\x00\\x01", "-- MARK --", line.replace('"', "", 3)]))
+            lines.append(
+                rng.choice(
+                    [
+                        line[: rng.randint(10, 60)],
+                        "\\x16\\x03\\x01\\x02\\x00\\x01",
+                        "-- MARK --",
+                        line.replace('"', "", 3),
+                    ]
+                )
+            )
     return lines, {"lines": len(lines), "broken_lines": broken, "sorts": counts}
 
 
@@ -58,9 +70,25 @@ def _visit(goods: list[Record], rng: Random) -> list[tuple[datetime.datetime, st
     for _ in range(rng.randint(1, 7)):
         sort, path = _page(goods, rng)
         status = rng.choices([200, 304, 404, 500], weights=[92, 4, 3, 1])[0]
-        visit.append((when, sort, _line(address, when, f"GET {path} HTTP/1.1", status, rng.randint(400, 90_000), referer, agent)))
+        visit.append(
+            (when, sort, _line(address, when, f"GET {path} HTTP/1.1", status, rng.randint(400, 90_000), referer, agent))
+        )
         if rng.random() < 0.4:
-            visit.append((when, "static", _line(address, when, f"GET /static/{rng.choice(['app.js', 'site.css', 'logo.png'])} HTTP/1.1", 200, 5120, "-", agent)))
+            visit.append(
+                (
+                    when,
+                    "static",
+                    _line(
+                        address,
+                        when,
+                        f"GET /static/{rng.choice(['app.js', 'site.css', 'logo.png'])} HTTP/1.1",
+                        200,
+                        5120,
+                        "-",
+                        agent,
+                    ),
+                )
+            )
         referer = f"https://shop.example{path}"
         when += datetime.timedelta(seconds=rng.randint(3, 600))
     return visit
@@ -73,7 +101,9 @@ def _page(goods: list[Record], rng: Random) -> tuple[str, str]:
         words = words_zh if rng.random() < 0.62 else words_en
         query = f"{rng.choice(words.PLAIN['colour'])} {rng.choice(words.PLAIN['item'])}"
         # old browsers send GBK, some gateways encode twice
-        shown = rng.choices([quote_plus(query), quote(query.encode("gb18030")), quote(quote(query))], weights=[90, 6, 4])[0]
+        shown = rng.choices(
+            [quote_plus(query), quote(query.encode("gb18030")), quote(quote(query))], weights=[90, 6, 4]
+        )[0]
         return "search", f"/search?q={shown}&page={rng.randint(1, 3)}"
     if draw < 0.8:
         return "view", f"/goods/{good['sku']}" + rng.choice(["", "", f"?from=list&session={rng.randrange(16**8):08x}"])
@@ -92,5 +122,5 @@ def _line(address: str, when: datetime.datetime, request: str, status: int, size
 
 def _stamp(when: datetime.datetime) -> str:
     """`05/Mar/2025:10:11:12 +0800`; month names do not depend on the locale."""
-    month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[when.month - 1]
+    month = _MONTHS[when.month - 1]
     return f"{when.day:02d}/{month}/{when.year}:{when:%H:%M:%S} +0800"
