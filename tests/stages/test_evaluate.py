@@ -35,7 +35,9 @@ class FakePredictor:
         self.asked = 0
 
     @classmethod
-    def load(cls, folder: Path, threads: int | None = None, weights: str = "tuned") -> FakePredictor:
+    def load(
+        cls, folder: Path, *, threads: int | None = None, weights: str = "bundle", root: Path | None = None
+    ) -> FakePredictor:
         assert folder.name == "bundle"
         assert threads == 1
         if weights == "base" and cls.fails:
@@ -89,7 +91,7 @@ def _part(part: str, rows: int, seed: int) -> list[dict[str, Any]]:
 def _splits(**parts: list[dict[str, Any]]) -> Splits:
     schema = row_schema(["review"], "sentiment")
     tables = {name: Table.records(parts.get(name, []), schema) for name in ("train", "dev", "calibration", "test")}
-    return Splits(**tables, dropped=Table.records([], dropped_schema(schema)))
+    return Splits(**tables, dropped=Table.records(parts.get("dropped", []), dropped_schema(schema)))
 
 
 def _bundle(tmp_path: Path) -> Bundle:
@@ -197,12 +199,21 @@ def test_customers_are_what_is_resampled(context: Context) -> None:
     assert set(report.predictions.frame()["group"].to_list()) == {f"c{index}" for index in range(5)}
 
 
-def test_oversampled_train_rows_count_once_for_the_baselines(context: Context) -> None:
+def test_baselines_learn_from_train_as_it_was_before_balancing(context: Context) -> None:
     train = _part("train", 80, 1)
-    copies = [row for row in train if row["target"]["sentiment"] == "mixed"] * 20
-    report = _evaluate(_splits(train=[*train, *copies], dev=_part("dev", 60, 2)), context)
+    again = [
+        row | {"id": f"{row['id']}~{copy}", "edits": [{"rule": "oversampled", "count": 1}]}
+        for row in train
+        if row["target"]["sentiment"] == "mixed"
+        for copy in range(1, 20)
+    ]
+    report = _evaluate(_splits(train=[*train, *again], dev=_part("dev", 60, 2)), context)
     assert report.facts["train_rows"] == 80
     assert set(report.predictions.frame()["majority"].to_list()) == {"good"}
+    kept = [row for row in train if row["target"]["sentiment"] != "good"]
+    lost = [row | {"reason": "undersampled"} for row in train if row["target"]["sentiment"] == "good"]
+    thinned = _splits(train=kept, dev=_part("dev", 60, 2), dropped=[*lost, lost[0] | {"id": "x", "reason": "other"}])
+    assert _evaluate(thinned, context).predictions.digest == report.predictions.digest
 
 
 def test_two_evaluations_are_the_same_object_in_the_store(context: Context, tmp_path: Path) -> None:

@@ -87,11 +87,11 @@ def evaluate(
     from fittingroom.serving.predictor import Predictor
 
     rows = splits.parts()[part]
-    exam, train = Exam.of(rows, task.input, task.target), Exam.of(splits.train, task.input, task.target)
+    exam, train = Exam.of(rows, task.input, task.target), Exam.of(_unbalanced(splits), task.input, task.target)
     if not len(exam):
         raise _nothing_to_judge(part, rows)
     started = time.monotonic()
-    predictor = Predictor.load(bundle.folder.path, threads=context.threads)
+    predictor = Predictor.load(bundle.folder.path, threads=context.threads, root=context.root)
     probabilities = _probabilities(predictor, exam.inputs, f"evaluate.{part}", context)
     seconds = time.monotonic() - started
     exam, probabilities = _judgeable(exam, probabilities)
@@ -119,6 +119,16 @@ def evaluate(
         },
         timing={"model_seconds": seconds, "rows_per_second": rows.rows / max(seconds, 1e-9)},
     )
+
+
+def _unbalanced(splits: Splits) -> Table:
+    """Train as it was before it was balanced: baselines learn from the classes as they come, each row once."""
+    import polars as pl
+
+    train = splits.train.frame()
+    copied = pl.col("edits").list.eval(pl.element().struct.field("rule") == "oversampled").list.any()
+    left_out = splits.dropped.frame().filter(pl.col("reason") == "undersampled")
+    return Table.of(pl.concat([train.filter(~copied.fill_null(False)), left_out.select(train.columns)]))
 
 
 def _facts(judge: Judge, probabilities: NDArray[np.float64], config: EvaluateConfig) -> dict[str, Any]:
@@ -234,9 +244,10 @@ def _untuned(judge: Judge, setting: _Setting) -> Answers:
     ids = judge.exam.ids
     order = sorted(range(len(ids)), key=lambda place: _lot(ids[place], setting.seed))
     places = sorted(order[: setting.config.untuned_rows])
-    base = Predictor.load(setting.bundle.folder.path, threads=setting.context.threads, weights="base")
+    folder, context = setting.bundle.folder.path, setting.context
+    base = Predictor.load(folder, threads=context.threads, weights="base", root=context.root)
     inputs = [judge.exam.inputs[place] for place in places]
-    probabilities = _probabilities(base, inputs, "evaluate.untuned", setting.context)
+    probabilities = _probabilities(base, inputs, "evaluate.untuned", context)
     if not np.isfinite(probabilities).all():
         raise ModelError("the untuned model gave values that are not numbers", "未微调模型给出的值不是数字")
     said = [base.labels[index] for index in probabilities.argmax(axis=1).tolist()]

@@ -46,14 +46,13 @@ class Exam:
 
     @classmethod
     def of(cls, rows: Table, fields: Sequence[str], target: str) -> Exam:
-        """The labelled rows of a part; a row that stands there several times (oversampled) counts once."""
+        """The labelled rows of a part."""
         import polars as pl
 
         frame = (
             rows.frame()
             .with_columns(pl.col("target").struct.field(target).alias("answer"))
             .filter(pl.col("answer").is_not_null())
-            .unique("id", keep="first", maintain_order=True)
             .sort("id")
         )
         inputs = [{name: row[name] or "" for name in fields} for row in frame["input"].to_list()]
