@@ -1,0 +1,68 @@
+"""How much memory training needs, before it is tried.
+
+Formula (bytes): full fine-tuning in fp32 with Adam 16 P (weights, gradient, two moments); LoRA w P + 16 P_lora, w = bytes of a
+stored base weight; plus activations 2 L b s h c when layers are recomputed, about 16 times that when they are kept; plus 8 b a V
+for logits at the `a` answer positions only. An estimate, good to about a factor 1.5; its use is to say no before hours of work.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The numbers of a model that memory depends on."""
+
+    parameters: int
+    trainable: int
+    layers: int
+    hidden: int
+    vocabulary: int
+    bytes_per_weight: int
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, trainable: int | None = None) -> Shape:
+        """Read from a loaded model."""
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        config = model.config
+        return cls(
+            parameters=parameters,
+            trainable=parameters if trainable is None else trainable,
+            layers=int(config.num_hidden_layers),
+            hidden=int(config.hidden_size),
+            vocabulary=int(config.vocab_size),
+            bytes_per_weight=next(model.parameters()).element_size(),
+        )
+
+
+def training_bytes(shape: Shape, *, micro_batch: int, length: int, answer: int) -> int:
+    """Bytes for one process that trains `micro_batch` rows of `length` tokens, `answer` of them with a loss."""
+    state = shape.parameters * shape.bytes_per_weight + shape.trainable * 12
+    activations = 2 * shape.layers * micro_batch * length * shape.hidden * 16
+    logits = 8 * micro_batch * answer * shape.vocabulary
+    return state + activations + logits
+
+
+def machine_bytes() -> tuple[str, int]:
+    """Name of the device that trains, and its whole memory: a GPU's, else this machine's within its cgroup limit.
+
+    The whole and not the free memory: the answer is part of a store key and may not change from minute to minute.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0), int(torch.cuda.get_device_properties(0).total_memory)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file():
+        said = limit.read_text(encoding="ascii").strip()
+        if said.isdigit():
+            total = min(total, int(said))
+    return "cpu", total

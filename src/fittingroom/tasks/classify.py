@@ -1,0 +1,116 @@
+"""Classify: the model answers with one label of a closed set.
+
+The label is never generated and parsed: every label is scored as a whole answer (its text and the end mark), so an answer
+outside the set cannot happen, and the probabilities are those of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fittingroom.errors import UserError
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.types import Splits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_COLDEST, _HOTTEST = 0.05, 20.0
+
+
+def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
+    """The closed set of labels: the task's own, or those that the rows of all parts carry, sorted."""
+    if task.labels:
+        return list(task.labels)
+    found: set[str] = set()
+    for table in splits.parts().values():
+        found.update(target for target in targets_of(table.arrow(), task) if target is not None)
+    if len(found) < 2:
+        raise UserError(
+            f"the rows carry {len(found)} label(s), and a choice needs two: check task.target and the sources",
+            f"数据中只有 {len(found)} 个标签,分类至少需要两个:请检查 task.target 与数据源",
+            place="task.target",
+        )
+    return sorted(found)
+
+
+def targets_of(table: object, task: TaskConfig) -> list[str | None]:
+    """The wanted answers of an Arrow table of rows, in its order."""
+    import pyarrow.compute as pc
+
+    return list(pc.struct_field(table["target"], task.target).to_pylist())  # type: ignore[index]
+
+
+def inputs_of(table: object) -> list[dict[str, str]]:
+    """The inputs of an Arrow table of rows, in its order; a missing field is an empty text."""
+    rows = table["input"].to_pylist()  # type: ignore[index]
+    return [{name: value or "" for name, value in row.items()} for row in rows]
+
+
+def messages(given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
+    """The conversation that asks for the label of one input.
+
+    One field stands alone; several are named, one a line. The instruction and the list of labels form the system turn.
+    """
+    if len(task.input) == 1:
+        text = given.get(task.input[0], "")
+    else:
+        text = "\n".join(f"{name}: {given.get(name, '')}" for name in task.input)
+    system = [task.instruction] if task.instruction else []
+    if task.list_labels:
+        system.append(" | ".join(labels))
+    asked = [{"role": "system", "content": "\n".join(system)}] if system else []
+    return [*asked, {"role": "user", "content": text}]
+
+
+def answer(target: str) -> str:
+    """What the model shall say for this label: the label itself."""
+    return target
+
+
+def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """[n, k] probabilities over the labels from summed log-probabilities, flattened (or sharpened) by the temperature."""
+    import numpy as np
+
+    scaled = scores / temperature
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    weights = np.exp(scaled)
+    result: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+    return result
+
+
+def fit_temperature(scores: np.ndarray, wanted: Sequence[int]) -> float:
+    """The temperature that makes the wanted labels likeliest (Guo et al., arXiv 1706.04599).
+
+    The loss is convex in 1/T, so a ternary search finds the one minimum; bounded to [0.05, 20] since a part without a single
+    error would ask for zero.
+    """
+    import numpy as np
+
+    rows, index = np.arange(len(wanted)), np.asarray(wanted)
+
+    def loss(inverse: float) -> float:
+        scaled = scores * inverse
+        top = scaled.max(axis=1)
+        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        return float((total - scaled[rows, index]).mean())
+
+    low, high = 1.0 / _HOTTEST, 1.0 / _COLDEST
+    for _ in range(100):
+        first, second = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, second) if loss(first) <= loss(second) else (first, high)
+    # Rounded, so that the last bits of a sum do not make another release.
+    return round(2.0 / (low + high), 6)
+
+
+def macro_f1(wanted: Sequence[int], predicted: Sequence[int]) -> float:
+    """Mean F1 over the classes that occur among the wanted ones."""
+    import numpy as np
+
+    true, said = np.asarray(wanted), np.asarray(predicted)
+    scores = []
+    for label in np.unique(true):
+        hit = int(((true == label) & (said == label)).sum())
+        scores.append(2 * hit / (int((true == label).sum()) + int((said == label).sum())))
+    return float(np.mean(scores)) if scores else 0.0

@@ -1,0 +1,164 @@
+"""What the loader accepts, and what it refuses with one clear line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_model import tiny_folder
+
+from fittingroom.errors import ModelError
+from fittingroom.models.load import ModelConfig, folder_digest, load_model, load_tokenizer, resolve
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(tiny_folder(), tmp_path / "shop-model")
+    return tmp_path / "shop-model"
+
+
+def refuse(copy: Path, match: str) -> None:
+    with pytest.raises(ModelError, match=match) as caught:
+        resolve(ModelConfig(base="shop-model"), copy.parent)
+    assert "shop-model" in caught.value.place
+    assert caught.value.text("zh") != caught.value.text("en") and "\n" not in caught.value.text("en")
+
+
+def test_a_local_folder_is_found_from_the_workspace(copy: Path) -> None:
+    info = resolve(ModelConfig(base="shop-model"), copy.parent)
+    assert info.path == copy and info.name == "shop-model" and len(info.digest) == 64
+    assert "shop-model" in info.licence_text
+    (copy / "LICENSE").write_text("terms of the base\n")
+    assert resolve(ModelConfig(base=str(copy)), Path("/")).licence_text == "terms of the base\n"
+
+
+def test_the_digest_follows_weights_and_tokenizer(copy: Path) -> None:
+    before = folder_digest(copy)
+    (copy / "README.md").write_text("x")
+    assert folder_digest(copy) == before
+    config = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps({**config, "note": 1}))
+    assert folder_digest(copy) != before
+
+
+def test_refuses_what_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="neither"):
+        resolve(ModelConfig(base="nonsense"), tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match="config.json"):
+        resolve(ModelConfig(base="empty"), tmp_path)
+
+
+def test_refuses_a_pickle(copy: Path) -> None:
+    (copy / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    refuse(copy, "pickle")
+
+
+def test_refuses_missing_weights(copy: Path) -> None:
+    for file in copy.glob("*.safetensors"):
+        file.unlink()
+    refuse(copy, "safetensors")
+
+
+def test_refuses_a_missing_tokenizer(copy: Path) -> None:
+    (copy / "tokenizer.json").unlink()
+    refuse(copy, "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"model_type": "deepseek", "auto_map": {"AutoModelForCausalLM": "modeling_deepseek.X"}}, "never run"),
+        ({"model_type": "clip"}, "not as a text-generating"),
+        ({"model_type": None}, "not as a text-generating"),
+    ],
+)
+def test_refuses_remote_code_and_other_kinds(copy: Path, change: dict[str, Any], match: str) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, **change}))
+    refuse(copy, match)
+
+
+def test_refuses_a_broken_config(copy: Path) -> None:
+    (copy / "config.json").write_text("{")
+    refuse(copy, "cannot be read")
+
+
+def test_refuses_weights_that_do_not_belong_together(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    with pytest.raises(ModelError, match="missing or of the wrong shape"):
+        load_model(copy)
+
+
+def test_refuses_torn_weights(copy: Path) -> None:
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_model(copy)
+
+
+def test_the_model_is_fp32_greedy_and_its_ids_agree(copy: Path) -> None:
+    import torch
+
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "bos_token_id": 7}))
+    (copy / "generation_config.json").write_text(json.dumps({"do_sample": True, "temperature": 0.6, "top_p": 0.95}))
+    model, tokenizer = load_model(copy), load_tokenizer(copy)
+    assert model.dtype == torch.float32 and not model.training
+    assert model.config.bos_token_id == tokenizer.bos_token_id == 0
+    assert model.config.pad_token_id == model.generation_config.pad_token_id == 2
+    assert model.generation_config.do_sample is False and model.generation_config.temperature is None
+    model.save_pretrained(copy / "again")  # a temperature without sampling would raise here
+
+
+def test_a_pad_token_is_found(copy: Path) -> None:
+    path = copy / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    config.pop("pad_token")
+    path.write_text(json.dumps(config))
+    assert load_tokenizer(copy).pad_token == "<｜▁pad▁｜>"
+
+
+def test_a_tokenizer_that_loses_blanks_is_refused(copy: Path) -> None:
+    path = copy / "tokenizer.json"
+    whole = json.loads(path.read_text())
+    whole["decoder"] = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+    path.write_text(json.dumps(whole))
+    with pytest.raises(ModelError, match="give text back"):
+        load_tokenizer(copy)
+
+
+def test_a_hub_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub as hub
+
+    def down(*args: object, **kwargs: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr(hub.HfApi, "model_info", down)
+    with pytest.raises(ModelError, match="HF_ENDPOINT"):
+        resolve(ModelConfig(base="deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"), tmp_path)
+    with pytest.raises(ModelError, match="modelscope"):
+        resolve(ModelConfig(base="modelscope:deepseek-ai/x"), tmp_path)
+
+
+def test_a_hub_snapshot_is_pinned(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub as hub
+
+    asked: dict[str, Any] = {}
+
+    def snapshot(name: str, **options: Any) -> str:
+        asked.update(options, name=name)
+        target = copy.parent / str(options["revision"])
+        if not target.exists():
+            shutil.copytree(copy, target)
+        return str(target)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot)
+    info = resolve(ModelConfig(base="deepseek-ai/DeepSeek-R1", revision="56d4cbb"), copy.parent)
+    assert info.revision == "56d4cbb" and asked["revision"] == "56d4cbb"
+    assert not any("bin" in pattern or pattern.endswith(".py") for pattern in asked["allow_patterns"])
+    assert "MIT" in info.licence_text
