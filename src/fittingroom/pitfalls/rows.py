@@ -1,4 +1,4 @@
-"""Readings of rows, shared by the pitfalls of data and labels; the schema names the fields, so any task's table is read."""
+"""Readings of rows, shared by the pitfalls of data and labels; the schema names the fields, so any task will do."""
 
 from __future__ import annotations
 
