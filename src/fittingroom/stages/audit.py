@@ -1,7 +1,6 @@
 """Audit: find labels that are probably wrong, mend those of the training part within limits, send the others to people.
 
-Confident learning (Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels") by
-cleanlab, on out-of-fold probabilities of a calibrated linear model with grouped folds. Dev, calibration and test are
+Confident learning by cleanlab, on out-of-fold probabilities of a calibrated linear model with grouped folds. Dev, calibration and test are
 never touched: a test mended by a model flatters models like it. A poor auditor is not followed at all, and no class
 loses more than a share of its rows, because rare classes look like mistakes.
 """
@@ -16,6 +15,7 @@ from pydantic import Field
 
 from fittingroom.engine import Context
 from fittingroom.statistics.folds import components
+from fittingroom.statistics.label_errors import COST, detection_rate, probably_wrong
 from fittingroom.statistics.linear import fit_linear, out_of_fold
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
@@ -86,15 +86,13 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     chance = max(Counter(opinion.given.tolist()).values()) / len(opinion.given)
     skill = (opinion.accuracy - chance) / (1 - chance)
     trusted = opinion.converged and opinion.accuracy >= audit.min_accuracy and skill >= audit.min_skill
-    flagged = _flag(opinion.given, opinion.chances)
-    noise = float(flagged.mean())
+    flagged = probably_wrong(opinion.given, opinion.chances)
     mended = _Mended({}, {}, {})
     review: list[dict[str, Any]] = []
     if trusted:
         mended = _mend(table, opinion, flagged, audit)
         review = _review(table, opinion, flagged, mended, audit.mode)
         review += _review_others(splits, table, opinion, task, seed)
-    context.progress("audit", audit.repeats + 1, audit.repeats + 2)
     facts = {
         "mode": audit.mode,
         "audited": True,
@@ -105,11 +103,11 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
         "flagged": int(flagged.sum()) if trusted else 0,
         "relabelled": len(mended.relabelled),
         "removed": len(mended.removed),
-        "estimated_noise": noise,
+        **_noise(table, task, opinion, flagged, mended, audit, seed),
         "review": dict(sorted(Counter(row["part"] for row in review).items())),
         "by_class": _by_class(opinion, flagged, mended) if trusted else {},
     }
-    return _result(splits, table, task, mended, review, facts, remaining=(noise, audit, seed))
+    return _result(splits, table, task, mended, review, facts)
 
 
 def _opinion(table: pa.Table, task: TaskConfig, config: AuditConfig, seed: int, context: Context) -> _Opinion | None:
@@ -117,13 +115,13 @@ def _opinion(table: pa.Table, task: TaskConfig, config: AuditConfig, seed: int, 
     import numpy as np
 
     names, said = labels(table, task), texts(table, task)
-    groups = components(*(table.column(name).to_pylist() for name in ("group", "cluster")), ids=table["id"].to_pylist())
+    groups = _groups(table)
     folds = min(config.folds, len(set(groups)))
     if folds < 2 or len(set(names)) < 2 or len(names) < 2 * len(set(names)):
         return None
     found = []
     for number in range(config.repeats):
-        found.append(out_of_fold(said, names, groups, folds=folds, seed=seed * 1000 + number))
+        found.append(out_of_fold(said, names, groups, folds=folds, seed=seed * 1000 + number, cost=COST))
         context.progress("audit", number + 1, config.repeats + 2)
     kinds = found[0].labels
     place = {name: index for index, name in enumerate(kinds)}
@@ -138,21 +136,9 @@ def _opinion(table: pa.Table, task: TaskConfig, config: AuditConfig, seed: int, 
     )
 
 
-def _flag(given: NDArray[np.intp], chances: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which labels are probably wrong: as many rows as confident learning counts, those the model believes in least.
-
-    A row of a class that its fold's model never saw has probability 0 in its own class; it was not judged.
-    """
-    import warnings
-
-    import numpy as np
-    from cleanlab.filter import find_label_issues
-
-    with warnings.catch_warnings():  # it warns of classes with few rows; `max_share` guards them
-        warnings.simplefilter("ignore")
-        found = find_label_issues(given, chances, filter_by="low_self_confidence", n_jobs=1)
-    judged = chances[np.arange(len(given)), given] > 0
-    return np.asarray(found & judged & (chances.argmax(axis=1) != given))
+def _groups(table: pa.Table) -> list[str]:
+    """What must stand in one fold: whatever shares a customer or a cluster."""
+    return components(*(table.column(name).to_pylist() for name in ("group", "cluster")), ids=table["id"].to_pylist())
 
 
 def _mend(table: pa.Table, opinion: _Opinion, flagged: NDArray[np.bool_], config: AuditConfig) -> _Mended:
@@ -220,7 +206,7 @@ def _review_others(
     }
     if not parts:
         return []
-    model = fit_linear(texts(train, task), labels(train, task), seed=seed)
+    model = fit_linear(texts(train, task), labels(train, task), seed=seed, groups=_groups(train), cost=COST)
     place = {name: index for index, name in enumerate(model.labels)}
     where: list[tuple[str, str, int]] = []
     chances = [opinion.chances]
@@ -233,7 +219,7 @@ def _review_others(
         chances.append(model.predict_proba([said[index] for index in keep]).reshape(len(keep), len(place)))
     given = np.concatenate([opinion.given, np.asarray([label for _, _, label in where], dtype=np.intp)])
     every = np.concatenate(chances)
-    flagged = _flag(given, every)[len(opinion.given) :]
+    flagged = probably_wrong(given, every)[len(opinion.given) :]
     rows = []
     for index in np.flatnonzero(flagged).tolist():
         part, name, label = where[index]
@@ -250,6 +236,32 @@ def _review_others(
             }
         )
     return rows
+
+
+def _noise(
+    table: pa.Table,
+    task: TaskConfig,
+    opinion: _Opinion,
+    flagged: NDArray[np.bool_],
+    mended: _Mended,
+    config: AuditConfig,
+    seed: int,
+) -> dict[str, float]:
+    """Share of wrong labels before and after, and the share of planted mistakes that are found.
+
+    As many rows are flagged as there are mistakes, so the share that is found is also the share of flags that are
+    right. What is left: mistakes not found or not mended, and right labels that were replaced.
+    """
+    rows, wrong = len(flagged), float(flagged.sum())
+    changed = len(mended.relabelled) + len(mended.removed)
+    if not changed:
+        return {"estimated_noise": wrong / rows, "remaining_noise": wrong / rows}
+    groups = _groups(table)
+    folds = min(config.folds, len(set(groups)))
+    found = detection_rate(texts(table, task), labels(table, task), groups, folds=folds, seed=seed)
+    left = max(0.0, wrong - found * changed) + (1 - found) * len(mended.relabelled)
+    remaining = left / max(1, rows - len(mended.removed))
+    return {"estimated_noise": wrong / rows, "remaining_noise": remaining, "detection_rate": found}
 
 
 def _by_class(opinion: _Opinion, flagged: NDArray[np.bool_], mended: _Mended) -> dict[str, dict[str, int]]:
@@ -269,14 +281,11 @@ def _result(
     mended: _Mended,
     review: Sequence[dict[str, Any]],
     facts: dict[str, Any],
-    remaining: tuple[float, AuditConfig, int] | None = None,
 ) -> Splits:
     names = labels(table, task)
     changed = with_targets(table, task, [mended.relabelled.get(index, name) for index, name in enumerate(names)])
     changed = with_edits(changed, task, {index: ["relabelled"] for index in sorted(mended.relabelled)})
     train = take(changed, task, [index for index in range(len(names)) if index not in mended.removed])
-    if remaining is not None:
-        facts["remaining_noise"] = _remaining(train, task, mended, *remaining)
     return Splits(
         train=train,
         dev=splits.dev,
@@ -287,22 +296,6 @@ def _result(
         class_weights=splits.class_weights,
         facts=facts,
     )
-
-
-def _remaining(train: Table, task: TaskConfig, mended: _Mended, noise: float, config: AuditConfig, seed: int) -> float:
-    """The estimate once more on the mended rows. Optimistic: it is the same kind of model that chose what to mend."""
-    if not (mended.relabelled or mended.removed):
-        return noise
-    table = ordered(train.arrow(), task)
-    groups = components(*(table.column(name).to_pylist() for name in ("group", "cluster")), ids=table["id"].to_pylist())
-    again = out_of_fold(
-        texts(table, task), labels(table, task), groups, folds=min(config.folds, len(set(groups))), seed=seed
-    )
-    import numpy as np
-
-    place = {name: index for index, name in enumerate(again.labels)}
-    given = np.asarray([place[name] for name in labels(table, task)], dtype=np.intp)
-    return float(_flag(given, again.probabilities).mean())
 
 
 def _review_schema() -> pa.Schema:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,11 +68,13 @@ def fit_linear(
     seed: int,
     weights: Sequence[float] | None = None,
     groups: Sequence[str] | None = None,
+    cost: float = 0.5,
 ) -> LinearText:
     """Fit on texts and labels; deterministic for the same rows in the same order.
 
     weights: one positive number per row. groups: rows of one group share a fold while calibrating (each row alone
-    without it). Raises UserError when there are fewer than two classes or fewer rows than classes.
+    without it). cost: price of an error beside the width of the margin. Raises UserError when there are fewer than two
+    classes or fewer than two rows per class.
     """
     import numpy as np
 
@@ -83,19 +85,20 @@ def fit_linear(
     features = _Features.learn(texts)
     matrix = features.matrix(texts)
     part = np.asarray(assign(names, list(labels), [1.0] * _INNER_FOLDS, seed=seed))
-    scores, inner_converged = _fold_scores(matrix, target, part, len(kinds), seed, weight)
-    machine = _Machine.fit(matrix, target, len(kinds), seed, weight)
+    make = _Machine.maker(len(kinds), seed, cost)
+    scores, inner_converged = _fold_scores(matrix, target, part, len(kinds), make, weight)
+    machine = make(matrix, target, weight)
     converged = machine.converged and inner_converged
     return LinearText(kinds, converged, features, machine, _fit_sigmoids(scores, target))
 
 
 def out_of_fold(
-    texts: Sequence[str], labels: Sequence[str], groups: Sequence[str], *, folds: int = 5, seed: int
+    texts: Sequence[str], labels: Sequence[str], groups: Sequence[str], *, folds: int = 5, seed: int, cost: float = 0.5
 ) -> OutOfFold:
     """Out-of-fold probabilities with grouped, stratified folds.
 
     The sigmoids of a fold are fitted on the out-of-fold scores of the other folds, so one SVM per fold is enough.
-    Raises UserError for fewer than two classes, fewer rows than classes, or fewer groups than folds.
+    Raises UserError for fewer than two classes, fewer than two rows per class, or fewer groups than folds.
     """
     import numpy as np
 
@@ -109,7 +112,7 @@ def out_of_fold(
     target = _codes(kinds, labels)
     matrix = _Features.learn(texts).matrix(texts)
     part = np.asarray(assign(list(groups), list(labels), [1.0] * folds, seed=seed))
-    scores, converged = _fold_scores(matrix, target, part, len(kinds), seed, None)
+    scores, converged = _fold_scores(matrix, target, part, len(kinds), _Machine.maker(len(kinds), seed, cost), None)
     probabilities = np.zeros_like(scores)
     for fold in range(folds):
         inside, outside = part == fold, part != fold
@@ -177,23 +180,25 @@ class _Machine:
     converged: bool
 
     @classmethod
-    def fit(
-        cls, matrix: csr_matrix, target: NDArray[np.intp], classes: int, seed: int, weight: NDArray[np.float64] | None
-    ) -> _Machine:
+    def maker(cls, classes: int, seed: int, cost: float) -> Callable[..., _Machine]:
+        """A function (matrix, target, weight) -> fitted machine."""
         import warnings
 
         import numpy as np
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.svm import LinearSVC
 
-        present = np.unique(target)
-        if len(present) < 2:
-            return cls(None, present, classes, True)
-        svm = LinearSVC(C=0.5, max_iter=_MAX_ITERATIONS, random_state=seed % 2**32, dual="auto")
-        with warnings.catch_warnings():  # told by `converged`, which callers must look at
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            svm.fit(matrix, target, sample_weight=weight)
-        return cls(svm, present, classes, bool(np.max(svm.n_iter_) < _MAX_ITERATIONS))
+        def fit(matrix: csr_matrix, target: NDArray[np.intp], weight: NDArray[np.float64] | None) -> _Machine:
+            present = np.unique(target)
+            if len(present) < 2:
+                return cls(None, present, classes, True)
+            svm = LinearSVC(C=cost, max_iter=_MAX_ITERATIONS, random_state=seed % 2**32, dual="auto")
+            with warnings.catch_warnings():  # told by `converged`, which callers must look at
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                svm.fit(matrix, target, sample_weight=weight)
+            return cls(svm, present, classes, bool(np.max(svm.n_iter_) < _MAX_ITERATIONS))
+
+        return fit
 
     def scores(self, matrix: csr_matrix) -> NDArray[np.float64]:
         """Signed distances, shape (rows, classes); a huge negative number in classes it never saw."""
@@ -215,7 +220,7 @@ def _fold_scores(
     target: NDArray[np.intp],
     part: NDArray[np.intp],
     classes: int,
-    seed: int,
+    make: Callable[..., _Machine],
     weight: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.float64], bool]:
     """Scores of every row by the machine of the other folds, and whether all of them converged."""
@@ -227,9 +232,7 @@ def _fold_scores(
         inside, outside = part == fold, part != fold
         if not outside.any():
             continue
-        machine = _Machine.fit(
-            matrix[outside], target[outside], classes, seed, None if weight is None else weight[outside]
-        )
+        machine = make(matrix[outside], target[outside], None if weight is None else weight[outside])
         scores[inside] = machine.scores(matrix[inside])
         converged &= machine.converged
     return scores, converged
