@@ -114,9 +114,9 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_damaged_release_is_named(tmp_path: Path, content: str) -> None:
     move_alias(tmp_path, "champion", made(tmp_path, 1))
     (tmp_path / "registry" / "releases" / "0001.json").write_text(content)
-    with pytest.raises(StoreError, match="0001.json: is damaged"):
+    with pytest.raises(StoreError, match=r"0001\.json: is damaged"):
         alias_target(tmp_path, "champion")
-    with pytest.raises(StoreError, match="0001.json"):
+    with pytest.raises(StoreError, match=r"0001\.json"):
         made(tmp_path, 2)
 
 

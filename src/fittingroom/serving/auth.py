@@ -1,9 +1,9 @@
 """The door: every request passes here first, and only `/health` passes without the token.
 
 The token is checked before the body is read, for every path, known or not (deny by default). It is kept and compared
-as a SHA-256 digest in constant time, so that neither memory nor timing gives it away. Each request gets an id, a line in
-the log (route, status, time; never a path, a header or a text) and its numbers in the metrics. A fault inside is answered
-with 500 and logged by its class and place: the text of a foreign error may quote a customer.
+as a SHA-256 digest in constant time, so that neither memory nor timing gives it away. Each request gets an id, a line
+in the log (route, status, time; never a path, a header or a text) and its numbers in the metrics. A fault inside is
+answered with 500 and logged by its class and place: the text of a foreign error may quote a customer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import UserError
-from fittingroom.serving.limits import RateLimit
+from fittingroom.serving.limits import Limits, RateLimit
 from fittingroom.serving.problems import ApiError, body_of
 
 if TYPE_CHECKING:
@@ -63,10 +63,11 @@ class Token:
 class Door:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, token: Token, rate: RateLimit, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, token: Token, limits: Limits, metrics: Metrics) -> None:
         self.app = app
         self.token = token
-        self.rate = rate
+        self.rate = RateLimit(limits.requests_per_minute)
+        self.max_body_bytes = limits.max_body_bytes
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +80,7 @@ class Door:
         visit = _Visit(send)
         try:
             self._admit(scope)
-            await self.app(scope, receive, visit.send)
+            await self.app(scope, self._bounded(receive), visit.send)
         except ApiError as error:
             await visit.answer(error)
         except Exception as error:
@@ -103,6 +104,26 @@ class Door:
         if wait:
             self.metrics.refused("rate")
             raise ApiError(429, "too many requests per minute", code="rate_limit", retry_after=wait)
+
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if length.isdigit() and int(length) > self.max_body_bytes:
+            raise ApiError(413, "the body is too large", code="body_too_large")
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """`receive` that counts: a body may come in pieces and say nothing of its length."""
+        from starlette.exceptions import HTTPException
+
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.max_body_bytes:
+                raise HTTPException(413)
+            return message
+
+        return counted
 
 
 class _Visit:

@@ -18,7 +18,6 @@ from fittingroom.errors import FittingroomError, StoreError
 from fittingroom.serving.metrics import Metrics
 from fittingroom.serving.predictor import Answers
 from fittingroom.serving.registry import CHAMPION, alias_target
-from fittingroom.store import Store
 from fittingroom.types import Release
 
 log = logging.getLogger("fittingroom.serving")
@@ -169,15 +168,3 @@ class Champions:
         except FileNotFoundError:
             return None
         return state.st_ino, state.st_mtime_ns, state.st_size
-
-
-def bundle_folder(root: Path, release: Release) -> Path:
-    """Folder of a release's bundle in the store. Raises StoreError when it is gone or not whole."""
-    store = Store(root)
-    if not store.has(release.bundle):
-        raise StoreError(
-            "the bundle of this release is gone or not whole; run the recipe again",
-            "该版本的模型包缺失或不完整;请重新运行配方",
-            place=f"objects/{release.bundle}",
-        )
-    return store.objects / release.bundle / "folder"

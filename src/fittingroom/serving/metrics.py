@@ -6,7 +6,7 @@ ever becomes a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -53,9 +53,9 @@ class Metrics:
         """A request was turned away: `rate` or `queue`."""
         self._refused.labels(reason).inc()
 
-    def inside(self, number: int) -> None:
-        """So many requests are inside."""
-        self._inside.set(number)
+    def count_inside(self, number: Callable[[], int]) -> None:
+        """Where to ask how many requests are inside."""
+        self._inside.set_function(number)
 
     def predicted(self, alias: str, answers: Iterable[tuple[str, float]]) -> None:
         """Labels and confidences given."""
@@ -76,9 +76,9 @@ class Metrics:
         """An alias moved: `done` or `failed`."""
         self._swaps.labels(alias, outcome).inc()
 
-    def unrecorded(self) -> None:
-        """A request was answered but not recorded."""
-        self._unrecorded.inc()
+    def unrecorded(self, messages: int) -> None:
+        """Messages were answered but not recorded."""
+        self._unrecorded.inc(messages)
 
     def page(self) -> bytes:
         """All numbers as text."""

@@ -39,6 +39,20 @@ class Record(NamedTuple):
     seconds: float
     """Time spent on the request that the message came in."""
 
+    @classmethod
+    def now(
+        cls,
+        route: str,
+        alias: str,
+        release: int,
+        seconds: float,
+        given: Mapping[str, str],
+        label: str | None,
+        confidence: float | None = None,
+    ) -> Record:
+        """A record of this moment."""
+        return cls(datetime.now(UTC), route, alias, release, given, label, confidence, seconds)
+
 
 class Sink(Protocol):
     """Where records go."""

@@ -4,8 +4,8 @@
     registry/aliases.json         alias -> the moves it made; replaced atomically
 
 A deployment moves an alias and copies nothing: `champion` is what is served, its `previous` is what `rollback` goes
-back to. All changes are made under one file lock, so two runs that end at the same moment get two versions. Readers take
-no lock: a release never changes and the aliases are replaced whole.
+back to. All changes are made under one file lock, so two runs that end at the same moment get two versions. Readers
+take no lock: a release never changes and the aliases are replaced whole.
 
 It lies in this room and not beside the stage `deploy`, because a server follows the alias too.
 """

@@ -118,6 +118,8 @@ class Classified(Wire):
     label: str
     probabilities: dict[str, float]
     confidence: float
+    truncated: int = 0
+    """Tokens of the message that were cut off to fit the length of training."""
 
 
 class ModelCard(Wire):
