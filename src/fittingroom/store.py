@@ -41,11 +41,16 @@ def file_sha256(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically: aside, fsync, rename, fsync of the folder."""
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=True))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically: aside, fsync, rename, fsync of the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with aside.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=True)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

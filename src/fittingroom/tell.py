@@ -118,8 +118,9 @@ def tell_page(page: Page, language: str) -> str:
 
 def tell_drift(drift: DriftReport, language: str) -> str:
     """Whether production still looks like the training data, and what to do."""
-    lines = []
-    for check in drift.checks:
-        mark = "!" if check.drifted else " "
-        lines.append(f"  {mark} {check.name:<18} {check.summary.say(language)}")
-    return "\n".join([*lines, f"  {drift.advice.say(language)}"])
+    chinese = language.startswith("zh")
+    rows = f"{drift.rows_window:,} / {drift.rows_reference:,}"
+    lines = [f"  {'请求 / 参照' if chinese else 'requests / reference'}: {rows}"]
+    for signal in drift.signals:
+        lines.append(f"  {'!' if signal.drifted else ' '} {signal.name:<14} {signal.summary.say(language)}")
+    return "\n".join([*lines, *(f"  -> {step.say(language)}" for step in drift.next)])

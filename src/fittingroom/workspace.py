@@ -293,7 +293,7 @@ class Workspace:
         from fittingroom.monitoring import compare_traffic
 
         config = self._load(recipe, sets)
-        return compare_traffic(self.root, config, self._run(self.root / "monitor"), alias=alias)
+        return compare_traffic(self.root, config, alias=alias, secret=self._secret(), progress=self._progress)
 
     # ------------------------------------------------------------------------------------------ inside
 
