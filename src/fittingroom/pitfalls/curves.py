@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 from fittingroom.types import Trained
+
+VISIBLE = 1e-3
 
 
 class Curves(NamedTuple):
@@ -16,8 +19,10 @@ class Curves(NamedTuple):
     """Mean training loss of the first steps."""
     end_loss: float
     """Mean training loss of the last tenth of the steps."""
-    peak_loss: float
-    """Highest smoothed training loss after the first steps."""
+    lowest_loss: float
+    """Lowest smoothed training loss before the largest jump; the lowest of all without one."""
+    jump: float
+    """By how much the smoothed training loss rose at most above the lowest it had before."""
     train_metric: float
     """On the fixed sample of training rows, at the checkpoint that was kept."""
     dev_metric: float
@@ -32,6 +37,18 @@ class Curves(NamedTuple):
     broken: bool
     """Whether training stopped because the loss left all bounds."""
 
+    @property
+    def learnt(self) -> float:
+        """Macro-F1 on the training rows, at the end or at the checkpoint that was kept.
+
+        A run that was best on dev early has learnt its rows none the less.
+        """
+        return max(self.train_metric, self.last_train_metric)
+
+    def jumped(self, nats: float) -> bool:
+        """Whether the loss jumped by so much, where that is as large a share of its lowest value too."""
+        return self.jump >= nats * max(1.0, self.lowest_loss)
+
 
 def read(trained: Trained) -> Curves | None:
     """The numbers of a training; None when it ended before anything was measured."""
@@ -40,15 +57,17 @@ def read(trained: Trained) -> Curves | None:
     broken = trained.stopped in {"diverged", "non_finite"} or len(finite) < len(losses)
     if not finite or not trained.evals:
         return None
-    few = max(1, min(5, len(finite) // 10))
-    smooth = [fmean(finite[max(0, end - few) : end]) for end in range(few, len(finite) + 1)]
+    few = max(1, min(10, len(finite) // 10))
+    smooth = [fmean(finite[end - few : end]) for end in range(few, len(finite) + 1)]
+    lowest, jump = _largest_jump(smooth)
     best = min(trained.evals, key=lambda entry: (abs(entry["step"] - trained.best_step), entry["step"]))
     last = trained.evals[-1]
     dev_losses = [entry["dev_loss"] for entry in trained.evals if math.isfinite(entry["dev_loss"])]
     return Curves(
         start_loss=smooth[0],
         end_loss=fmean(finite[-max(1, len(finite) // 10) :]),
-        peak_loss=max(smooth),
+        lowest_loss=lowest,
+        jump=jump,
         train_metric=best["train_metric"],
         dev_metric=best["dev_metric"],
         last_train_metric=last["train_metric"],
@@ -59,6 +78,16 @@ def read(trained: Trained) -> Curves | None:
         last_epoch=last["epoch"],
         broken=broken,
     )
+
+
+def _largest_jump(losses: Sequence[float]) -> tuple[float, float]:
+    """The lowest loss before the largest rise, and that rise."""
+    lowest, at, jump = losses[0], min(losses), 0.0
+    for loss in losses:
+        lowest = min(lowest, loss)
+        if loss - lowest > jump:
+            at, jump = lowest, loss - lowest
+    return at, jump
 
 
 class Response(NamedTuple):
@@ -72,9 +101,29 @@ class Response(NamedTuple):
         used = self.losses[1.0]
         return (used - self.losses[factor]) / used if used > 0 else 0.0
 
-    def best(self, factors: list[float]) -> float:
-        """The factor with the lowest loss; the nearest to 1 among equals."""
-        return min(factors, key=lambda factor: (self.losses[factor], abs(math.log(factor))))
+    def speed(self, factor: float) -> float:
+        """How many times as far the loss falls from the start as at the rate used.
+
+        0 when it does not visibly fall (by a thousandth); 100 at most, for where the rate used leads nowhere.
+        """
+        fallen, used = self.start - self.losses[factor], self.start - self.losses[1.0]
+        if fallen < VISIBLE * self.start:
+            return 0.0
+        return min(100.0, fallen / used) if used > 0 else 100.0
+
+    def better(self, gain: float, speed: float) -> float:
+        """The factor on the rate that was best, when it is clearly better than 1 (which is the answer otherwise).
+
+        A lower rate must save the share `gain` of the loss; a higher one may also be `speed` times as fast, for where
+        the rate is far too low no few steps save much.
+        """
+        best = min(self.losses, key=lambda factor: (self.losses[factor], abs(math.log(factor))))
+        clear = self.gain(best) >= gain or (best > 1 and self.speed(best) >= speed)
+        return best if clear else 1.0
+
+    def lower(self) -> float:
+        """The best of the factors below 1; a tenth when none was measured."""
+        return min((f for f in self.losses if f < 1), key=lambda factor: (self.losses[factor], -factor), default=0.1)
 
 
 def response(trained: Trained) -> Response | None:

@@ -9,20 +9,23 @@ from fittingroom.tables import Table
 MOST_EXAMPLES = 20
 
 
-def texts(table: Table) -> list[str]:
-    """What the model is given: the input fields of each row, one per line, in stored order."""
+def fields(table: Table, struct: str) -> list[list[str]]:
+    """The fields of `input` or `target`, each as one list of texts in stored order; "" where there is none."""
     import pyarrow.compute as pc
 
-    column = table.arrow().column("input")
-    fields = [pc.struct_field(column, [place]).to_pylist() for place in range(column.type.num_fields)]
-    return ["\n".join(value or "" for value in row).strip("\n") for row in zip(*fields, strict=True)]
+    values = table.arrow().column(struct)
+    columns = [pc.struct_field(values, [place]).to_pylist() for place in range(values.type.num_fields)]
+    return [[value or "" for value in one] for one in columns]
+
+
+def texts(table: Table) -> list[str]:
+    """What the model is given: the input fields of each row, one per line."""
+    return ["\n".join(row).strip("\n") for row in zip(*fields(table, "input"), strict=True)]
 
 
 def targets(table: Table) -> list[str]:
     """The wanted answer of each row; "" where there is none."""
-    import pyarrow.compute as pc
-
-    return [value or "" for value in pc.struct_field(table.arrow().column("target"), [0]).to_pylist()]
+    return fields(table, "target")[0]
 
 
 def column(table: Table, name: str) -> list[str | None]:

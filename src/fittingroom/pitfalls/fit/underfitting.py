@@ -36,26 +36,28 @@ class Settings(Frozen):
     learnt: float = Field(default=0.85, gt=0, le=1)
     """Macro-F1 on the training rows below which they were not learnt."""
     gain: float = Field(default=0.1, gt=0, lt=1)
-    """When another rate saves this share of the loss, the rate is the cause and not the capacity."""
+    """When another rate saves this share of the loss in the same steps, the rate is the cause; or"""
+    speed: float = Field(default=2.0, gt=1)
+    """when a higher one makes the loss fall so many times as far."""
 
 
 def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
     """Fires when the training rows were not learnt and the rate is not to blame."""
     curves, answer = read(trained), response(trained)
-    if curves is None or curves.broken or curves.train_metric >= settings.learnt:
+    if curves is None or curves.broken or curves.learnt >= settings.learnt:
         return
-    if answer is not None and max(answer.gain(factor) for factor in answer.losses) >= settings.gain:
+    if answer is not None and answer.better(settings.gain, settings.speed) != 1:
         return
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"the training rows themselves were not learnt: macro-F1 {curves.train_metric:.2f} after "
+            en=f"the training rows themselves were not learnt: macro-F1 {curves.learnt:.2f} after "
             f"{curves.last_epoch:g} epochs",
-            zh=f"训练数据本身没有学会:{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.train_metric:.2f}",
+            zh=f"训练数据本身没有学会:{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.learnt:.2f}",
         ),
-        measured={"train_macro_f1": curves.train_metric, "epochs": curves.last_epoch},
+        measured={"train_macro_f1": curves.learnt, "epochs": curves.last_epoch},
         limits={"train_macro_f1": settings.learnt},
-        strength=settings.learnt / max(curves.train_metric, 0.01),
+        strength=settings.learnt / max(curves.learnt, 0.01),
     )
 
 
