@@ -1,0 +1,98 @@
+"""Rate response: what the same few steps from the same start reach at other learning rates.
+
+It is measured when training did not learn its own rows, so that the cause can be told: a rate that was too low, one that
+was too high, or neither. A short range test in the sense of Smith (arXiv 1506.01186), with a few fixed factors on the
+rate that was used instead of a sweep.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fittingroom.training.objective import loss_sum
+from fittingroom.training.rows import Batches, Encoded, collate, sample, weight_of
+from fittingroom.types import Plan
+
+FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
+_STEPS = 16
+_WARMUP = 4
+_PROBE_ROWS = 96
+_PASS = 32
+
+
+def rate_response(
+    make: Callable[[], Any],
+    rows: Encoded,
+    plan: Plan,
+    *,
+    pad: int,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """`{"start": loss, "losses": {factor: loss}, "steps": n}` in nats per answer token on a fixed sample of train rows.
+
+    `make` gives the model as it was before training, ready to learn. A loss that is not finite is None. A few steps
+    tell how fast a rate learns, not where it ends: a higher rate may win here and lose over many epochs.
+    """
+    probe = sample(rows, _PROBE_ROWS, seed)
+    steps = min(_STEPS, plan.steps)
+    losses: dict[str, float | None] = {}
+    start = None
+    for number, factor in enumerate(FACTORS):
+        model = make()
+        if start is None:
+            start = _loss(model, rows, probe, pad)
+        _walk(model, rows, plan, factor * plan.learning_rate, steps, pad, seed)
+        losses[f"{factor:g}"] = _loss(model, rows, probe, pad)
+        progress(number + 1, len(FACTORS))
+    return {"start": start, "losses": losses, "steps": steps}
+
+
+def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, pad: int, seed: int) -> None:
+    """A few optimiser steps at a constant rate after a short warm-up, on the batches that training began with."""
+    import torch
+
+    weights = [value for value in model.parameters() if value.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
+    model.train()
+    for step, batch in zip(range(steps), _batches(rows, plan, seed), strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / _WARMUP)
+        optimizer.zero_grad(set_to_none=True)
+        passes = [
+            collate(rows, batch[at : at + plan.micro_batch], pad) for at in range(0, len(batch), plan.micro_batch)
+        ]
+        passes = [{name: value.to(model.device) for name, value in one.items()} for one in passes]
+        total = sum(weight_of(one) for one in passes)
+        for one in passes:
+            (loss_sum(model, one) / total).backward()
+        norm = torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        if not math.isfinite(float(norm)):
+            return
+        optimizer.step()
+
+
+def _batches(rows: Encoded, plan: Plan, seed: int) -> Iterator[list[int]]:
+    order = Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, micro_batch=plan.micro_batch, seed=seed)
+    epoch = 0
+    while True:
+        yield from order.epoch_batches(epoch)
+        epoch += 1
+
+
+def _loss(model: Any, rows: Encoded, probe: list[int], pad: int) -> float | None:
+    """Mean loss per answer token of the probe rows; None when it is not finite."""
+    import torch
+
+    model.eval()
+    total = weight = 0.0
+    with torch.inference_mode():
+        for at in range(0, len(probe), _PASS):
+            batch = collate(rows, probe[at : at + _PASS], pad)
+            batch = {name: value.to(model.device) for name, value in batch.items()}
+            total += float(loss_sum(model, batch))
+            weight += float(weight_of(batch))
+    loss = total / weight if weight else math.nan
+    return round(loss, 6) if math.isfinite(loss) else None
