@@ -34,7 +34,7 @@ class Bed:
 
     def take(self, count: int, fits: Callable[[Record], bool] = lambda row: True) -> Iterator[Record]:
         """`count` untouched rows that fit, or fewer where there are no more."""
-        taken = []
+        taken: list[int] = []
         for index in self._untouched:
             if len(taken) == count:
                 break

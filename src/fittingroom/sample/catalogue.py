@@ -56,8 +56,11 @@ def write_goods(count: int, rng: Random) -> list[Record]:
 
 
 def _attributes(category: str, rng: Random) -> str:
-    shared = {"weight_g": rng.randint(80, 6000), "origin": rng.choice(["宁波", "佛山", "南通", "义乌", "Porto"])}
-    own: dict[str, Any] = {
+    shared: dict[str, Any] = {
+        "weight_g": rng.randint(80, 6000),
+        "origin": rng.choice(["宁波", "佛山", "南通", "义乌", "Porto"]),
+    }
+    own: dict[str, dict[str, Any]] = {
         "clothing": {
             "material": rng.choice(["cotton", "polyester", "wool", "down 90%"]),
             "season": rng.choice(["spring", "summer", "winter"]),
@@ -68,8 +71,8 @@ def _attributes(category: str, rng: Random) -> str:
             "bluetooth": rng.random() < 0.3,
         },
         "home": {"material": rng.choice(["steel", "bamboo", "cotton", "glass"]), "dishwasher": rng.random() < 0.4},
-    }[category]
-    return json.dumps(shared | own, ensure_ascii=False, sort_keys=True)
+    }
+    return json.dumps(shared | own[category], ensure_ascii=False, sort_keys=True)
 
 
 def moment(rng: Random) -> str:

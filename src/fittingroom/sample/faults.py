@@ -67,27 +67,28 @@ def _solid(sign: str) -> bool:
     return sign.isascii() and (sign.isalnum() or sign in "'-.$")
 
 
-def mojibake(text: str, rng: Random) -> tuple[str, str] | None:
-    """UTF-8 read in another encoding, only where the way back is exact: (text, variant latin-1, cp1252 or gbk)."""
+def misread_gbk(text: str, rng: Random) -> tuple[str, str] | None:
+    """UTF-8 read as GBK (浣犲ソ for 你好), only where no byte is lost on the way: (text, "gbk")."""
+    if not _HAN.search(text):
+        return None
+    try:
+        wrong = text.encode().decode("gbk")
+        back = wrong.encode("gbk").decode()
+    except UnicodeError:
+        return None
+    return (wrong, "gbk") if back == text else None
+
+
+def misread_latin(text: str, rng: Random) -> tuple[str, str] | None:
+    """UTF-8 read as Latin-1 or Windows-1252, both of which lose nothing: (text, variant)."""
     if text.isascii():
         if "'" not in text:
             return None
         text = text.replace("'", "’")
-    data = text.encode()
-    variants = ["latin-1", "cp1252", "gbk"] if _HAN.search(text) else ["latin-1", "cp1252"]
-    rng.shuffle(variants)
-    for variant in variants:
-        if variant == "cp1252":
-            # as browsers do it: the five bytes without a character stay control characters
-            return "".join(_cp1252(byte) for byte in data), variant
-        try:
-            wrong = data.decode("gb18030" if variant == "gbk" else variant)
-            if variant == "gbk" and wrong.encode("gbk").decode() != text:
-                continue
-        except UnicodeError:
-            continue
-        return wrong, variant
-    return None
+    if rng.random() < 0.5:
+        return text.encode().decode("latin-1"), "latin-1"
+    # as browsers do it: the five bytes without a character stay control characters
+    return "".join(_cp1252(byte) for byte in text.encode()), "cp1252"
 
 
 def _cp1252(byte: int) -> str:

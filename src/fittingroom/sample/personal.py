@@ -19,6 +19,26 @@ _WIDE = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
 _CARD_PREFIXES = words("622202 621700 622848 621661 622588 623058")
 _MOBILE_PREFIXES = words("130 131 135 136 137 138 139 150 151 158 159 176 177 186 187 188 189 199")
 
+_FRAMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "zh": {
+        "mobile": ("我电话{v}", "打我{v}", "手机号是{v}麻烦联系", "手机{v}", "请联系{v}", "{v}这个号"),
+        "id_card": ("身份证{v}", "身份证号是{v}", "证件号:{v}"),
+        "bank_card": ("卡号{v}", "退到我银行卡{v}", "银行卡号:{v}", "打到卡里{v}"),
+        "email": ("发我邮箱{v}", "邮箱{v}", "回我{v}就行"),
+        "address": ("地址是{v}", "寄到{v}", "住{v}", "收货地址:{v}"),
+        "name": ("我叫{v}", "收件人{v}", "联系人:{v}", "我的名字是{v}", "收货人是{v}"),
+    },
+    "en": {
+        "mobile": ("call me on {v}", "my number is {v}", "tel {v}"),
+        "id_card": ("my ID number is {v}", "ID card {v}"),
+        "bank_card": ("card number {v}", "pay it to my card {v}"),
+        "email": ("my email is {v}", "reply to {v}", "write me at {v}"),
+        "address": ("send it to {v}", "I live at {v}", "my address: {v}"),
+        "name": ("my name is {v}", "recipient: {v}", "I am called {v}"),
+    },
+}
+"""How people say it: without a space or a word boundary, in Chinese."""
+
 
 @dataclass(frozen=True)
 class Slip:
@@ -84,71 +104,42 @@ def address(rng: Random, language: str) -> tuple[str, str]:
 def slip(kind: str, language: str, rng: Random) -> Slip:
     """A sentence of `language` with one value of `kind`."""
     if kind == "mobile":
-        return _mobile(language, rng)
-    if kind == "id_card":
+        variant, value, shown = _mobile(language, rng)
+    elif kind == "id_card":
         value = id_card(rng)
         variant, shown = _shape(value, (6, 8, 4), rng)
-        frames = (
-            ("身份证{v}", "身份证号是{v}", "证件号:{v}") if language == "zh" else ("my ID number is {v}", "ID card {v}")
-        )
-        return Slip(kind, variant, rng.choice(frames).replace("{v}", shown), (value,))
-    if kind == "bank_card":
+    elif kind == "bank_card":
         value = bank_card(rng) if language == "zh" else bank_card(rng, rng.choice(["4539", "4716", "5425"]), 16)
         variant, shown = _shape(value, (4, 4, 4, 4, 3) if len(value) == 19 else (4, 4, 4, 4), rng)
-        frames = (
-            ("卡号{v}", "退到我银行卡{v}", "银行卡号:{v}", "打到卡里{v}")
-            if language == "zh"
-            else ("card number {v}", "pay it to my card {v}")
-        )
-        return Slip(kind, variant, rng.choice(frames).replace("{v}", shown), (value,))
-    if kind == "email":
-        value = email(rng)
-        frames = (
-            ("发我邮箱{v}", "邮箱{v}", "回我{v}就行")
-            if language == "zh"
-            else ("my email is {v}", "reply to {v}", "write me at {v}")
-        )
-        return Slip(kind, "plain", rng.choice(frames).replace("{v}", value), (value,))
-    if kind == "address":
-        value, door = address(rng, language)
-        frames = (
-            ("地址是{v}", "寄到{v}", "住{v}", "收货地址:{v}")
-            if language == "zh"
-            else ("send it to {v}", "I live at {v}", "my address: {v}")
-        )
-        return Slip(kind, language, rng.choice(frames).replace("{v}", value), (door,))
-    if kind == "name":
-        value = name(rng, language)
-        frames = (
-            ("我叫{v}", "收件人{v}", "联系人:{v}", "我的名字是{v}", "收货人是{v}")
-            if language == "zh"
-            else ("my name is {v}", "recipient: {v}", "I am called {v}")
-        )
-        return Slip(kind, language, rng.choice(frames).replace("{v}", value), (value,))
-    raise ValueError(f"no personal data of kind {kind}; there are {', '.join(KINDS)}")
+    elif kind == "email":
+        value = shown = email(rng)
+        variant = "plain"
+    elif kind == "address":
+        shown, value = address(rng, language)
+        variant = language
+    elif kind == "name":
+        value = shown = name(rng, language)
+        variant = language
+    else:
+        raise ValueError(f"no personal data of kind {kind}; there are {', '.join(KINDS)}")
+    frame = rng.choice(_FRAMES[language][kind])
+    return Slip(kind, variant, frame.replace("{v}", shown), (value,))
 
 
-def _mobile(language: str, rng: Random) -> Slip:
+def _mobile(language: str, rng: Random) -> tuple[str, str, str]:
+    """Variant, digits, and how they are typed."""
     if language == "en" and rng.random() < 0.5:
         # ranges that the regulators keep for fiction
-        variant = rng.choice(["us", "uk"])
-        shown = (
-            f"({rng.choice([512, 303, 206])}) 555-01{rng.randint(0, 99):02d}"
-            if variant == "us"
-            else f"+44 7700 900{rng.randint(0, 999):03d}"
-        )
-        value = "".join(sign for sign in shown if sign.isdigit())
-    else:
-        value = mobile(rng)
-        variant, shown = _shape(value, (3, 4, 4), rng)
-        if variant == "plain" and rng.random() < 0.2:
-            variant, shown = "+86", f"+86 {value}"
-    frames = (
-        ("我电话{v}", "打我{v}", "手机号是{v}麻烦联系", "手机{v}", "请联系{v}", "{v}这个号")
-        if language == "zh"
-        else ("call me on {v}", "my number is {v}", "tel {v}")
-    )
-    return Slip("mobile", variant, rng.choice(frames).replace("{v}", shown), (value,))
+        if rng.random() < 0.5:
+            shown = f"({rng.choice([512, 303, 206])}) 555-01{rng.randint(0, 99):02d}"
+        else:
+            shown = f"+44 7700 900{rng.randint(0, 999):03d}"
+        return ("uk" if shown[0] == "+" else "us"), "".join(sign for sign in shown if sign.isdigit()), shown
+    value = mobile(rng)
+    variant, shown = _shape(value, (3, 4, 4), rng)
+    if variant == "plain" and rng.random() < 0.2:
+        return "+86", value, f"+86 {value}"
+    return variant, value, shown
 
 
 def _shape(value: str, groups: tuple[int, ...], rng: Random) -> tuple[str, str]:

@@ -50,7 +50,8 @@ def plant(
     _number_copies(bed, round(count * rates.number_copy))
     _near_duplicates(bed, round(count * rates.near_duplicate))
     _conflicts(bed, round(count * rates.conflicting_label))
-    _marked(bed, "mojibake", round(count * rates.mojibake), faults.mojibake)
+    _marked(bed, "mojibake", round(count * rates.mojibake / 3), faults.misread_gbk)
+    _marked(bed, "mojibake", round(count * rates.mojibake) - round(count * rates.mojibake / 3), faults.misread_latin)
     _marked(bed, "html", round(count * rates.html), faults.html)
     _personal(bed, round(count * rates.personal))
     _exact_duplicates(bed, round(count * rates.exact_duplicate))
@@ -155,7 +156,7 @@ def _conflicts(bed: Bed, count: int) -> None:
 
 
 def _marked(bed: Bed, kind: str, count: int, mark: Callable[[str, Random], tuple[str, str] | None]) -> None:
-    rng = bed.rng(kind)
+    rng = bed.rng(f"{kind}/{mark.__name__}")
     for row in bed.take(count, lambda row: mark(str(row[bed.text]), Random(0)) is not None):
         text = str(row[bed.text])
         marked = mark(text, rng)
@@ -202,7 +203,8 @@ def _number_copies(bed: Bed, count: int) -> None:
         language = faults.language_of(text)
         template, variant = faults.numbered(text, rng)
         values: list[str] = []
-        while len(values) < rng.choice([2, 2, 3, 4]) or len(values) < 2:
+        size = rng.choice([2, 2, 3, 4])
+        while len(values) < size:
             value = faults.number_value(variant, language, rng)
             if value not in values:
                 values.append(value)

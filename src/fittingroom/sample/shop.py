@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from fittingroom.errors import UserError
 from fittingroom.sample import catalogue, dialogues, recipes, reviews, social, weblog
 from fittingroom.sample.dialogues import Message
 from fittingroom.sample.faults import language_of
@@ -74,13 +75,15 @@ _CONVERSATION = ("conversation_id", "customer_id", "created_at", "agent", "inten
 def write_sample(folder: Path, seed: int = 7) -> None:
     """Write the shop into `folder`: shop.db, access.log, mentions.jsonl, two recipes, truth.json and .env.
 
-    Raises FileExistsError where one of the files is there already: nothing is overwritten.
+    Raises UserError where one of the files is there already: nothing is overwritten.
     """
     folder = Path(folder)
     names = ("shop.db", "access.log", "mentions.jsonl", "recipe.yaml", "recipe-reviews.yaml", "truth.json", ".env")
     for name in names:
         if (folder / name).exists():
-            raise FileExistsError(str(folder / name))
+            raise UserError(
+                "is there already: choose an empty folder", "已存在:请换一个空文件夹", place=str(folder / name)
+            )
     folder.mkdir(parents=True, exist_ok=True)
     rng = Random(f"fittingroom-shop/{seed}")
     goods = catalogue.write_goods(240, rng)
