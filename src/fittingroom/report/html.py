@@ -1,0 +1,69 @@
+"""HTML by functions: a string is text and gets escaped; only what `tag` made is taken as it is."""
+
+from __future__ import annotations
+
+from html import escape
+
+_VOID = {"br", "hr", "img", "meta", "line", "rect", "circle", "path", "polyline"}
+
+
+class Html(str):
+    """Markup that is already safe."""
+
+    __slots__ = ()
+
+
+Child = str | Html | float | None
+
+
+def tag(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Html:
+    """An element. `class_` is `class`, an underscore in a name is a hyphen; None and False leave an attribute out."""
+    written = "".join(
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(_text(value))}"')
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    if name in _VOID and not children:
+        return Html(f"<{name}{written}/>")
+    return Html(f"<{name}{written}>{join(*children)}</{name}>")
+
+
+def join(*children: Child) -> Html:
+    """Several pieces in a row."""
+    return Html("".join(_safe(child) for child in children if child is not None))
+
+
+def table(head: list[Child], rows: list[list[Child]], *, class_: str = "") -> Html:
+    """A table that scrolls by itself on a narrow screen. Numbers stand right."""
+    cells = [tag("tr", *(_cell(value) for value in row)) for row in rows]
+    body = tag("table", tag("thead", tag("tr", *(tag("th", name) for name in head))), tag("tbody", *cells))
+    return tag("div", body, class_=f"scroll {class_}".strip())
+
+
+def details(summary: Child, *children: Child, opened: bool = False) -> Html:
+    """A part that folds, without a script."""
+    return tag("details", tag("summary", summary), *children, open=opened)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number for people: whole numbers as they are, others with so many digits; very small or large ones as 1e-05."""
+    if value != value:
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.{digits}f}" if 10**-digits <= abs(value) < 1e6 else f"{value:.2g}"
+
+
+def _cell(value: Child) -> Html:
+    if isinstance(value, Html) and value.startswith("<td"):
+        return value
+    kind = "number" if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return tag("td", value, class_=kind)
+
+
+def _safe(child: Child) -> str:
+    return child if isinstance(child, Html) else escape(_text(child))
+
+
+def _text(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,120 @@
+"""The page: sections in their order, the style inside, nothing fetched from anywhere and no script."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from fittingroom.report.data import Judgement, ReportData
+from fittingroom.report.html import Child, Html, details, join, number, table, tag
+from fittingroom.report.scores import badge, errors, gate, primary, scores, slices, trust
+from fittingroom.report.story import attempts, in_short, road
+from fittingroom.report.words import Say, speaker
+
+# Even if something foreign got into the page, a browser would fetch and run nothing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def render_report(data: ReportData, language: str = "en") -> str:
+    """A run as one self-contained page of HTML; `language` beginning with "zh" is Chinese, all else English."""
+    language = "zh-CN" if language.startswith("zh") else "en"
+    say = speaker(language)
+    title = f"{data.run.name} · fittingroom"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", title),
+        tag("style", Html(files("fittingroom.report").joinpath("templates/style.css").read_text(encoding="utf-8"))),
+    )
+    body = tag("body", tag("main", *_sections(data, say, language)))
+    return "<!doctype html>\n" + tag("html", head, body, lang=language) + "\n"
+
+
+def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
+    metric = primary(data)
+    parts: list[Child] = [_top(data, metric, say, language)]
+    parts += [tag("h2", say("short")), in_short(data, metric, say, language)]
+    judged, decision = data.last_judged(), data.last_decision()
+    if judged is not None:
+        parts += [tag("h2", say("scores")), scores(judged, decision, metric, say, language)]
+    if decision is not None:
+        parts += [tag("h2", say("gate")), gate(decision, say, language)]
+    if data.test is not None:
+        parts.append(_opening(data.test, language))
+    parts += [tag("h2", say("attempts")), attempts(data, metric, say, language)]
+    walked = next((view.stages for view in reversed(data.attempts) if view.stages), [])
+    if walked:
+        parts += [tag("h2", say("road")), road(walked, say, language)]
+    if judged is not None:
+        parts += [tag("h2", say("errors")), errors(judged, say)]
+        parts += [tag("div", trust(judged, say, language), slices(judged, say), class_="pair")]
+    parts += [tag("h2", say("reproduce")), _again(data, say), tag("footer", f"fittingroom · {data.created}")]
+    return parts
+
+
+def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
+    """Name, status, the figures that matter, and what the base model is worth."""
+    run = data.run
+    tiles = [
+        _tile(f"{run.metrics[f'{part}.{metric}']:.3f}", f"{say(metric)}, {say(part)}")
+        for part in ("test", "dev")
+        if f"{part}.{metric}" in run.metrics
+    ]
+    tiles += [
+        _tile(str(run.release) if run.release is not None else say("none_yet"), say("release")),
+        _tile(str(len(data.attempts)), say("attempts")),
+        _tile(number(data.minutes, 1), say("minutes")),
+        _tile(data.base, say("base")),
+    ]
+    said = run.message.say(language) if run.message is not None else None
+    about = f"{say('task')}: {data.task} · {', '.join(data.fields)} → {data.target}"
+    return join(
+        tag("h1", run.name, " ", badge(run.status, say)),
+        tag("p", about, tag("br"), tag("code", run.id), class_="soft"),
+        tag("p", tag("b", said)) if said else None,
+        tag("div", *tiles, class_="tiles"),
+        _stand_in(language) if data.stand_in else None,
+    )
+
+
+def _stand_in(language: str) -> Html:
+    said = (
+        "基座模型是内置的替身 nano:它让整个流程在任何机器上都能运行和测试。"
+        "用它得到的结果不能说明真实 DeepSeek 模型的任何表现。"
+        if language.startswith("zh")
+        else "The base model is nano, the built-in stand-in that lets everything run and be tested anywhere. "
+        "Results with it say nothing about real DeepSeek models."
+    )
+    return tag("p", said, class_="notice")
+
+
+def _tile(value: str, name: str) -> Html:
+    return tag("div", tag("b", value), tag("span", name), class_="tile")
+
+
+def _opening(test: Judgement, language: str) -> Html:
+    """How often this test part was looked at: each look makes its score a little more hopeful."""
+    chinese = language.startswith("zh")
+    if test.opening <= 1:
+        said = "测试集仅为本次上线打开过一次。" if chinese else "The test part was opened once, for this release."
+        return tag("p", said, class_="soft")
+    said = (
+        f"已有 {test.opening} 个版本看过这个测试集:它的分数略显乐观,下次请补充新数据。"
+        if chinese
+        else f"{test.opening} releases have seen this test part: its score is a little too hopeful; "
+        "add new rows next time."
+    )
+    return tag("p", said, class_="notice")
+
+
+def _again(data: ReportData, say: Say) -> Html:
+    """The command, the recipe, digests and versions."""
+    digests: list[list[Child]] = [[name, tag("code", value)] for name, value in data.run.digests.items()]
+    versions: list[list[Child]] = [[name, tag("code", value)] for name, value in sorted(data.versions.items())]
+    return join(
+        tag("pre", data.command),
+        details(say("recipe"), tag("pre", data.recipe)) if data.recipe else None,
+        details(say("digests"), table([say("stage"), ""], digests)) if digests else None,
+        details(say("versions"), table(["", ""], versions)) if versions else None,
+    )
