@@ -1,8 +1,8 @@
 """Audit: find labels that are probably wrong, mend those of the training part within limits, send the others to people.
 
-Confident learning by cleanlab, on out-of-fold probabilities of a calibrated linear model with grouped folds. Dev, calibration and test are
-never touched: a test mended by a model flatters models like it. A poor auditor is not followed at all, and no class
-loses more than a share of its rows, because rare classes look like mistakes.
+Confident learning by cleanlab, on out-of-fold probabilities of a calibrated linear model with grouped folds. Dev,
+calibration and test are never touched: a test mended by a model flatters models like it. A poor auditor is not followed
+at all, and no class loses more than a share of its rows, because rare classes look like mistakes.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _mend(table: pa.Table, opinion: _Opinion, flagged: NDArray[np.bool_], config
     )
     for index in order:
         kind, name = int(opinion.given[index]), opinion.kinds[int(opinion.given[index])]
-        suggested, confidence = opinion.kinds[best[index]], float(opinion.chances[index, best[index]])
+        suggested, confidence = opinion.kinds[best[index]], round(float(opinion.chances[index, best[index]]), 6)
         if sum(vote["label"] == name for vote in votes[index] or []) > 1:
             mended.left[index] = "several annotators agree on it"
         elif room[kind] < 1:
@@ -188,7 +188,7 @@ def _review(
                 "part": "train",
                 "given": opinion.kinds[opinion.given[index]],
                 "suggested": opinion.kinds[best],
-                "confidence": float(opinion.chances[index, best]),
+                "confidence": round(float(opinion.chances[index, best]), 6),
                 "reason": done or mended.left.get(index, "probably wrong"),
             }
         )
@@ -231,7 +231,7 @@ def _review_others(
                 "part": part,
                 "given": model.labels[label],
                 "suggested": model.labels[suggested],
-                "confidence": float(chance[suggested]),
+                "confidence": round(float(chance[suggested]), 6),
                 "reason": "probably wrong",
             }
         )
