@@ -1,7 +1,7 @@
 """Rate response: what the same few steps from the same start reach at other learning rates.
 
-It is measured when training did not learn its own rows, so that the cause can be told: a rate that was too low, one that
-was too high, or neither. A short range test in the sense of Smith (arXiv 1506.01186), with a few fixed factors on the
+It is measured when training did not learn its own rows, so that the cause can be told: a rate too low, one
+too high, or neither. A short range test in the sense of Smith (arXiv 1506.01186), with a few fixed factors on the
 rate that was used instead of a sweep.
 """
 
