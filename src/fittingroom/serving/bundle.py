@@ -21,6 +21,8 @@ from pydantic import ConfigDict, Field, ValidationError
 from fittingroom.errors import StoreError
 from fittingroom.store import MANIFEST, file_sha256, write_json
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.text.clean import CleanConfig
+from fittingroom.text.redact import RedactConfig
 from fittingroom.types import Frozen
 
 INFO = "bundle.json"
@@ -38,6 +40,15 @@ class BaseRecord(Frozen):
     """SHA-256 over weights, configuration and tokenizer of the base."""
 
 
+class Preparation(Frozen):
+    """What was done to every text before the model saw it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+    clean: CleanConfig = CleanConfig()
+    redact: RedactConfig = RedactConfig()
+
+
 class BundleInfo(Frozen):
     """`bundle.json`. Keys that are not read here (lineage for people) are kept."""
 
@@ -53,8 +64,8 @@ class BundleInfo(Frozen):
     base: BaseRecord
     data: dict[str, str] = Field(default_factory=dict)
     """Part -> digest of the rows."""
-    prepare: dict[str, Any] = Field(default_factory=dict)
-    """`clean` and `redact` of the recipe: serving repeats them with the same code."""
+    prepare: Preparation = Preparation()
+    """What the recipe says under `prepare`: serving repeats it with the same code."""
     max_length: int = Field(ge=2)
     """Tokens of prompt and answer in training; serving cuts inputs at the same place."""
     method: Literal["full", "lora"] = "full"

@@ -5,17 +5,30 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fittingroom.errors import StoreError
+from fittingroom.errors import StoreError, UserError
 from fittingroom.serving.predictor import Predictor
 from fittingroom.store import Store
 from fittingroom.types import Release
 
 _KEY = "FITTINGROOM_KEY"
+_SHORTEST_KEY = 16
 
 
 def load_release(root: Path, release: Release) -> Predictor:
-    """Load the bundle of a release of a workspace. Raises StoreError when it is gone or not whole."""
-    return Predictor.load(bundle_folder(root, release), root=root, secret=_pseudonym_key(root))
+    """Load the bundle of a release of a workspace.
+
+    Raises StoreError when it is gone or not whole, UserError when its redaction makes pseudonyms and there is no key.
+    """
+    key = _pseudonym_key(root)
+    predictor = Predictor.load(bundle_folder(root, release), root=root, secret=key)
+    if predictor.makes_pseudonyms and len(key) < _SHORTEST_KEY:
+        raise UserError(
+            f"set {_KEY} in the environment (or in .env) to the key of the training: order numbers become pseudonyms "
+            "with it",
+            f"请在环境变量(或 .env)里设置训练时所用的 {_KEY}:订单号要用它变成化名",
+            place=str(root),
+        )
+    return predictor
 
 
 def bundle_folder(root: Path, release: Release) -> Path:

@@ -15,6 +15,8 @@ from fittingroom.errors import StoreError, UserError
 from fittingroom.serving.bundle import ADAPTER, MODEL, TOKENIZER, BundleInfo, read_info, verify
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
 from fittingroom.tasks import classify as task_room
+from fittingroom.text.clean import clean_batch
+from fittingroom.text.redact import redact_batch
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
@@ -120,6 +122,11 @@ class Predictor:
     def labels(self) -> list[str]:
         """The closed set of labels, in the order of the columns of `score`."""
         return list(self.info.labels)
+
+    @property
+    def makes_pseudonyms(self) -> bool:
+        """Whether redaction needs the key: some kinds of personal data become pseudonyms."""
+        return bool(self.info.prepare.redact.pseudonyms)
 
     # ------------------------------------------------------------------------------------------ classify
 
@@ -245,13 +252,9 @@ class Predictor:
 
     def _washed(self, given: list[dict[str, str]], place: str) -> list[_Prepared]:
         """Clean, then redact. Raises UserError when nothing is left of an input."""
-        from fittingroom.text.clean import CleanConfig, clean_batch
-        from fittingroom.text.redact import RedactConfig, redact_batch
-
         texts = [text for item in given for text in item.values()]
-        cleaned = clean_batch(texts, CleanConfig.model_validate(self.info.prepare.get("clean", {})))
-        redact = RedactConfig.model_validate(self.info.prepare.get("redact", {}))
-        redacted = redact_batch([item.text for item in cleaned], redact, self._secret)
+        cleaned = clean_batch(texts, self.info.prepare.clean)
+        redacted = redact_batch([item.text for item in cleaned], self.info.prepare.redact, self._secret)
         done = iter(zip(cleaned, redacted, strict=True))
         found = []
         for at, item in enumerate(given):
@@ -273,9 +276,14 @@ def _tuned(folder: Path) -> Any:
 
     model: Any = load_model(folder / MODEL)
     if (folder / ADAPTER).is_dir():
+        import warnings
+
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, str(folder / ADAPTER), is_trainable=False)
+        with warnings.catch_warnings():
+            # peft asks transformers for an attribute by its old name.
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
+            model = PeftModel.from_pretrained(model, str(folder / ADAPTER), is_trainable=False)
         model.eval()
     return model
 

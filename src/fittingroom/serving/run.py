@@ -92,8 +92,10 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises UserError when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        if not 0 <= port < 2**16:
+            raise OSError("no such port")
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UserError(
             f"cannot be listened on ({type(error).__name__}): choose another port or host",
             f"无法监听({type(error).__name__}):请更换端口或地址",
