@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from machine import machine
-
 from fittingroom import Workspace
 from fittingroom.progress import ProgressLine
 from fittingroom.store import Store
 from fittingroom.types import EvalReport, RunSummary, Score
+from machine import machine
 
 HERE = Path(__file__).resolve().parent
 RECIPES = HERE.parent / "recipes"

@@ -13,11 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from machine import machine
-
 from fittingroom import Workspace
 from fittingroom.progress import ProgressLine
 from fittingroom.types import Attempt
+from machine import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "sample_seeds.json"
 
@@ -55,12 +54,13 @@ def table(results: list[dict[str, Any]]) -> str:
     failed_first = [result for result in results if result["attempts"][0]["verdict"] != "PASS"]
     mended = [result for result in failed_first if result["status"] == "passed"]
     facts = results[0]["machine"]
+    first = f"The first attempt failed on {len(failed_first)} of {len(results)} seeds"
+    counted = f"{first}; a later one passed on {len(mended)}"
     lines = [
         "# The loop on further seeds of the sample shop",
         "",
-        f"The first attempt failed on {len(failed_first)} of {len(results)} seeds; a later one passed on {len(mended)} of "
-        f"these. {facts['processor']}, {facts['cores']} cores. With the stand-in model `nano`. Written by "
-        "`benchmarks/sample_seeds.py`.",
+        f"{counted} of these. {facts['processor']}, {facts['cores']} cores. With the stand-in model `nano`.",
+        "Written by `benchmarks/sample_seeds.py`.",
         "",
         "| seed | status | attempt | cause | change | dev macro-F1 | verdict | test macro-F1 | minutes |",
         "|--:|---|--:|---|---|--:|---|--:|--:|",
