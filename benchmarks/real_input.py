@@ -1,7 +1,7 @@
 """Recipes on real data sets, to their end: `python benchmarks/real_input.py [--only NAME]`.
 
-Needs the data sets in FITTINGROOM_DATA. Writes benchmarks/results/real_input.{json,md}; results of recipes that were not
-run again are kept. With the small built-in model the scores are low; what counts is that the road ends, in which time,
+Needs the data sets in FITTINGROOM_DATA. Writes benchmarks/results/real_input.{json,md}; results of recipes that were
+not run again are kept. With the small built-in model the scores are low; what counts is that the road ends, when,
 and that the comparison with the baselines is honest.
 """
 
@@ -86,9 +86,9 @@ def table(results: dict[str, Any]) -> str:
     lines = [
         "# Recipes on real data sets",
         "",
-        "Full fine-tuning of the built-in stand-in model `nano`, beside baselines, on the test part (dev where the gate",
-        "did not let it through to test). Brackets: 95 % bootstrap interval. **The model is a stand-in: these figures say",
-        "nothing about real DeepSeek models.** Written by `benchmarks/real_input.py`.",
+        "Full fine-tuning of the built-in stand-in model `nano`, beside baselines, on the test part (dev where the",
+        "gate did not let it through to test). Brackets: 95 % bootstrap interval. **The model is a stand-in: these",
+        "figures say nothing about real DeepSeek models.** Written by `benchmarks/real_input.py`.",
         "",
         "| recipe | part | rows | contestant | accuracy | macro-F1 | model minus it (macro-F1) |",
         "|---|---|--:|---|--:|--:|--:|",

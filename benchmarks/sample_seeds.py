@@ -55,12 +55,12 @@ def table(results: list[dict[str, Any]]) -> str:
     mended = [result for result in failed_first if result["status"] == "passed"]
     facts = results[0]["machine"]
     first = f"The first attempt failed on {len(failed_first)} of {len(results)} seeds"
-    counted = f"{first}; a later one passed on {len(mended)}"
+    first = f"The first attempt failed on {len(failed_first)} of {len(results)} seeds"
     lines = [
         "# The loop on further seeds of the sample shop",
         "",
-        f"{counted} of these. {facts['processor']}, {facts['cores']} cores. With the stand-in model `nano`.",
-        "Written by `benchmarks/sample_seeds.py`.",
+        f"{first}; a later one passed on {len(mended)} of these. {facts['processor']}, {facts['cores']} cores.",
+        "With the stand-in model `nano`. Written by `benchmarks/sample_seeds.py`.",
         "",
         "| seed | status | attempt | cause | change | dev macro-F1 | verdict | test macro-F1 | minutes |",
         "|--:|---|--:|---|---|--:|---|--:|--:|",

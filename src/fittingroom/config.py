@@ -16,7 +16,7 @@ from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.sources.config import SourceConfig
 from fittingroom.stages.audit import AuditConfig
 from fittingroom.stages.balance import BalanceConfig
-from fittingroom.stages.configure import TrainConfig
+from fittingroom.training.config import TrainConfig
 from fittingroom.stages.dedup import DedupConfig
 from fittingroom.stages.deploy import DeployConfig
 from fittingroom.stages.evaluate import EvaluateConfig
