@@ -1,0 +1,204 @@
+"""What a row is called and when it was: keys, pseudonyms, times, and which column of a source is which."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.errors import SourceError
+from fittingroom.sources.batching import LINE
+from fittingroom.sources.config import SourceConfig
+from fittingroom.sources.social import key_column
+from fittingroom.sources.times import parse_time
+from fittingroom.text.redact import find_personal, pseudonym
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MANGLED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2}")
+_PERSON_KINDS = frozenset({"email", "id_card", "mobile", "phone", "landline", "passport", "wechat", "qq", "name"})
+_WHOSE = r"(?:customer|user|buyer|member|receiver|recipient|consignee|contact|sender|owner|full|real|first|last|nick)"
+_PERSONAL_COLUMNS = (
+    (
+        "name",
+        re.compile(
+            rf"{_WHOSE}_?name|receiver|recipient|consignee|(?:收货|收件|联系|寄件)人|.*姓名|(?:会员|客户|买家|用户)(?:名|昵称)|昵称"
+        ),
+    ),
+    ("mobile", re.compile(r".*(?:phone|mobile|telephone)(?:_?(?:no|number))?|tel|.*(?:电话|手机)号?码?")),
+    ("email", re.compile(r".*e_?mail(?:_?address)?|.*邮箱(?:地址)?")),
+    ("address", re.compile(r"(?:.*_)?(?:address|addr|street)\d?|.*地址|住址")),
+    (
+        "id_card",
+        re.compile(
+            r"id_?card(?:_?(?:no|number))?|identity_?(?:card|no|number)|ssn|passport(?:_?no)?|身份证号?码?|证件号码?"
+        ),
+    ),
+    ("bank_card", re.compile(r"(?:bank_?|credit_?)?card_?(?:no|number)|bank_?account|iban|(?:银行)?卡号|银行账号")),
+    ("ip", re.compile(r"(?:.*_)?ip(?:_?addr(?:ess)?)?")),
+    ("wechat", re.compile(r"wechat(?:_?id)?|wx_?id|openid|unionid|微信号?")),
+    ("qq", re.compile(r"qq(?:_?(?:no|number))?|QQ号?")),
+)
+
+
+def row_id(secret: bytes, source: str, key: str) -> str:
+    """24 hexadecimal digits: keyed digest of the source's name and the row's primary key; it survives every edit."""
+    return hashlib.blake2b(f"{source}\0{key}".encode("utf-8", "replace"), key=_key(secret), digest_size=12).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _key(secret: bytes) -> bytes:
+    if not secret:
+        raise ValueError("row ids need a key")
+    return hashlib.blake2b(secret, person=b"row ids", digest_size=32).digest()
+
+
+def key_fingerprint(secret: bytes) -> str:
+    """Digest of the key: tells whether two runs used the same one, without giving it away."""
+    return hashlib.blake2b(secret, person=b"which key", digest_size=12).hexdigest()
+
+
+def personal_column(column: str) -> str:
+    """The kind of personal data that a column of this name holds in every row ("" for none): `phone`, `收货人`.
+
+    A bare name in a column of names has no word beside it by which it could be found.
+    """
+    last = column.rpartition(".")[2].strip().lower()
+    return next((kind for kind, pattern in _PERSONAL_COLUMNS if pattern.fullmatch(last)), "")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which column of a source is what; "" where there is none."""
+
+    key: str
+    group: str
+    time: str
+
+    @classmethod
+    def of(cls, config: SourceConfig) -> Layout:
+        """From `key`, `group`, `time`, or from `fields` under these names. Posts are grouped by thread, requests by visitor."""
+        usual = {"social": "thread", "weblog": "visitor"}.get(config.kind, "")
+        key = key_column(config) if config.kind == "social" else config.key or config.fields.get("key", "")
+        time = config.time or config.fields.get("time", "time" if config.kind == "weblog" else "")
+        return cls(key=key, group=config.group or config.fields.get("group", usual), time=time)
+
+
+def column_of(config: SourceConfig, field: str, *, only_input: bool = False) -> str:
+    """The column that holds a field: as `fields` says, else the column of the same name.
+
+    In a social export `fields.text` stands for the task's input field, when the task has only one.
+    """
+    if only_input and config.kind == "social" and field not in config.fields and "text" in config.fields:
+        return config.fields["text"]
+    return config.fields.get(field, field)
+
+
+@dataclass
+class Marks:
+    """What identifies the rows of a batch, all of the same length. A row with a `fault` has no id."""
+
+    lines: list[int]
+    ids: list[str]
+    row_keys: list[str]
+    groups: list[str | None]
+    times: list[datetime | None]
+    faults: list[str]
+    unread_times: int
+
+    def head(self, place: int, source: str) -> dict[str, Any]:
+        """The columns that every row of a side table begins with."""
+        return {
+            "id": self.ids[place],
+            "source": source,
+            "row_key": self.row_keys[place],
+            "group": self.groups[place],
+            "time": self.times[place],
+        }
+
+
+def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: set[str]) -> Marks:
+    """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to."""
+    lines = [int(line) for line in values(batch, LINE) if line is not None]
+    keys = values(batch, layout.key) if layout.key else [str(line) for line in lines]
+    marks = Marks(lines, [], [], [], [], [], 0)
+    names_person = bool(layout.key) and (layout.key == layout.group or bool(personal_column(layout.key)))
+    for key in keys:
+        key = (key or "").strip()
+        marked = row_id(secret, name, key)
+        fault = _fault(key, marked, seen)
+        seen.add(marked)
+        marks.faults.append(fault)
+        marks.ids.append(marked)
+        marks.row_keys.append(pseudonym(secret, "key", key) if names_person or _is_person(key) else key)
+    for group in values(batch, layout.group) if layout.group else [None] * len(keys):
+        group = (group or "").strip()
+        marks.groups.append(pseudonym(secret, "group", group) if group else None)
+    for written in values(batch, layout.time) if layout.time else [None] * len(keys):
+        when = parse_time(written)
+        marks.unread_times += when is None and bool((written or "").strip())
+        marks.times.append(when)
+    return marks
+
+
+def _fault(key: str, marked: str, seen: set[str]) -> str:
+    if not key:
+        return "no key"
+    if _MANGLED.fullmatch(key):
+        return "the key was turned into a rounded number by a spreadsheet"
+    return "the key stands twice" if marked in seen else ""
+
+
+def _is_person(key: str) -> bool:
+    if len(key) < 7 and key.isascii():
+        return False
+    return any(kind in _PERSON_KINDS for kind, _, _ in find_personal(key))
+
+
+def values(batch: pa.RecordBatch, column: str) -> list[str | None]:
+    """A column as strings; all None when the batch lacks it."""
+    place = batch.schema.get_field_index(column)
+    return batch.column(place).to_pylist() if place >= 0 else [None] * batch.num_rows
+
+
+class Columns:
+    """Watches that the columns that a source must have turn up: in the first batch of a table, somewhere in JSON lines."""
+
+    def __init__(self, config: SourceConfig, place: str, wanted: Iterable[str]) -> None:
+        self._loose = config.kind in ("jsonl", "social")
+        self._place = place
+        self._missing = [name for name in dict.fromkeys(wanted) if name]
+        self._met: dict[str, None] = {}
+
+    def see(self, names: Sequence[str]) -> None:
+        """Take note of a batch's columns. Raises SourceError at once when the kind of source has the same in every batch."""
+        self._met.update(dict.fromkeys(name for name in names if name != LINE))
+        self._missing = [name for name in self._missing if name not in self._met]
+        if not self._loose:
+            self.settle()
+
+    def settle(self) -> None:
+        """At the end: raise SourceError for a column that never turned up; it lists those that are there."""
+        if not self._missing:
+            return
+        name, met = self._missing[0], list(self._met)
+        near = difflib.get_close_matches(name, met, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint_zh = f"(是否指 {near[0]!r}?)" if near else ""
+        listed = ", ".join(met[:40])
+        raise SourceError(
+            f"there is no column {name!r}{hint}; there are: {listed}. Name the right one, or map it under `fields`",
+            f"没有列 {name!r}{hint_zh};现有:{listed}。请改列名,或在 fields 里对应",
+            place=self._place,
+        )
+
+
+def place_of(config: SourceConfig) -> str:
+    """The file or database as the recipe writes it: secrets from the environment stay names."""
+    return config.url if config.kind == "sql" else config.path

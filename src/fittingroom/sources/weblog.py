@@ -1,0 +1,179 @@
+"""A web server's access log (Apache or nginx, common or combined format): views, searches, carts and orders.
+
+Of every request stays: when, what kind, which item, which words were searched, the path without its query (queries carry
+tokens), a keyed pseudonym of the visitor (address and browser) and the session. The address itself is never passed on.
+`kind` is view, search, cart, order, page, asset, bot or health: machines are set apart, not thrown away, so that nobody
+wonders where half the log went.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from fittingroom.engine import Context
+from fittingroom.sources.batching import columnar
+from fittingroom.sources.config import WeblogSource
+from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate
+from fittingroom.sources.times import parse_time
+from fittingroom.text.redact import pseudonym
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ["time", "kind", "item", "terms", "path", "method", "status", "visitor", "session"]
+
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_LINE = re.compile(
+    rf"^(\S+) \S+ (.{{1,200}}?) \[([^\]]{{10,40}})\] {_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?:\s.*)?$"
+)
+_REQUEST = re.compile(r"^([A-Z]{3,10}) (\S+)(?: HTTP/[\d.]+)?$")
+_HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
+_HEALTH = re.compile(
+    r"kube-probe|HealthCheck|GoogleHC|Prometheus|UptimeRobot|Pingdom|StatusCake|Zabbix|Nagios|check_http|SLB|ELB-",
+    re.IGNORECASE,
+)
+_HEALTH_PATH = re.compile(
+    r"^/(?:health(?:z|check|_check)?|livez?|readyz?|ready|liveness|readiness|ping|status|nginx_status|server-status|metrics)"
+    r"(?:[/.]|$)",
+    re.IGNORECASE,
+)
+_BOT = re.compile(
+    r"bot(?![a-z])|bot/|spider|crawl|slurp|baiduspider|sogou|bingpreview|facebookexternalhit|curl/|wget/|python|java/|go-http|okhttp"
+    r"|libwww|httpclient|headless|phantomjs|scrapy|feed|fetcher|archiver|scan|axios/|node-fetch|^-?$",
+    re.IGNORECASE,
+)
+_BOT_PATH = re.compile(
+    r"^/(?:robots\.txt|sitemap[^/]*\.xml|wp-login|wp-admin|xmlrpc|phpmyadmin|\.env|\.git)", re.IGNORECASE
+)
+_ASSET = re.compile(
+    r"\.(?:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webm|mp3|pdf|zip|txt|xml)$|^/(?:static|assets)/",
+    re.IGNORECASE,
+)
+_SEARCH_PATH = re.compile(r"/(?:search|so|find|query|s)(?:[/.?]|$)", re.IGNORECASE)
+_SEARCH_FIELDS = ("q", "query", "keyword", "keywords", "kw", "wd", "word", "search", "search_query", "text", "k")
+_ITEM_PATH = re.compile(
+    r"/(?:goods|good|items?|products?|sku|skus|p|dp|detail|details|shangpin|commodity)/(?P<item>[\w-]{1,64})(?:\.html?)?/?$",
+    re.IGNORECASE,
+)
+_ITEM_PAGE = re.compile(r"/(?:goods|good|items?|products?|detail|sku|commodity)\b[^/]*$", re.IGNORECASE)
+_ITEM_FIELDS = ("sku", "item_id", "itemid", "goods_id", "goodsid", "product_id", "productid", "item", "goods", "id")
+_CART = re.compile(r"/(?:cart|basket|gouwuche)(?:[/.]|$)", re.IGNORECASE)
+_ORDER = re.compile(r"/(?:orders?|checkout|pay|payment|buy)(?:[/.]|$)", re.IGNORECASE)
+_ITEM = re.compile(r"[\w-]{1,64}")
+
+
+def check(config: WeblogSource, context: Context) -> None:
+    """The file is there."""
+    locate(config.path, context)
+
+
+def fingerprint(config: WeblogSource, context: Context) -> str:
+    """Digest of the file's bytes."""
+    return digest(config.path, context)
+
+
+def size(config: WeblogSource, context: Context) -> int:
+    """As many rows as lines."""
+    return line_count(config.path, context)
+
+
+def read(config: WeblogSource, context: Context, reject: Reject) -> Iterator[pa.RecordBatch]:
+    """All requests; a line in another format is rejected."""
+    yield from columnar(COLUMNS, _requests(config, context, reject))
+
+
+def _requests(config: WeblogSource, context: Context, reject: Reject) -> Iterator[tuple[int, list[str | None]]]:
+    path = locate(config.path, context)
+    sessions = _Sessions(config.session_minutes * 60, context.secret)
+    for number, line in lines(path, encoding_of(path, "", config.path)):
+        text = line.rstrip("\r\n")
+        if not text.strip():
+            continue
+        found = _LINE.match(text)
+        if found is None:
+            reject(number, "not a line of the common or combined log format", text)
+            continue
+        address, _, time, request, status, _, _, agent = found.groups()
+        when = parse_time(time)
+        if when is None:
+            reject(number, "the time cannot be read", text)
+            continue
+        visitor, session = sessions.of(address, agent or "", when.timestamp())
+        method, target = _target(request)
+        what = _classified(target, agent)
+        yield number, [time, *what, target.partition("?")[0], method, status, visitor, session]
+
+
+def _target(request: str) -> tuple[str, str]:
+    """Method and target of a request line; nginx writes bytes beyond ASCII as \\xE5."""
+    found = _REQUEST.match(_HEX.sub(r"%\1", request.replace('\\"', '"')))
+    return (found.group(1), found.group(2)) if found else ("", "")
+
+
+def _classified(target: str, agent: str | None) -> tuple[str, str | None, str | None]:
+    """(kind, item, terms) of a request."""
+    raw_path, _, query = target.partition("?")
+    path = decoded(raw_path)
+    if _HEALTH_PATH.match(path) or (agent and _HEALTH.search(agent)):
+        return "health", None, None
+    if _BOT_PATH.match(path) or (agent is not None and _BOT.search(agent)):
+        return "bot", None, None
+    if _ASSET.search(path):
+        return "asset", None, None
+    fields = _fields(query)
+    terms = next((fields[name] for name in _SEARCH_FIELDS if fields.get(name)), None)
+    if terms and (_SEARCH_PATH.search(path) or not _ITEM_PAGE.search(path)):
+        return "search", None, terms
+    on_path = _ITEM_PATH.search(path)
+    named = next((fields[name] for name in _ITEM_FIELDS if _ITEM.fullmatch(fields.get(name, ""))), None)
+    item = on_path.group("item") if on_path else named
+    if _CART.search(path):
+        return "cart", item, None
+    if _ORDER.search(path):
+        return "order", item, None
+    if on_path or (named and _ITEM_PAGE.search(path)):
+        return "view", item, None
+    return "page", None, None
+
+
+def _fields(query: str) -> dict[str, str]:
+    """Parameters of a query by lower-case name; the first of a name counts."""
+    fields: dict[str, str] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        fields.setdefault(name.lower(), decoded(value.replace("+", " ")).strip())
+    return fields
+
+
+def decoded(text: str) -> str:
+    """Percent-encoding resolved: UTF-8 or GBK (old browsers), and once more when it was encoded twice."""
+    for _ in range(2):
+        if "%" not in text:
+            break
+        raw = unquote_to_bytes(text)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            text = raw.decode("gb18030", "replace")
+    return text
+
+
+class _Sessions:
+    """Numbers the visits of a visitor: a pause longer than the limit begins a new one."""
+
+    def __init__(self, limit: float, secret: bytes) -> None:
+        self._limit = limit
+        self._secret = secret
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def of(self, address: str, agent: str, when: float) -> tuple[str, str]:
+        """(visitor, session) of a request at `when`, in seconds."""
+        visitor = pseudonym(self._secret, "visitor", f"{address} {agent}")
+        last, number = self._last.get(visitor, (when, 1))
+        if when - last > self._limit:
+            number += 1
+        self._last[visitor] = (max(when, last), number)
+        return visitor, f"{visitor}-{number}"

@@ -1,0 +1,212 @@
+"""Cleaning of texts: what was broken on the way is mended, what nobody wrote is dropped, every change is counted.
+
+The same functions run in `prepare` and in serving, so that a model never meets another kind of text than it learnt from.
+Cleaning is idempotent. Its order matters: wrong decoding first (it makes the tags unreadable), control tokens before
+and after HTML (a tag may hide in entities), invisible characters before everything that looks for words.
+
+Control tokens of DeepSeek models (`<｜User｜>`, `<think>`, half-width too) in a customer's text would be read by the model
+as real turns. They are kept readable but harmless: the angle brackets become 〈 〉 and the bars go: 〈User〉, 〈/think〉.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from fittingroom.text import markup, spam
+from fittingroom.text.mojibake import mend, wreck_share
+from fittingroom.text.similarity import match_key
+from fittingroom.types import Frozen
+
+
+class CleanRule(Frozen):
+    """A rule of the shop's own."""
+
+    name: str = Field(pattern=r"^[\w \-]{1,40}$")
+    """Name in reports."""
+    pattern: str = Field(min_length=1, max_length=1000)
+    """Regular expression. Beside Chinese characters `\\b` does not exist: use look-arounds."""
+    action: Literal["replace", "drop"] = "replace"
+    """`replace` what it matches by `by`, or `drop` the row."""
+    by: str = ""
+    """The replacement."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
+
+
+class CleanConfig(Frozen):
+    """What cleaning does. Every rule can be turned off."""
+
+    mojibake: bool = True
+    """Mend text that was decoded with the wrong table."""
+    markup: bool = True
+    """Take HTML tags out and resolve entities."""
+    control_tokens: bool = True
+    """Make DeepSeek's control tokens in customer text harmless."""
+    urls: Literal["replace", "remove", "keep"] = "replace"
+    """What becomes of web addresses: `[URL]`, nothing, or as they are (they may carry personal tokens)."""
+    whitespace: bool = True
+    """Collapse runs of spaces and line breaks."""
+    max_repeat: int = Field(default=20, ge=0, le=10_000)
+    """Longest run of one character that is no digit or ASCII letter; longer ones are cut to it. 0: no limit."""
+    min_chars: int = Field(default=1, ge=0, le=10_000)
+    """Fewer letters, digits and pictographs than this: dropped as "too short". One-word reviews (好) are real."""
+    max_chars: int = Field(default=20_000, ge=1, le=10_000_000)
+    """Longer than this: dropped as "too long"; nothing is ever cut off silently."""
+    garbled_share: float = Field(default=0.3, gt=0, le=1)
+    """Dropped as "garbled" when at least this share of the text is wreckage of a wrong decoding that has no way back."""
+    spam: bool = True
+    """Drop advertisements (contact and selling words) and keyboard noise."""
+    boilerplate: bool = True
+    """Drop default reviews of the platform (此用户没有填写评价)."""
+    phrases: list[str] = Field(default_factory=list, max_length=10_000)
+    """Further texts that count as boilerplate when they are the whole text."""
+    rules: list[CleanRule] = Field(default_factory=list, max_length=200)
+    """The shop's own rules, applied in this order after all others."""
+
+
+@dataclass(slots=True)
+class Cleaned:
+    """A text after cleaning: what was changed how often, and why it should be dropped ("" when it should not)."""
+
+    text: str
+    edits: dict[str, int] = field(default_factory=dict)
+    drop: str = ""
+
+
+def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
+    """Clean every text; the result has the same length and order."""
+    return [clean_text(text, config) for text in texts]
+
+
+# One scan decides whether a text needs any repair: everyday characters and single spaces inside need none.
+_UNUSUAL = re.compile(
+    r"[^\u4e00-\u9fa5，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]|  |^ | $"
+)
+_ROUNDS = 10
+
+
+def clean_text(text: str, config: CleanConfig) -> Cleaned:
+    """One text. Pure; the same text and configuration give the same result."""
+    cleaned = Cleaned(text)
+    # Taking something out may bring together what is then another thing to take out (`<thi<b>nk>`): go on until nothing
+    # changes. An ordinary text is seen once.
+    for _ in range(_ROUNDS):
+        before = cleaned.text
+        _pass(cleaned, config)
+        if cleaned.text == before:
+            break
+    cleaned.drop = cleaned.drop or _verdict(cleaned.text, config)
+    return cleaned
+
+
+def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
+    usual = _UNUSUAL.search(cleaned.text) is None
+    if config.mojibake:
+        _set(cleaned, "mojibake", mend(cleaned.text))
+    if not usual:
+        _repair(cleaned, config)
+    if config.spam and not cleaned.drop and spam.is_advertisement(cleaned.text):
+        cleaned.drop = "spam"
+    if config.urls != "keep" and markup.WEB.search(cleaned.text):
+        _sub(cleaned, "url", markup.URL, "[URL]" if config.urls == "replace" else "")
+    if 0 < config.max_repeat < len(cleaned.text):
+        _sub(cleaned, "repeated character", _repeats(config.max_repeat), lambda run: run.group(1) * config.max_repeat)
+    for rule in config.rules:
+        _apply(cleaned, rule)
+    if config.whitespace and not (usual and not cleaned.edits):
+        _set(cleaned, "whitespace", markup.tidy(cleaned.text))
+
+
+def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
+    """What an ordinary text does not need."""
+    _sub(cleaned, "invisible character", markup.INVISIBLE, "")
+    if not unicodedata.is_normalized("NFC", cleaned.text):
+        _set(cleaned, "unicode form", unicodedata.normalize("NFC", cleaned.text))
+    if config.control_tokens:
+        _sub(cleaned, "control token", markup.CONTROL_TOKEN, markup.harmless)
+    if config.markup:
+        _set(cleaned, "markup", markup.without_tags(cleaned.text))
+        _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
+
+
+def _verdict(text: str, config: CleanConfig) -> str:
+    """Why the row should go, or ""."""
+    if not text:
+        return "empty"
+    if len(text) > config.max_chars:
+        return "too long"
+    if wreck_share(text) >= config.garbled_share:
+        return "garbled"
+    if config.min_chars and _said(text, config.min_chars) < config.min_chars:
+        return "too short"
+    if config.spam and spam.is_gibberish(text):
+        return "spam"
+    if config.boilerplate and spam.is_boilerplate(text, _own_phrases(tuple(config.phrases))):
+        return "boilerplate"
+    return ""
+
+
+def _said(text: str, enough: int) -> int:
+    """How many characters say something: letters, digits, pictographs. Counting stops once there are `enough`."""
+    count = 0
+    for character in text:
+        if character.isalnum() or unicodedata.category(character) == "So":
+            count += 1
+            if count >= enough:
+                break
+    return count
+
+
+@lru_cache(maxsize=8)
+def _own_phrases(phrases: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(match_key(phrase) for phrase in phrases)
+
+
+# ---------------------------------------------------------------------------------------------- edits
+
+
+def _set(cleaned: Cleaned, rule: str, text: str) -> None:
+    if text != cleaned.text:
+        cleaned.text = text
+        cleaned.edits[rule] = cleaned.edits.get(rule, 0) + 1
+
+
+def _sub(cleaned: Cleaned, rule: str, pattern: re.Pattern[str], by: str | Callable[[re.Match[str]], str]) -> None:
+    """Substitute and count; a match that its own replacement equals is no edit."""
+    text, count = pattern.subn(by, cleaned.text)
+    if count and text != cleaned.text:
+        cleaned.text = text
+        cleaned.edits[rule] = cleaned.edits.get(rule, 0) + count
+
+
+def _apply(cleaned: Cleaned, rule: CleanRule) -> None:
+    pattern = _compiled(rule.pattern)
+    if rule.action == "drop":
+        if pattern.search(cleaned.text):
+            cleaned.drop = cleaned.drop or f"rule {rule.name}"
+        return
+    _sub(cleaned, f"rule {rule.name}", pattern, rule.by)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@cache
+def _repeats(limit: int) -> re.Pattern[str]:
+    return re.compile(rf"([^\dA-Za-z\s])\1{{{limit},}}")

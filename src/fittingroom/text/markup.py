@@ -1,0 +1,90 @@
+"""What is no text in a text: tags, entities, control tokens of the model, invisible characters, web addresses.
+
+Tags are taken out by name, not by an HTML parser: on snippets a parser moves words out of broken tables, and swallows
+everything behind an unclosed comment, `<title>` or `<M` (尺码<M的). Only known HTML names count as tags.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+_BLOCK = (
+    "address|article|aside|blockquote|body|br|caption|center|col|colgroup|dd|details|div|dl|dt|fieldset|figcaption|figure|"
+    "footer|form|frame|frameset|h1|h2|h3|h4|h5|h6|head|header|hr|html|legend|li|link|main|meta|nav|noscript|ol|optgroup|"
+    "option|p|pre|section|select|summary|table|tbody|td|textarea|tfoot|th|thead|title|tr|ul"
+)
+_INLINE = (
+    "a|abbr|acronym|area|audio|b|base|bdi|bdo|big|button|canvas|cite|code|data|del|dfn|em|embed|font|i|iframe|img|input|ins|"
+    "kbd|label|map|mark|marquee|object|output|param|path|picture|progress|q|rp|rt|ruby|s|samp|script|small|source|span|"
+    "strike|strong|style|sub|sup|svg|template|time|track|tt|u|var|video|wbr"
+)
+_INSIDE = r"""(?:\s(?:[^<>"']|"[^"]*"|'[^']*'){0,4000}|\s[^<>]{0,4000})?/?"""
+
+TAG = re.compile(
+    rf"<(script|style|template){_INSIDE}>.*?</\1\s*>"  # with all that is inside
+    r"|<!--.*?-->|<!\[CDATA\[|\]\]>|<!doctype[^<>]*>|<\?xml[^<>]*>"
+    rf"|</?(?:(?P<block>{_BLOCK})|(?:{_INLINE})){_INSIDE}>",
+    re.IGNORECASE | re.DOTALL,
+)
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+# DeepSeek writes its tokens with full-width bars (U+FF5C), people and other models with the ASCII bar.
+CONTROL_TOKEN = re.compile(
+    r"[<＜]\s{0,3}(?P<close>/?)\s{0,3}[|｜]\s{0,3}(?P<name>[^<>|｜＜＞\n]{1,60}?)\s{0,3}[|｜]\s{0,3}[>＞]"
+    r"|[<＜]\s{0,3}(?P<word>/?\s{0,3}(?:think|thinking|tool_calls?|tool_response|tool_outputs?|function_calls?))"
+    r"\s{0,3}[>＞]"
+    r"|(?P<open><\s{0,3}/?｜)|(?P<end>｜\s{0,3}>)",
+    re.IGNORECASE,
+)
+
+# Bidirectional marks, zero-width characters, fillers, tags and controls (but not line breaks). The zero-width joiner stays
+# between pictographs, where it builds one of several.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200c\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|(?<![\u2190-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u27bf\U0001f000-\U0001faff])"
+)
+
+_PATH = r"[^\s<>\"'`，。！？；：、（）【】《》「」『』“”‘’…\u3400-\u9fff\uff00-\uffef]"
+WEB = re.compile(r"://|www\.|\.[a-z]{2,6}/", re.IGNORECASE)
+"""A cheap sign that there may be a web address."""
+URL = re.compile(
+    rf"(?:(?:https?|ftp|wss?)://|(?<![A-Za-z0-9.@])www\.){_PATH}+"
+    rf"|(?<![\w.@/-])(?:[A-Za-z0-9-]{{1,63}}\.)+(?:com|cn|net|org|top|cc|me|tv|io|shop|xyz|vip|hk|co|uk)/{_PATH}*",
+    re.IGNORECASE,
+)
+
+_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_BLANK = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_AROUND_BREAK = re.compile(r" ?\n ?")
+_BREAKS = re.compile(r"\n{3,}")
+_UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|  |^ | $")
+
+
+def without_tags(text: str) -> str:
+    """The text without tags; those that end a line in a browser leave a line break, scripts leave nothing."""
+    return TAG.sub(lambda found: "\n" if found.group("block") else "", text)
+
+
+def unescaped(found: re.Match[str]) -> str:
+    """The character that an entity stands for."""
+    return html.unescape(found.group())
+
+
+def harmless(found: re.Match[str]) -> str:
+    """A control token as people read it, which no tokenizer takes for one: 〈User〉."""
+    if found.group("open"):
+        return "〈"
+    if found.group("end"):
+        return "〉"
+    name = found.group("word") or found.group("close") + found.group("name").strip()
+    return f"〈{''.join(name.split()) if found.group('word') else name}〉"
+
+
+def tidy(text: str) -> str:
+    """Runs of blanks become one space, line ends `\\n`, at most one empty line; none at the ends."""
+    if not _UNTIDY.search(text):
+        return text
+    text = _BLANK.sub(" ", _BREAK.sub("\n", text))
+    return _BREAKS.sub("\n\n", _AROUND_BREAK.sub("\n", text)).strip(" \n")

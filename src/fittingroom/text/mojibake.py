@@ -1,0 +1,152 @@
+"""Text that was decoded with the wrong table, put right.
+
+Four mistakes are common in a shop's exports: UTF-8 read as Latin-1 or Windows-1252 (è´¨é‡ …), UTF-8 read as GBK (璐ㄩ噺 …),
+GBK read as Latin-1 (ÖÊÁ¿ …) and surrogate pairs left apart. `ftfy` knows the first; the two with GBK are ours: a text is
+mended only when the way back gives common Chinese characters, so that French, German and rare characters stay.
+
+All guards are cheap: an ordinary text costs one scan.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+# Lead bytes of UTF-8 in Latin-1; × (size 10×20) is left out on purpose.
+_LATIN_SUSPECT = re.compile(r"[\xc2-\xd6\xd8-\xf4]|[\ud800-\udfff]")
+_LATIN = re.compile(r"[\x80-\xff]")
+_HIGH_RUN = re.compile(r"[\xa1-\xfe]{2,}")
+_LOST = re.compile("\ufffd+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def _gbk_suspects() -> str:
+    """What the first two bytes of a Chinese character in UTF-8 (E4-E9, then 80-BF) look like when read as GBK."""
+    found = []
+    for lead in range(0xE4, 0xEA):
+        for trail in range(0x80, 0xC0):
+            found.append(bytes([lead, trail]).decode("gb18030"))
+    return "".join(found)
+
+
+_GBK_SUSPECT = re.compile(f"[{_gbk_suspects()}锛銆]")
+
+_LETTER = re.compile(r"[^\W_]")
+_WRECK = re.compile(
+    r"[\ufffd\ue000-\uf8ff\x80-\x9f]+|(?:锟斤拷?|斤拷)+|烫烫烫+|屯屯屯+"
+    r"|(?:[\xc2-\xf4][\x80-\xbf\u0152-\u02dc\u2013-\u2122]{1,3})+"
+)
+_WRECK_GUARD = re.compile(f"[\ufffd\ue000-\uf8ff\x80-\xff锟烫屯{_gbk_suspects()}]|\\?\\?\\?\\?")
+
+
+def mend(text: str) -> str:
+    """The text as it was meant; the same text when nothing is wrong or there is no sure way back."""
+    if _LATIN_SUSPECT.search(text):
+        text = _from_latin_gbk(text)
+        if _LATIN_SUSPECT.search(text):
+            text = _without_lone_surrogates(_by_ftfy(text))
+    if _GBK_SUSPECT.search(text):
+        text = _from_gbk_utf8(text)
+    return text
+
+
+def _by_ftfy(text: str) -> str:
+    import ftfy
+
+    return ftfy.fix_text(text, _ftfy_config())
+
+
+@cache
+def _ftfy_config() -> Any:
+    """Only what is about wrong decoding: the defaults would turn Chinese punctuation into ASCII."""
+    import ftfy
+
+    return ftfy.TextFixerConfig(
+        unescape_html=False,
+        remove_terminal_escapes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        remove_control_chars=False,
+        normalization=None,
+    )
+
+
+def _without_lone_surrogates(text: str) -> str:
+    """Halves of a pair are put together; a half alone is no character and becomes U+FFFD."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _from_latin_gbk(text: str) -> str:
+    """GBK that was read as Latin-1: runs of high characters which, taken as GBK, are common Chinese."""
+    if len(_LATIN.findall(text)) < 4:
+        return text
+
+    def back(found: re.Match[str]) -> str:
+        raw = found.group().encode("latin-1")
+        if len(raw) < 4 or _is_utf8(raw):
+            return found.group()
+        try:
+            meant = raw.decode("gb18030")
+        except UnicodeDecodeError:
+            return found.group()
+        return meant if common_share(meant) >= 0.8 else found.group()
+
+    return _HIGH_RUN.sub(back, text)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _from_gbk_utf8(text: str) -> str:
+    """UTF-8 that was read as GBK or GB 18030, also when some bytes were lost on the way (a text of odd length loses one)."""
+    wide = sum(1 for character in text if character > "\x7f")
+    if len(_GBK_SUSPECT.findall(text)) * 5 < wide:
+        return text
+    raw = b"".join(b"\xff" if character == "\ufffd" else character.encode("gb18030", "replace") for character in text)
+    meant = _LOST.sub("\ufffd", raw.decode("utf-8", "replace"))
+    lost = meant.count("\ufffd")
+    readable = sum(1 for character in meant if _is_common(character))
+    # Three bytes make one character: less than that is no way back. A loss is borne up to a third of the characters.
+    return meant if readable and readable >= 2 * lost and common_share(meant.replace("\ufffd", "")) >= 0.8 else text
+
+
+def wreck_share(text: str) -> float:
+    """Share of a text, spaces aside, that is still wreckage of a wrong decoding after `mend`: 0 for an ordinary text."""
+    if not _WRECK_GUARD.search(text):
+        return 0.0
+    wreck = sum(len(found) for found in _WRECK.findall(text))
+    foreign = _GBK_SUSPECT.findall(text)
+    # A rare character alone is no wreck; many of them in a short text are.
+    if len(foreign) >= 2:
+        wreck += 2 * len(foreign)
+    if _LETTER.search(text) is None:
+        wreck += text.count("?")  # an encoder that knows no Chinese writes ????
+    solid = sum(1 for character in text if not character.isspace())
+    return min(1.0, wreck / solid) if solid else 0.0
+
+
+def common_share(text: str) -> float:
+    """Share of a text's characters beyond ASCII that are everyday Chinese (GB 2312 level 1) or Chinese punctuation."""
+    wide = [character for character in text if character > "\x7f"]
+    return sum(1 for character in wide if _is_common(character)) / len(wide) if wide else 0.0
+
+
+@cache
+def _is_common(character: str) -> bool:
+    if character in "，。！？、；：“”‘’（）《》【】…—～·￥":
+        return True
+    try:
+        raw = character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return len(raw) == 2 and 0xB0 <= raw[0] <= 0xD7

@@ -1,0 +1,132 @@
+"""Recognisers of personal data as it is written in English: telephones, national numbers, names, streets.
+
+They take folded text and yield (start, end), see `redact_common`. English words may stand right beside Chinese ones, so
+there is no `\\b` here either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fittingroom.text.redact_common import Span
+
+_PHONE = re.compile(
+    r"(?<![0-9A-Za-z.$£€+-])(?:"
+    r"\+(?!86)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"
+    r"|(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,6})?"
+    r"|0(?:7\d{3}[ -]?\d{3}[ -]?\d{3}|20[ -]\d{4}[ -]\d{4}|1\d{2,3}[ -]\d{3}[ -]?\d{3,4})"
+    r")(?![0-9])"
+)
+_STATED_PHONE = re.compile(
+    r"(?<![A-Za-z])(?:call|phone|tel|telephone|mobile|cell|whatsapp|text|fax|number|ring|dial)"
+    r"(?: (?:me|us|him|her|is|at|on|number|no\.?))*[:. ]{1,3}(?P<value>\(?\+?\d[\d ().-]{5,18}\d)(?![0-9])",
+    re.IGNORECASE,
+)
+_CALL_SIGN = re.compile(r"call|phone|tel|mobile|cell|what|text|fax|number|ring|dial", re.IGNORECASE)
+_SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
+_DOCUMENT = re.compile(
+    r"(?<![A-Za-z])(?P<which>passport|driver'?s? licen[cs]e|licen[cs]e plate|national id|id card|id number|identity card|ssn"
+    r"|social security)(?: (?:number|no\.?|#))?(?: is|:|=){0,2} ?(?P<value>[A-Z]{0,3}[- ]?\d[A-Z0-9-]{4,14})(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_DOCUMENT_SIGN = re.compile(r"passport|licen|id |card|ssn|social", re.IGNORECASE)
+_WORD = r"[A-Z][A-Za-z'’.-]*[A-Za-z]"
+_NAME = rf"{_WORD}(?: (?:{_WORD}|[A-Z]\.|de|van|von|der|da|bin|al)){{0,3}}"
+_CALLED = re.compile(
+    r"(?<![A-Za-z])(?i:my (?:full )?name(?:'s| is)|(?:full |first |last |customer |buyer )?name(?: is)?:|i am called|they call me"
+    r"|recipient(?: is)?|receiver(?: is)?|addressee|contact(?: person)?:|attn|attention:|signed|card ?holder(?: is)?|account holder)"
+    rf"[:, ]{{1,3}}(?P<name>{_NAME})"
+)
+_CALLED_LOW = re.compile(
+    r"(?<![A-Za-z])(?:my name(?:'s| is)|i am called|they call me) (?P<name>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?)(?=$|[,.!?;\n])",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(rf"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|MR|MRS|MS|DR)\.? (?P<name>{_NAME})")
+_GREETED = re.compile(rf"(?<![A-Za-z])(?:Dear|Hi|Hello|Hey) (?P<name>{_WORD}(?: {_WORD})?)(?=[,!:\n])")
+_SIGNED = re.compile(
+    r"(?<![A-Za-z])(?i:regards|sincerely|yours truly|best wishes|cheers|many thanks|thanks),?[ \n]{1,3}"
+    rf"(?P<name>{_WORD}(?: {_WORD})?)\.? *(?=$|\n)"
+)
+_I_AM = re.compile(
+    rf"(?<![A-Za-z])(?:I'm|I am|[Tt]his is) (?P<name>{_WORD} {_WORD})(?=$|[,.!?;\n]| (?:and|from|here|calling|speaking))"
+)
+_NAME_SIGNS = (
+    "name", "called", "call me", "recip", "receiv", "addressee", "contact", "attn", "attention", "signed", "holder", "mr", "ms ", "ms.",
+    "miss ", "mx", "dr", "prof", "dear ", "hi ", "hello ", "hey ", "regards", "sincerely", "yours", "wishes", "cheers", "thanks", "i'm ",
+    "i am ", "this is ",
+)  # fmt: skip
+_NO_NAME = re.compile(
+    r"(?:team|customer|customers|sir|madam|sirs|all|there|support|seller|service|everyone|everybody|friend|friends|folks|guys|amazon|"
+    r"apple|alexa|google|santa|not|very|on|wrong|spelled|misspelled|the|a|an|is|my|your|our|in|so|just|great|good|love|prime|"
+    r"again|for|and|manager|store|shop|admin|sales|staff|god|jesus)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+
+_SUFFIX = (
+    "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Ter|Square|Sq|Highway|Hwy|"
+    "Parkway|Pkwy|Close|Crescent|Cres|Circle|Cir|Row|Mews|Gardens|Grove|Hill|Walk|Alley|Quay|Rise|Trail|Loop|Park|View|Green"
+)
+_TOWN = r"(?:,? (?:[A-Z][A-Za-z'.-]+ ?){1,3}(?:,? (?:[A-Z]{2}|[A-Z][a-z]+))?(?:,? (?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}))?)?"
+_UNIT = r"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|#)\.? ?[A-Za-z0-9-]{1,6})?"
+_STREET = re.compile(
+    rf"(?<![A-Za-z0-9$£€.])(?:(?:Flat|Apt|Unit|Suite) ?[A-Za-z0-9-]{{1,5}},? )?\d{{1,6}}[A-Za-z]?,? (?:[NSEW]\.? )?"
+    rf"(?:(?:[A-Z][A-Za-z'.-]+|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}(?:{_SUFFIX})(?![A-Za-z])\.?{_UNIT}(?:,{_TOWN})?"
+    r"|P\.? ?O\.? Box \d{1,6}"
+)
+_ADDRESS_SIGN = re.compile(r"\d[a-z]?,? [A-Z0-9]|Box|code|zip", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?<![A-Za-z])(?:address(?: is)?|live at|living at|located at|(?:send|ship|deliver|post|mail)(?:ed)?(?: it| them| this)? to)[: ]{1,3}"
+    rf"(?P<value>\d{{1,6}}[A-Za-z]?,? [A-Z][A-Za-z'.-]+(?: [A-Za-z'.-]+){{0,4}}(?:,{_TOWN}){{0,2}})"
+)
+_POSTCODE = re.compile(
+    r"(?:post ?code|zip(?: code)?)(?: is|:| )*(?P<value>[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{5}(?:-\d{4})?)(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+
+
+def phones(text: str) -> Iterator[Span]:
+    """Numbers with a country code, of North America and Britain, and any of 7 to 15 digits behind call, tel, number …"""
+    for found in _PHONE.finditer(text):
+        yield found.span()
+    if not _CALL_SIGN.search(text):
+        return
+    for found in _STATED_PHONE.finditer(text):
+        digits = sum(character.isdigit() for character in found.group("value"))
+        grouped = any(character in " -.(" for character in found.group("value"))
+        if 7 <= digits <= 15 and (grouped or digits >= 9):
+            yield found.span("value")
+
+
+def documents(text: str) -> Iterator[Span]:
+    """US social security numbers by form; passports, licences and other identity numbers behind such a word."""
+    for found in _SSN.finditer(text):
+        yield found.span()
+    if not _DOCUMENT_SIGN.search(text):
+        return
+    for found in _DOCUMENT.finditer(text):
+        if sum(character.isdigit() for character in found.group("value")) >= 5:
+            yield found.span("value")
+
+
+def names(text: str) -> Iterator[Span]:
+    """Names behind "my name is", "recipient", a title, a greeting or a closing line."""
+    low = text.lower()
+    if not any(sign in low for sign in _NAME_SIGNS):
+        return
+    for pattern in (_CALLED, _CALLED_LOW, _TITLE, _GREETED, _SIGNED, _I_AM):
+        for found in pattern.finditer(text):
+            if not _NO_NAME.match(found.group("name")):
+                yield found.span("name")
+
+
+def addresses(text: str) -> Iterator[Span]:
+    """A house number and a street with its kind (12 King Street, Apt 4, Springfield, IL 62704); post boxes; stated postcodes."""
+    if not _ADDRESS_SIGN.search(text):
+        return
+    for found in _STREET.finditer(text):
+        yield found.span()
+    for found in _STATED.finditer(text):
+        yield found.span("value")
+    for found in _POSTCODE.finditer(text):
+        yield found.span("value")
