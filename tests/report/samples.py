@@ -76,7 +76,7 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
 
 
 def decided(verdict: Verdict, value: float, part: Any = "dev") -> GateDecision:
-    reason = Text(en=f"macro F1 {value:.3f} against the threshold 0.750", zh=f"宏平均 F1 {value:.3f},门槛 0.750")
+    reason = Text(en=f"macro F1 {value:.3f} against the threshold 0.750", zh=f"宏平均 F1 {value:.3f}，门槛 0.750")
     check = Check(name="macro_f1 at_least", verdict=verdict, measured={"value": value}, limit=0.75, reason=reason)
     return GateDecision(part=part, verdict=verdict, checks=[check])
 
@@ -174,7 +174,7 @@ def report_data(**over: Any) -> ReportData:
             decision=Verdict.PASS,
             release=3,
             attempts=[first, second],
-            message=Text(en="release 3 is deployed as champion", zh="第 3 版已上线,别名 champion"),
+            message=Text(en="release 3 is deployed as champion", zh="第 3 版已上线，别名 champion"),
             digests={"split": "0f" * 16},
         ),
         "base": "nano",

@@ -143,7 +143,7 @@ def test_the_stand_in_is_named_for_what_it_is() -> None:
 
 def test_the_loop_is_told() -> None:
     text = _Parsed(render_report(report_data())).text
-    assert "Cause – Learning rate too low; train.learning_rate = 0.0003 → dev macro F1 0.810" in text
+    assert "Cause: Learning rate too low → train.learning_rate = 0.0003 → dev macro F1 0.810" in text
     assert "Came: macro F1 0.610 → 0.810 (+0.200)" in text
     assert "Expected: the loss falls further" in text
     assert "exact duplicate: 180; near duplicate: 120" in text

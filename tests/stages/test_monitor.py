@@ -59,7 +59,7 @@ def test_the_same_kind_of_traffic_is_calm(context: Context) -> None:
     assert {signal.name for signal in report.signals} == {
         "classes", "script", "length", "confidence", "unfamiliar", "content"
     }  # fmt: skip
-    assert [step.zh for step in report.next] == ["无需处理;下个时间窗再比较"]
+    assert [step.zh for step in report.next] == ["无需处理；下个时间窗再比较"]
     assert (report.since, report.until) == ("2025-03-01T00:00:00+00:00", "2025-03-01T04:59:00+00:00")
     assert sum(counts["window"] for counts in report.classes.values()) == 300
 

@@ -36,7 +36,10 @@ def join(*children: Child) -> Html:
 def table(head: list[Child], rows: list[list[Child]], *, class_: str = "") -> Html:
     """A table that scrolls by itself on a narrow screen. Numbers stand right."""
     cells = [tag("tr", *(_cell(value) for value in row)) for row in rows]
-    body = tag("table", tag("thead", tag("tr", *(tag("th", name) for name in head))), tag("tbody", *cells))
+    first = rows[0] if rows else []
+    kinds = ["number" if place < len(first) and _is_number(first[place]) else None for place in range(len(head))]
+    titles = (tag("th", name, class_=kind) for name, kind in zip(head, kinds, strict=True))
+    body = tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *cells))
     return tag("div", body, class_=f"scroll {class_}".strip())
 
 
@@ -57,8 +60,11 @@ def number(value: float, digits: int = 3) -> str:
 def _cell(value: Child) -> Html:
     if isinstance(value, Html) and value.startswith("<td"):
         return value
-    kind = "number" if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return tag("td", value, class_=kind)
+    return tag("td", value, class_="number" if _is_number(value) else None)
+
+
+def _is_number(value: Child) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _safe(child: Child) -> str:

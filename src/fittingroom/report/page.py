@@ -48,7 +48,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
         parts += [tag("h2", say("road")), road(walked, say, language)]
     if judged is not None:
         parts += [tag("h2", say("errors")), errors(judged, say)]
-        parts += [tag("div", trust(judged, say, language), slices(judged, say), class_="pair")]
+        parts += [tag("div", tag("div", trust(judged, say, language)), slices(judged, say), class_="pair")]
     parts += [tag("h2", say("reproduce")), _again(data, say), tag("footer", f"fittingroom · {data.created}")]
     return parts
 
@@ -57,7 +57,7 @@ def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
     """Name, status, the figures that matter, and what the base model is worth."""
     run = data.run
     tiles = [
-        _tile(f"{run.metrics[f'{part}.{metric}']:.3f}", f"{say(metric)}, {say(part)}")
+        _tile(f"{run.metrics[f'{part}.{metric}']:.3f}", f"{say(metric)} · {say(part)}")
         for part in ("test", "dev")
         if f"{part}.{metric}" in run.metrics
     ]
@@ -68,7 +68,7 @@ def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
         _tile(data.base, say("base")),
     ]
     said = run.message.say(language) if run.message is not None else None
-    about = f"{say('task')}: {data.task} · {', '.join(data.fields)} → {data.target}"
+    about = f"{say('task')} {data.task} · {', '.join(data.fields)} → {data.target}"
     return join(
         tag("h1", run.name, " ", badge(run.status, say)),
         tag("p", about, tag("br"), tag("code", run.id), class_="soft"),
@@ -80,7 +80,7 @@ def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
 
 def _stand_in(language: str) -> Html:
     said = (
-        "基座模型是内置的替身 nano:它让整个流程在任何机器上都能运行和测试。"
+        "基座模型是内置的替身 nano：它让整个流程在任何机器上都能运行和测试。"
         "用它得到的结果不能说明真实 DeepSeek 模型的任何表现。"
         if language.startswith("zh")
         else "The base model is nano, the built-in stand-in that lets everything run and be tested anywhere. "
@@ -100,7 +100,7 @@ def _opening(test: Judgement, language: str) -> Html:
         said = "测试集仅为本次上线打开过一次。" if chinese else "The test part was opened once, for this release."
         return tag("p", said, class_="soft")
     said = (
-        f"已有 {test.opening} 个版本看过这个测试集:它的分数略显乐观,下次请补充新数据。"
+        f"已有 {test.opening} 个版本看过这个测试集：它的分数略显乐观，下次请补充新数据。"
         if chinese
         else f"{test.opening} releases have seen this test part: its score is a little too hopeful; "
         "add new rows next time."

@@ -38,21 +38,21 @@ def _verdict_on(score: Score, report: EvalReport, metric: str, say: Say, languag
     name, measure, chinese = say(score.name), say(metric), language.startswith("zh")
     found = score.difference.get(metric)
     if found is None:
-        lead = f"{name}:{say('not_scored')}" if chinese else f"{name}: {say('not_scored')}"
-        return tag("p", lead, f"({score.error})" if chinese else f" ({score.error})", class_="notice")
+        lead = f"{name}：{say('not_scored')}" if chinese else f"{name}: {say('not_scored')}"
+        return tag("p", lead, f"（{score.error}）" if chinese else f" ({score.error})", class_="notice")
     span = _span(found, signed=True)
     ours, theirs = f"{found.value + score.metrics[metric].value:.3f}", f"{score.metrics[metric].value:.3f}"
     if found.low > 0:
         kind = "won"
         said = (
-            f"本模型优于{name}:{measure} {ours} 对 {theirs},差值 {span}。"
+            f"本模型优于{name}：{measure} {ours} 对 {theirs}，差值 {span}。"
             if chinese
             else f"Our model beats the {name}: {measure} {ours} against {theirs}, difference {span}."
         )
     elif found.high < 0:
         kind = "lost"
         said = (
-            f"{name}更好:{measure} {theirs},本模型只有 {ours},差值 {span}。"
+            f"{name}更好：{measure} {theirs}，本模型只有 {ours}，差值 {span}。"
             if chinese
             else f"The {name} wins: {measure} {theirs} against our {ours}, difference {span}."
         )
@@ -60,21 +60,21 @@ def _verdict_on(score: Score, report: EvalReport, metric: str, say: Say, languag
     else:
         kind = ""
         said = (
-            f"无法区分本模型与{name}:{measure} {ours} 对 {theirs},差值 {span},可能只是偶然。"
+            f"无法区分本模型与{name}：{measure} {ours} 对 {theirs}，差值 {span}，可能只是偶然。"
             if chinese
             else f"Our model and the {name} cannot be told apart: {measure} {ours} against {theirs}, "
             f"difference {span}; it may be luck."
         )
     rows = int(report.facts.get("baseline_rows", {}).get(score.name, report.rows))
     if rows < report.rows:
-        said += f"(仅在抽取的 {rows} 行上比较)" if chinese else f" (Compared on a sample of {rows} rows.)"
+        said += f"（仅在抽取的 {rows} 行上比较）" if chinese else f" (Compared on a sample of {rows} rows.)"
     return tag("p", said, class_=f"notice {kind}".strip())
 
 
 _ADVICE = {
     "tfidf": (
         " It trains in seconds and needs no language model: as things stand, it is the better choice for this task.",
-        "它几秒即可训练完成,也不需要语言模型:就目前而言,它是这项任务更好的选择。",
+        "它几秒即可训练完成，也不需要语言模型：就目前而言，它是这项任务更好的选择。",
     ),
     "majority": (" What was trained is worse than not reading the text at all.", "训练出的模型还不如完全不读文本。"),
     "untuned": (" Tuning has done harm.", "微调反而有害。"),
@@ -104,7 +104,7 @@ def scores(report: EvalReport, decision: GateDecision | None, metric: str, say: 
             [name, *(_with_span(score.metrics[one]) for one in METRICS), _with_span(gap, signed=True) if gap else ""]
         )
     limit_name = f"{say('threshold')} {number(limit)}" if limit is not None else ""
-    title = f"{say(metric)}, {say(report.part)}, {say('rows')}: {report.rows}; {say('interval')}"
+    title = f"{say(metric)} · {say(report.part)} · {say('rows')} {report.rows} · {say('interval')}"
     return join(
         who_wins(report, metric, say, language),
         bars(drawn, title=title, limit=limit, limit_name=limit_name),
@@ -173,12 +173,12 @@ def trust(report: EvalReport, say: Say, language: str) -> Html:
         return Html("")
     shown = f"ECE {found['ece']:.3f} · Brier {found['brier']:.3f} · log loss {found['log_loss']:.3f}"
     explained = (
-        "ECE 是置信度与正确率之间的平均差距,0 为最佳。点在对角线下方表示模型过于自信。"
+        "ECE 是置信度与正确率之间的平均差距，0 为最佳。点在对角线下方表示模型过于自信。"
         if language.startswith("zh")
         else "ECE is the mean gap between confidence and accuracy, 0 is best. A dot below the line: too sure."
     )
     return join(
-        reliability(found["bins"], title=say("calibration"), across_name=say("confidence"), up_name=say("accuracy")),
+        reliability(found["bins"], title=say("trust"), across_name=say("confidence"), up_name=say("accuracy")),
         tag("p", shown, tag("br"), explained, class_="soft"),
     )
 

@@ -22,7 +22,7 @@ def in_short(data: ReportData, metric: str, say: Say, language: str) -> Html:
     for view in data.attempts:
         pieces: list[Child] = [tag("b", attempt_name(view.attempt.number, language)), _sep(language)]
         if view.cause is not None:
-            pieces += [f"{say('cause')} – {view.cause.say(language)}; "]
+            pieces += [f"{say('cause')}{_sep(language)}{view.cause.say(language)} → "]
             pieces += [", ".join(f"{change.path} = {_value(change.after)}" for change in view.changed), _arrow()]
         value = view.attempt.metrics.get(f"dev.{metric}")
         if value is not None:
@@ -51,9 +51,9 @@ def _attempt(
     value = attempt.metrics.get(f"dev.{metric}")
     score = f" · {say(metric)} {value:.3f}" if value is not None else ""
     head = join(attempt_name(attempt.number, language), score, " ", badge(verdict, say))
-    parts: list[Child] = [_why(view, say, language), _came(view, before, metric, say)]
+    parts: list[Child] = [_why(view, say, language), _came(view, before, metric, say, language)]
     if view.stopped:
-        parts.append(tag("p", f"{say('stopped')}: {say(view.stopped)}", class_="soft"))
+        parts.append(tag("p", f"{say('stopped')}{_sep(language)}{say(view.stopped)}", class_="soft"))
     parts += [_curves(view, say), tag("h3", say("findings")), findings(view.findings, say, language)]
     return tag("details", tag("summary", head), *parts, class_="attempt", open=opened)
 
@@ -74,13 +74,15 @@ def _why(view: AttemptView, say: Say, language: str) -> Html:
     return join(*parts)
 
 
-def _came(view: AttemptView, before: AttemptView | None, metric: str, say: Say) -> Html | None:
+def _came(view: AttemptView, before: AttemptView | None, metric: str, say: Say, language: str) -> Html | None:
     """What came of it, against the attempt before."""
     now = view.attempt.metrics.get(f"dev.{metric}")
     was = before.attempt.metrics.get(f"dev.{metric}") if before is not None else None
     if now is None or was is None:
         return None
-    return tag("p", f"{say('came')}: {say(metric)} {was:.3f} → ", tag("b", f"{now:.3f}"), f" ({now - was:+.3f})")
+    return tag(
+        "p", f"{say('came')}{_sep(language)}{say(metric)} {was:.3f} → ", tag("b", f"{now:.3f}"), f" ({now - was:+.3f})"
+    )
 
 
 def _curves(view: AttemptView, say: Say) -> Html:
@@ -228,7 +230,7 @@ def attempt_name(count: int, language: str) -> str:
 
 
 def _sep(language: str) -> str:
-    return ":" if language.startswith("zh") else ": "
+    return "：" if language.startswith("zh") else ": "
 
 
 def _arrow() -> str:

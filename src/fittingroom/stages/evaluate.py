@@ -179,7 +179,7 @@ def _widened(probabilities: NDArray[np.float64], many: int) -> NDArray[np.float6
 def _nothing_to_judge(part: str, rows: Table) -> UserError:
     return UserError(
         f"none of its {rows.rows} rows can be judged: add labelled rows, or raise `split.{part}`",
-        f"{rows.rows} 行中没有一行可以评判:请补充带标签的数据,或调大 `split.{part}`",
+        f"{rows.rows} 行中没有一行可以评判：请补充带标签的数据，或调大 `split.{part}`",
         place=part,
     )
 

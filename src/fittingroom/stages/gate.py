@@ -116,7 +116,7 @@ def _beaten(name: str, baseline: Score | None, report: EvalReport, config: GateC
         reason = Text(
             en=f"{who_en} was not scored, so nothing can be said"
             + (f": {why}" if why else f"; add `{name}` to evaluate.baselines"),
-            zh=f"{who_zh}没有得到评分,无法比较" + (f":{why}" if why else f";请把 `{name}` 加入 evaluate.baselines"),
+            zh=f"{who_zh}没有得到评分，无法比较" + (f"：{why}" if why else f"；请把 `{name}` 加入 evaluate.baselines"),
         )
         return Check(name=title, verdict=Verdict.INCONCLUSIVE, measured={}, limit=config.margin, reason=reason)
     found, limit = baseline.difference[config.metric], config.margin
@@ -137,7 +137,7 @@ def _compared(verdict: Verdict, found: Interval, config: GateConfig, who: Text, 
     """How the model stands to a baseline, in words."""
     metric_en, metric_zh = _NAMES[config.metric]
     by_en = f" by more than {config.margin:.3f}" if config.margin else ""
-    by_zh = f"(超出 {config.margin:.3f} 以上)" if config.margin else ""
+    by_zh = f"（超出 {config.margin:.3f} 以上）" if config.margin else ""
     said_en, said_zh = {
         Verdict.PASS: (f"beats {who.en}{by_en}", f"优于{who.zh}{by_zh}"),
         Verdict.FAIL: (f"does not beat {who.en}{by_en}", f"没有优于{who.zh}{by_zh}"),
@@ -148,7 +148,7 @@ def _compared(verdict: Verdict, found: Interval, config: GateConfig, who: Text, 
     }[verdict]
     return Text(
         en=f"{metric_en} {said_en}: difference {_span(found, sign='+')}{more.en}",
-        zh=f"{metric_zh}{said_zh}:差值 {_span_zh(found, sign='+')}{more.zh}",
+        zh=f"{metric_zh}{said_zh}：差值 {_span_zh(found, sign='+')}{more.zh}",
     )
 
 
@@ -157,7 +157,7 @@ def _unscored(report: EvalReport) -> Check:
     share = report.unscored / rows
     reason = Text(
         en=f"{report.unscored} of {rows} rows could not be judged ({share:.1%}); at most {UNSCORED_LIMIT:.0%} may",
-        zh=f"{rows} 行中有 {report.unscored} 行无法评判({share:.1%}),最多允许 {UNSCORED_LIMIT:.0%}",
+        zh=f"{rows} 行中有 {report.unscored} 行无法评判（{share:.1%}），最多允许 {UNSCORED_LIMIT:.0%}",
     )
     measured = {"unscored": float(report.unscored), "share": share}
     return Check(name="unscored", verdict=Verdict.INCONCLUSIVE, measured=measured, limit=UNSCORED_LIMIT, reason=reason)
@@ -171,13 +171,13 @@ def _more_rows(found: Interval, limit: float, rows: int) -> Text:
     if needed is None or needed > _MANY:
         return Text(
             en="; the value sits on the limit, more rows will hardly decide it: a better model or another limit will",
-            zh=";测得的值正好在门槛上,增加数据很难得出结论:需要更好的模型或另一个门槛",
+            zh="；测得的值正好在门槛上，增加数据很难得出结论：需要更好的模型或另一个门槛",
         )
     shown = _rounded(needed)
     way = ("pass", "通过") if above else ("fail", "不通过")
     return Text(
         en=f"; on {rows} rows luck is not excluded. If the value stays, about {shown} rows would decide ({way[0]})",
-        zh=f";仅有 {rows} 行,不能排除偶然。若测得的值不变,约需 {shown} 行才能得出结论({way[1]})",
+        zh=f"；仅有 {rows} 行，不能排除偶然。若测得的值不变，约需 {shown} 行才能得出结论（{way[1]}）",
     )
 
 
@@ -197,4 +197,4 @@ def _span(found: Interval, sign: str = "") -> str:
 
 
 def _span_zh(found: Interval, sign: str = "") -> str:
-    return f"{found.value:{sign}.3f}(95% 区间 {found.low:{sign}.3f} 至 {found.high:{sign}.3f})"
+    return f"{found.value:{sign}.3f}（95% 区间 {found.low:{sign}.3f} 至 {found.high:{sign}.3f}）"

@@ -144,7 +144,7 @@ def _side(table: Table, name: str) -> tuple[Side, str, str]:
     if missing:
         raise UserError(
             f"has no column {', '.join(missing)}; a window has the columns {', '.join(wanted)}",
-            f"缺少列 {', '.join(missing)};应有的列为 {', '.join(wanted)}",
+            f"缺少列 {', '.join(missing)}；应有的列为 {', '.join(wanted)}",
             place=name,
         )
     frame = table.frame().select(wanted).filter(pl.col("input").is_not_null())
@@ -181,11 +181,11 @@ def _wait(before: Side, now: Side, config: MonitorConfig) -> Text:
         lack = config.min_rows - len(now.texts)
         return Text(
             en=f"{len(now.texts)} requests are too few to judge; compare again after {lack} more",
-            zh=f"只有 {len(now.texts)} 条请求,不足以判断;再积累 {lack} 条后重新比较",
+            zh=f"只有 {len(now.texts)} 条请求，不足以判断；再积累 {lack} 条后重新比较",
         )
     return Text(
         en=f"the reference has only {len(before.texts)} rows, {config.min_rows} are needed: enlarge dev and test",
-        zh=f"参照数据只有 {len(before.texts)} 行,至少需要 {config.min_rows} 行:请扩大开发集和测试集",
+        zh=f"参照数据只有 {len(before.texts)} 行，至少需要 {config.min_rows} 行：请扩大开发集和测试集",
     )
 
 
@@ -207,7 +207,7 @@ def _next(signals: Sequence[Signal], before: Side, now: Side, config: MonitorCon
         steps.append(
             Text(
                 en=f"answers that never came on the reference: {said}; look at some of these requests",
-                zh=f"出现了参照数据上从未给出的答案:{said};请抽查这些请求",
+                zh=f"出现了参照数据上从未给出的答案：{said}；请抽查这些请求",
             )
         )
     return [*steps, _RERUN]
@@ -217,22 +217,22 @@ def _label_some(rows: int) -> Text:
     return Text(
         en=f"people label {rows} of the recorded requests, the least sure first, and add them to a source: the "
         "requests are no longer like the data that the model was judged on, so its score no longer holds for them",
-        zh=f"请人工标注 {rows} 条记录的请求(从最没把握的开始)并加入数据源:请求已不同于评判模型时的数据,"
+        zh=f"请人工标注 {rows} 条记录的请求（从最没把握的开始）并加入数据源：请求已不同于评判模型时的数据，"
         "原来的分数对它们不再成立",
     )
 
 
-_CALM = Text(en="nothing to do; compare again with the next window", zh="无需处理;下个时间窗再比较")
+_CALM = Text(en="nothing to do; compare again with the next window", zh="无需处理；下个时间窗再比较")
 _MIX = Text(
     en="the mix of answers moved: label a sample of the most moved class to tell a change of the customers from a "
     "change of the model's errors; new rows bring the training mix up to date",
-    zh="答案构成发生变化:请抽样标注变化最大的类别,以区分是客户变了还是模型出错变了;补充新数据可更新训练集的构成",
+    zh="答案构成发生变化：请抽样标注变化最大的类别，以区分是客户变了还是模型出错变了；补充新数据可更新训练集的构成",
 )
 _CHANNEL = Text(
     en="length or script moved: see whether a new channel, form or language came in, and whether cleaning fits it",
-    zh="长度或文字种类发生变化:请检查是否有新的渠道、表单或语言接入,以及清洗规则是否适用",
+    zh="长度或文字种类发生变化：请检查是否有新的渠道、表单或语言接入，以及清洗规则是否适用",
 )
 _RERUN = Text(
     en="then `fittingroom run` with the new rows, and the gate decides between the new model and this one",
-    zh="然后用新数据执行 `fittingroom run`,由门禁在新旧模型之间做出决定",
+    zh="然后用新数据执行 `fittingroom run`，由门禁在新旧模型之间做出决定",
 )

@@ -81,7 +81,8 @@ def _categories(
     summary = Text(
         en=f"{title[0]}: PSI {shift.size:.3f} (of it luck: {noise:.3f}); most moved: {moved},"
         f" {was:.1%} -> {is_now:.1%}",
-        zh=f"{title[1]}:PSI {shift.size:.3f}(其中偶然约 {noise:.3f});变化最大的是 {moved},{was:.1%} → {is_now:.1%}",
+        zh=f"{title[1]}：PSI {shift.size:.3f}（其中偶然约 {noise:.3f}）；"
+        f"变化最大的是 {moved}，{was:.1%} → {is_now:.1%}",
     )
     measured = {"psi": shift.size, "noise": noise}
     return _signal(name, Shift(max(shift.size - noise, 0.0), shift.p_value), limit, measured, summary)
@@ -106,7 +107,7 @@ def _numbers(
     was, is_now = (form.format(sorted(values)[len(values) // 2]) for values in (reference, window))
     summary = Text(
         en=f"{title[0]}: distance {shift.size:.3f} (PSI {index:.3f}); median {was} -> {is_now}",
-        zh=f"{title[1]}:距离 {shift.size:.3f}(PSI {index:.3f});中位数 {was} → {is_now}",
+        zh=f"{title[1]}：距离 {shift.size:.3f}(PSI {index:.3f})；中位数 {was} → {is_now}",
     )
     return _signal(name, shift, limit, {"ks": shift.size, "psi": index}, summary)
 
@@ -121,7 +122,7 @@ def unfamiliar(before: Side, now: Side, limit: float) -> Signal:
     was, is_now = unsure_before / len(before.confidence), unsure_now / len(now.confidence)
     summary = Text(
         en=f"requests on which the model is unsure (confidence up to {mark:.2f}): {was:.1%} -> {is_now:.1%}",
-        zh=f"模型没有把握的请求(置信度不超过 {mark:.2f}):{was:.1%} → {is_now:.1%}",
+        zh=f"模型没有把握的请求（置信度不超过 {mark:.2f}）：{was:.1%} → {is_now:.1%}",
     )
     return _signal("unfamiliar", shift, limit, {"reference": was, "window": is_now}, summary)
 
@@ -132,7 +133,7 @@ def content(before: Side, now: Side, limit: float, *, most: int, permutations: i
     shift = text_shift(reference, window, seed=seed, permutations=permutations)
     summary = Text(
         en=f"content: a classifier tells requests from reference with ROC-AUC {shift.size:.3f} (0.5: not at all)",
-        zh=f"内容:分类器区分新请求与参照数据的 ROC-AUC 为 {shift.size:.3f}(0.5 表示无法区分)",
+        zh=f"内容：分类器区分新请求与参照数据的 ROC-AUC 为 {shift.size:.3f}（0.5 表示无法区分）",
     )
     measured = {"auc": shift.size, "rows": float(len(reference) + len(window))}
     return _signal("content", shift, limit, measured, summary)
