@@ -102,3 +102,33 @@ def licence_statement(name: str) -> str:
         f"Base model: {known.name}\nLicence as the publisher states it: {known.licence}\n"
         "The downloaded folder held no licence file; the full text is on the model's page.\n"
     )
+
+
+_FORMATS = {"llama": "User: … Assistant: …", "deepseek_v2": "User: … Assistant: …"}
+
+
+def families() -> list[dict[str, str]]:
+    """The catalogue for people: the built-in model first; all values are texts."""
+    nano = {
+        "name": "nano",
+        "architecture": "deepseek_v3",
+        "parameters": "4 M",
+        "template": "<｜User｜>…<｜Assistant｜>…",
+        "licence": "Apache-2.0",
+        "note": "built in; a stand-in for trying the road, its scores say nothing about real DeepSeek models",
+    }
+    return [nano, *(_row(model) for model in MODELS)]
+
+
+def _row(model: KnownModel) -> dict[str, str]:
+    marked = "<｜User｜>…<｜Assistant｜>…"
+    distilled = "Distill" in model.name or "R1" in model.name
+    size = f"{model.parameters:g} B"
+    return {
+        "name": model.name,
+        "architecture": model.model_type,
+        "parameters": size if model.active == model.parameters else f"{size} ({model.active:g} B active)",
+        "template": marked + (", thinks first" if distilled else "") if distilled else _FORMATS.get(model.model_type, marked),
+        "licence": model.licence,
+        "note": "does not fit one GPU" if model.parameters > 40 else "",
+    }

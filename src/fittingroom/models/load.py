@@ -137,14 +137,11 @@ def _check_config(path: Path, place: str) -> None:
 def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
     """Snapshot of a Hugging Face repository at one commit; `HF_ENDPOINT` and the local cache are honoured."""
     import huggingface_hub as hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    from httpx import HTTPError
 
-    failures = (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError, ValueError)
     try:
         commit = revision or str(hub.HfApi().model_info(name).sha)
         folder = hub.snapshot_download(name, revision=commit, allow_patterns=_WANTED)
-    except failures as error:
+    except Exception as error:  # errors of the hub, of HTTP, of the disk: all mean that the model is not here
         raise ModelError(
             f"could not be fetched from the hub ({type(error).__name__}): check the name, the revision and the network "
             "(HF_ENDPOINT names a mirror), or give a local folder",

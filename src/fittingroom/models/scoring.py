@@ -81,7 +81,7 @@ def score_answers(
     family = FAMILIES.get(str(model.config.model_type))
     groups = _answer_groups(answers) if family is not None and family.tree_scoring else [list(range(len(answers)))]
     done = 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for group in groups:
             chosen = [answers[at] for at in group]
             tree = answer_tree(chosen)

@@ -83,18 +83,21 @@ def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 def fit_temperature(scores: np.ndarray, wanted: Sequence[int]) -> float:
     """The temperature that makes the wanted labels likeliest (Guo et al., arXiv 1706.04599).
 
-    The loss is convex in 1/T, so a ternary search finds the one minimum; bounded to [0.05, 20] since a part without a single
-    error would ask for zero.
+    The wanted label counts (n + 1) / (n + 2), as Platt (1999) proposed, and the others share the rest: a part of n rows without
+    one error must not make the model certain. The loss is convex in 1/T, so a ternary search finds its minimum in [0.05, 20].
     """
     import numpy as np
 
     rows, index = np.arange(len(wanted)), np.asarray(wanted)
+    doubt = 1.0 / (len(wanted) + 2)
+    right = scores[rows, index]
+    others = (scores.sum(axis=1) - right) / max(1, scores.shape[1] - 1)
 
     def loss(inverse: float) -> float:
         scaled = scores * inverse
         top = scaled.max(axis=1)
         total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float((total - scaled[rows, index]).mean())
+        return float((total - inverse * ((1 - doubt) * right + doubt * others)).mean())
 
     low, high = 1.0 / _HOTTEST, 1.0 / _COLDEST
     for _ in range(100):

@@ -1,0 +1,204 @@
+"""Configure: replace every `auto` by a value, measure the rendered rows, and say what training will cost."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fittingroom.engine import Context
+from fittingroom.errors import ModelError, RecipeError
+from fittingroom.models.load import ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.memory import Shape, machine_bytes, training_bytes
+from fittingroom.models.render import Renderer
+from fittingroom.tasks.classify import labels_of
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.training import plan as rules
+from fittingroom.training.config import TrainConfig
+from fittingroom.training.rows import Encoded, answer_room, encode
+from fittingroom.types import Plan, Splits
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["TrainConfig", "configure", "observes"]
+
+VERSION = 1
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+
+_MEMORY_SHARE = 0.8
+"""Share of the machine's memory that training may plan with."""
+_TIMED_PASSES = 3
+
+
+def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
+    """The base model's files, and the machine that the plan is for."""
+    device, memory = machine_bytes()
+    return {
+        "base": resolve(model, context.root).digest,
+        "device": device,
+        "memory": str(memory),
+        "threads": str(context.threads),
+    }
+
+
+def configure(
+    splits: Splits, *, model: ModelConfig, train: TrainConfig, task: TaskConfig, seed: int, context: Context
+) -> Plan:
+    """The plan of a training. Raises RecipeError or ModelError when it cannot work on this machine or these rows."""
+    base = resolve(model, context.root)
+    renderer = Renderer(load_tokenizer(base.path))
+    loaded = load_model(base.path)
+    labels = labels_of(splits, task)
+    context.progress("render", 0, splits.train.rows)
+    chosen: dict[str, str] = {}
+    reads = int(loaded.config.max_position_embeddings)
+    length = _length(splits, train, task, labels, renderer, reads, chosen)
+    encoded = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=length)
+    context.progress("render", len(encoded), len(encoded))
+    tokens = _measured(encoded)
+    choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
+    steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
+    micro, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
+    seconds = _timed(loaded, encoded, micro, train.method, context)
+    return Plan(
+        method=train.method,
+        learning_rate=choice.rate,
+        batch_size=choice.batch,
+        micro_batch=micro,
+        accumulation=choice.batch // micro,
+        epochs=choice.epochs,
+        steps=steps,
+        warmup_steps=int(steps * train.warmup),
+        schedule=train.schedule,
+        weight_decay=train.weight_decay,
+        dropout=train.dropout,
+        max_length=length,
+        tokens=tokens,
+        memory_bytes=memory,
+        # Evaluations and checkpoints come to about a quarter on top of the steps.
+        minutes=round(1.25 * seconds * steps * (choice.batch // micro) / 60, 2),
+        chosen=chosen,
+    )
+
+
+class _Choice(NamedTuple):
+    batch: int
+    epochs: float
+    rate: float
+
+
+def _length(
+    splits: Splits,
+    train: TrainConfig,
+    task: TaskConfig,
+    labels: list[str],
+    renderer: Renderer,
+    reads: int,
+    chosen: dict[str, str],
+) -> int:
+    """Tokens of prompt and answer."""
+    room = answer_room(labels, renderer)
+    if train.max_length != "auto":
+        if train.max_length > reads:
+            raise RecipeError(
+                f"the base model reads {reads} tokens at most: choose a smaller value",
+                f"基础模型最多可读 {reads} 个 token:请改用更小的值",
+                place=f"train.max_length = {train.max_length}",
+            )
+        return train.max_length
+    if not splits.train.rows:
+        raise RecipeError(
+            "no training rows are left: look at what the earlier stages dropped, and why",
+            "没有剩下任何训练数据:请查看前面各阶段丢弃了哪些数据及原因",
+            place="train",
+        )
+    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
+    # Every row is cut as if its answer were the longest label, so that is the length that counts.
+    length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
+    return length
+
+
+def _measured(rows: Encoded) -> dict[str, float]:
+    lengths = sorted(len(ids) for ids in rows.ids)
+    return {
+        "rows": float(len(lengths)),
+        "mean": round(statistics.fmean(lengths), 2),
+        "p95": float(lengths[min(len(lengths) - 1, int(0.95 * len(lengths)))]),
+        "max": float(lengths[-1]),
+        "truncated": float(rows.truncated),
+        "all_masked": float(sum(rows.answer_tokens(row) == 0 for row in range(len(rows)))),
+        "answer_tokens": float(sum(rows.answer_tokens(row) for row in range(len(rows)))),
+    }
+
+
+def _choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, str]) -> _Choice:
+    batch, count, rate = train.batch_size, train.epochs, train.learning_rate
+    if batch == "auto":
+        batch, chosen["batch_size"] = rules.batch_size(rows, train.method)
+    if count == "auto":
+        count, chosen["epochs"] = rules.epochs(rows, batch, parameters)
+    if rate == "auto":
+        rate, chosen["learning_rate"] = rules.learning_rate(parameters, train.method)
+    return _Choice(batch, count, rate)
+
+
+def _fit_into_memory(
+    model: PreTrainedModel, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
+) -> tuple[int, int]:
+    """Rows per forward pass and the bytes they need; ModelError when not even one row fits."""
+    shape = Shape.of(model, _lora_parameters(model, train) if train.method == "lora" else None)
+    answer = math.ceil(tokens["answer_tokens"] / max(1.0, tokens["rows"]))
+
+    def need(rows: int) -> int:
+        return training_bytes(shape, micro_batch=rows, length=int(tokens["max"]), answer=answer)
+
+    device, memory = machine_bytes()
+    room = int(memory * _MEMORY_SHARE)
+    micro = rules.micro_batch(batch, [need(rows) <= room for rows in range(1, batch + 1)])
+    if micro == 0:
+        raise ModelError(
+            f"training needs about {need(1) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a smaller "
+            "base model, train.method lora, or a smaller train.max_length",
+            f"训练约需 {need(1) / 2**30:.1f} GiB,而 {device} 只有 {memory / 2**30:.1f} GiB:"
+            "请改用更小的基础模型、train.method 设为 lora,或减小 train.max_length",
+            place="model.base",
+        )
+    if micro < batch:
+        chosen["micro_batch"] = f"{micro} rows at a time fit into {memory / 2**30:.1f} GiB"
+    return micro, need(micro)
+
+
+def _lora_parameters(model: PreTrainedModel, train: TrainConfig) -> int:
+    from fittingroom.models.targets import lora_targets
+
+    modules: dict[str, Any] = dict(model.named_modules())
+    layers = [modules[name] for name in lora_targets(model)]
+    return sum(train.lora_rank * (layer.in_features + layer.out_features) for layer in layers)
+
+
+def _timed(model: PreTrainedModel, rows: Encoded, micro: int, method: str, context: Context) -> float:
+    """Seconds of one forward and backward pass; the shortest of a few, as the first ones warm up."""
+    from fittingroom.training.fit import repeatable
+    from fittingroom.training.objective import loss_sum
+    from fittingroom.training.rows import collate
+
+    usual = rows.with_loss()
+    if not usual:
+        return 0.0
+    by_length = sorted(usual, key=lambda row: len(rows.ids[row]))
+    middle = max(0, len(by_length) // 2 - micro // 2)
+    batch = collate(rows, by_length[middle : middle + micro], 0)
+    for parameter in model.parameters():
+        parameter.requires_grad_(method == "full")
+    model.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
+    times = []
+    with repeatable(context.threads):
+        for number in range(_TIMED_PASSES):
+            context.progress("time a step", number, _TIMED_PASSES)
+            started = time.perf_counter()
+            loss_sum(model, batch).backward()
+            times.append(time.perf_counter() - started)
+            model.zero_grad(set_to_none=True)
+    return min(times)

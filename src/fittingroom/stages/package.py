@@ -1,0 +1,160 @@
+"""Package: put together what will be served: weights, tokenizer, labels, calibration, lineage, licence, manifest."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from fittingroom import __version__
+from fittingroom.engine import Context
+from fittingroom.models.adapters import merged
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.render import Renderer
+from fittingroom.serving.bundle import LICENCE, MODEL, TOKENIZER, BaseRecord, BundleInfo, seal
+from fittingroom.serving.bundle import INFO as INFO_FILE
+from fittingroom.store import digest_of, write_json
+from fittingroom.tasks.classify import answer, fit_temperature, probabilities
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.fit import repeatable
+from fittingroom.training.rows import encode
+from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
+
+VERSION = 1
+LIBRARIES = ("torch", "transformers", "peft", "safetensors", "tokenizers")
+
+_FEWEST = 20
+"""Calibration rows below which no temperature is fitted."""
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+_LARGE = 500_000_000
+"""Parameters from which on weights are kept in the base's own number format; smaller models keep fp32."""
+
+
+def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
+    """The base model's files; the number of threads, on which the last bits of the calibration depend."""
+    return {"base": resolve(model, context.root).digest, "threads": str(context.threads)}
+
+
+def package(
+    trained: Trained,
+    splits: Splits,
+    *,
+    model: ModelConfig,
+    task: TaskConfig,
+    prepare: Frozen,
+    seed: int,
+    context: Context,
+) -> Bundle:
+    """The bundle. LoRA weights are merged into the base, and calibrated as merged: what is measured is what is served."""
+    started = time.monotonic()
+    base = resolve(model, context.root)
+    folder = context.scratch / "bundle"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    context.progress("merge", 0, 1)
+    _write_weights(trained, base, folder / MODEL)
+    _copy_tokenizer(base, folder / TOKENIZER)
+    (folder / LICENCE).write_text(base.licence_text, encoding="utf-8")
+    calibration = _calibrated(trained, splits, task, folder, context)
+    prepared = prepare.model_dump(mode="json")
+    info = BundleInfo(
+        task=task,
+        labels=trained.facts["labels"],
+        temperature=calibration["temperature"],
+        base=BaseRecord(name=model.base, revision=base.revision, digest=base.digest),
+        data={name: table.digest for name, table in splits.parts().items()},
+        prepare={name: prepared[name] for name in ("clean", "redact") if name in prepared},
+        max_length=trained.facts["max_length"],
+        method="full",
+    )
+    lineage = {
+        "made_by": f"fittingroom {__version__}",
+        "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
+        "calibration": calibration,
+        "golden_prompt": _golden(folder, info),
+    }
+    write_json(folder / INFO_FILE, {**info.model_dump(mode="json"), **lineage})
+    seal(folder)
+    facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": info.labels}
+    return Bundle(
+        folder=Folder(folder),
+        facts={**facts, "base": info.base.model_dump(mode="json"), "data": info.data},
+        timing={"seconds": round(time.monotonic() - started, 1)},
+    )
+
+
+def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
+    """Whole weights: as trained, or the base's with the adapter merged in (in fp32, then stored)."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if trained.method == "full":
+        model: Any = load_model(trained.weights.path)
+    else:
+        model = merged(load_model(base.path), trained.weights.path)
+    if model.num_parameters() >= _LARGE:
+        model = model.to(_base_dtype(base.path))
+    model.save_pretrained(str(target))
+
+
+def _base_dtype(path: Path) -> Any:
+    import torch
+    from transformers import AutoConfig
+
+    said = AutoConfig.from_pretrained(str(path), local_files_only=True).dtype
+    return said if said in (torch.bfloat16, torch.float16, torch.float32) else torch.bfloat16
+
+
+def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
+    """The publisher's own files, byte for byte: saving a loaded tokenizer again may change them."""
+    target.mkdir()
+    for name in _TOKENIZER_FILES:
+        if (base.path / name).is_file():
+            shutil.copyfile(base.path / name, target / name)
+
+
+def _calibrated(
+    trained: Trained, splits: Splits, task: TaskConfig, folder: Path, context: Context
+) -> dict[str, Any]:
+    """Fit the temperature on the calibration part, through the weights that will be served."""
+    import numpy as np
+
+    from fittingroom.models.scoring import score_answers
+
+    labels = trained.facts["labels"]
+    renderer = Renderer(load_tokenizer(folder / TOKENIZER))
+    rows = encode(
+        splits.calibration, task=task, labels=labels, renderer=renderer, max_length=trained.facts["max_length"]
+    )
+    if len(rows) < _FEWEST:
+        return {"temperature": 1.0, "rows": len(rows), "fitted": False}
+    with repeatable(context.threads):
+        scores = score_answers(
+            load_model(folder / MODEL),
+            rows.prompts(range(len(rows))),
+            [renderer.answer_ids(answer(label)) for label in labels],
+            progress=lambda done, total: context.progress("calibrate", done, total),
+        )
+    temperature = fit_temperature(scores, rows.wanted)
+
+    def nats(at: float) -> float:
+        right = probabilities(scores, at)[np.arange(len(rows)), rows.wanted]
+        return round(float(-np.log(np.maximum(right, 1e-300)).mean()), 6)
+
+    return {
+        "temperature": temperature,
+        "rows": len(rows),
+        "fitted": True,
+        "loss_before": nats(1.0),
+        "loss_after": nats(temperature),
+    }
+
+
+def _golden(folder: Path, info: BundleInfo) -> str:
+    """Digest of the ids of one fixed prompt: another renderer or tokenizer in service would give another."""
+    from fittingroom.tasks.classify import messages
+
+    renderer = Renderer(load_tokenizer(folder / TOKENIZER))
+    asked = messages({name: "Hello,  世界 123" for name in info.task.input}, info.task, info.labels)
+    return digest_of(renderer.prompt_ids(asked))

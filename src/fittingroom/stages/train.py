@@ -1,0 +1,144 @@
+"""Train: fine-tune the base model as planned; the best weights by dev macro-F1 are kept."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from fittingroom.engine import Context
+from fittingroom.errors import UserError
+from fittingroom.models.adapters import save_adapter
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.render import Renderer
+from fittingroom.tasks.classify import answer, labels_of
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.config import TrainConfig
+from fittingroom.training.evaluation import evaluation_steps, make_probe
+from fittingroom.training.fit import Fitted, fit, prepared, repeatable
+from fittingroom.training.response import rate_response
+from fittingroom.training.rows import Encoded, encode
+from fittingroom.types import Folder, Plan, Splits, Trained
+
+VERSION = 1
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+
+_LEARNT = 0.95
+"""Macro-F1 on training rows below which the rate response is measured, so that the cause can be told."""
+
+
+def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
+    """The base model's files and the number of threads, on which the last bits of a sum depend."""
+    return {"base": resolve(model, context.root).digest, "threads": str(context.threads)}
+
+
+def train(
+    plan: Plan,
+    splits: Splits,
+    *,
+    model: ModelConfig,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+) -> Trained:
+    """Fine-tune. Called again with the same scratch folder after a kill, it goes on from the last checkpoint, exactly."""
+    started = time.monotonic()
+    base = resolve(model, context.root)
+    tokenizer = load_tokenizer(base.path)
+    renderer = Renderer(tokenizer)
+    labels = labels_of(splits, task)
+    rows = _with_loss(encode(
+        splits.train,
+        task=task,
+        labels=labels,
+        renderer=renderer,
+        max_length=plan.max_length,
+        class_weights=splits.class_weights,
+    ))
+    dev = encode(splits.dev, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
+    probe = make_probe(
+        rows,
+        dev,
+        [renderer.answer_ids(answer(label)) for label in labels],
+        rows=train.eval_rows,
+        epochs=plan.epochs,
+        evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
+        seed=seed,
+    )
+
+    def fresh() -> Any:
+        return prepared(load_model(base.path), plan, train, seed)
+
+    pad = int(tokenizer.pad_token_id)
+    fitted = fit(
+        fresh(),
+        rows=rows,
+        probe=probe,
+        plan=plan,
+        train=train,
+        pad=pad,
+        base_digest=base.digest,
+        seed=seed,
+        context=context,
+    )
+    facts = _facts(fitted, plan, labels, len(probe.dev_rows), len(probe.train_rows))
+    if _unlearnt(fitted):
+        with repeatable(context.threads):
+            facts["rate_response"] = rate_response(
+                fresh, rows, plan, pad=pad, seed=seed, progress=lambda done, total: context.progress("rates", done, total)
+            )
+    return Trained(
+        weights=Folder(_saved(fitted, base, context.scratch / "weights")),
+        method=plan.method,
+        steps=fitted.recorder.steps,
+        evals=fitted.recorder.evals,
+        best_step=fitted.recorder.best_step,
+        stopped=fitted.recorder.stopped,
+        facts=facts,
+        timing={"seconds": round(time.monotonic() - started, 1)},
+    )
+
+
+def _with_loss(rows: Encoded) -> Encoded:
+    """Without the rows whose answer did not fit; a UserError when none is left."""
+    kept = rows.with_loss()
+    if not kept:
+        raise UserError(
+            "no training row has room for its answer: raise train.max_length or shorten task.instruction",
+            "没有一条训练数据能放下答案:请增大 train.max_length 或缩短 task.instruction",
+            place="train.max_length",
+        )
+    return rows if len(kept) == len(rows) else rows.only(kept)
+
+
+def _unlearnt(fitted: Fitted) -> bool:
+    recorder = fitted.recorder
+    best = next(entry for entry in recorder.evals if entry["step"] == recorder.best_step)
+    return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
+
+
+def _facts(fitted: Fitted, plan: Plan, labels: list[str], dev_rows: int, train_rows: int) -> dict[str, Any]:
+    weights = list(fitted.model.parameters())
+    return {
+        "labels": labels,
+        "max_length": plan.max_length,
+        "parameters": sum(value.numel() for value in weights),
+        "trainable": sum(value.numel() for value in weights if value.requires_grad),
+        "eval_rows": {"dev": dev_rows, "train": train_rows},
+    }
+
+
+def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
+    """Write the best weights; nothing in the files depends on time or place."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    shutil.rmtree(folder, ignore_errors=True)
+    fitted.model.config.use_cache = True
+    if hasattr(fitted.model, "peft_config"):
+        save_adapter(fitted.model, folder, base.name)
+    else:
+        fitted.model.save_pretrained(str(folder))
+    return folder

@@ -1,0 +1,70 @@
+"""What is measured during training: loss and macro-F1 on fixed rows of dev and train, by scoring every label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fittingroom.models.scoring import answer_tree, score_answers
+from fittingroom.tasks.classify import macro_f1
+from fittingroom.training.rows import Encoded, sample
+
+_SHARE = 0.2
+"""Time that all evaluations together may take, as a share of training."""
+_FEWEST = 60
+_BACKWARD = 3.0
+"""Cost of a training token in forward passes."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The rows that every evaluation looks at, and the answers it scores."""
+
+    dev: Encoded
+    train: Encoded
+    dev_rows: list[int]
+    train_rows: list[int]
+    answers: list[list[int]]
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token, metrics macro-F1."""
+        training = model.training
+        model.eval()
+        try:
+            dev_loss, dev_metric = self._part(model, self.dev, self.dev_rows)
+            train_loss, train_metric = self._part(model, self.train, self.train_rows)
+        finally:
+            model.train(training)
+        return {
+            "dev_loss": dev_loss,
+            "dev_metric": dev_metric,
+            "train_loss": train_loss,
+            "train_metric": train_metric,
+        }
+
+    def _part(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
+        wanted = [part.wanted[row] for row in rows]
+        scores = score_answers(model, part.prompts(rows), self.answers)
+        tokens = sum(len(self.answers[label]) for label in wanted)
+        loss = -sum(float(scores[at, label]) for at, label in enumerate(wanted)) / max(1, tokens)
+        return loss, macro_f1(wanted, [int(best) for best in scores.argmax(axis=1)])
+
+
+def evaluation_steps(steps: int, epochs: float) -> list[int]:
+    """Optimiser steps after which is evaluated: about once an epoch, 5 to 30 times, at the end in any case."""
+    count = min(steps, max(5, min(30, round(epochs))))
+    return sorted({round(number * steps / count) for number in range(1, count + 1)})
+
+
+def make_probe(
+    train: Encoded, dev: Encoded, answers: list[list[int]], *, rows: int, epochs: float, evaluations: int, seed: int
+) -> Probe:
+    """Fix the rows of all evaluations: `rows` of dev and half as many of train, fewer where they would cost too much."""
+    nodes = len(answer_tree(answers).tokens)
+    lengths = [len(ids) for ids in train.ids]
+    training = sum(lengths) * epochs * _BACKWARD
+    one_row = sum(lengths) / max(1, len(lengths)) + nodes
+    affordable = int(_SHARE * training / max(1, evaluations + 1) / one_row / 1.5)
+    count = max(_FEWEST, min(rows, affordable))
+    return Probe(dev, train, sample(dev, count, seed), sample(train, max(_FEWEST, count // 2), seed), answers)

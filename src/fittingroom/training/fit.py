@@ -1,0 +1,187 @@
+"""Fit a model to rows, in one call that can be killed and called again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.engine import Context
+from fittingroom.models.adapters import with_lora
+from fittingroom.models.targets import freeze_router
+from fittingroom.store import canonical
+from fittingroom.training import state
+from fittingroom.training.checkpoint import Checkpoints, read_value
+from fittingroom.training.config import TrainConfig
+from fittingroom.training.evaluation import Probe, evaluation_steps
+from fittingroom.training.recorder import Recorder
+from fittingroom.training.rows import Batches, Encoded
+from fittingroom.types import Plan
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+
+@dataclass
+class Fitted:
+    """A model with the best weights in place, and what was recorded."""
+
+    model: Any
+    recorder: Recorder
+    skipped: list[str]
+    """Torn checkpoints that were passed over."""
+
+
+@contextlib.contextmanager
+def repeatable(threads: int) -> Iterator[None]:
+    """Deterministic algorithms and a fixed number of threads, put back afterwards."""
+    import torch
+
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:
+    """The model, ready to learn: adapters in place (`lora`), or all but the router free (`full`)."""
+    import torch
+
+    model.config.use_cache = False
+    torch.manual_seed(seed)
+    if plan.method == "full":
+        freeze_router(model)
+        _set_attention_dropout(model, plan.dropout)
+        return model
+    return with_lora(model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout)
+
+
+def _set_attention_dropout(model: Any, dropout: float) -> None:
+    model.config.attention_dropout = dropout
+    for module in model.modules():
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = dropout
+
+
+def fit(
+    model: Any,
+    *,
+    rows: Encoded,
+    probe: Probe,
+    plan: Plan,
+    train: TrainConfig,
+    pad: int,
+    base_digest: str,
+    seed: int,
+    context: Context,
+) -> Fitted:
+    """Train, evaluate, keep the best weights; take up a training that was killed in the same scratch folder.
+
+    `model` is what `prepared` gave; every row of `rows` must carry loss. The best weights are in place afterwards.
+    """
+    recorder = Recorder(plan.steps, train.early_stopping)
+    checkpoints = Checkpoints(context.scratch / "checkpoints", _identity(plan, train, rows, probe, base_digest, seed))
+    skipped: list[str] = []
+
+    def torn(name: str) -> None:
+        skipped.append(name)
+        context.progress(f"train: torn checkpoint {name} passed over", 0, plan.steps)
+
+    start = checkpoints.newest(torn)
+    best: dict[str, Tensor] = {}
+    if start is not None:
+        recorder = Recorder(**read_value(start, "recorder"))
+        best = checkpoints.best_weights(recorder.best_step)
+    else:
+        recorder.evaluated(0, 0.0, probe.measure(model))
+        best = state.copied(model)
+    if not recorder.stopped:
+        best = _run(model, recorder, checkpoints, best, rows, probe, plan, train, pad, seed, context, start)
+    state.restore(model, best)
+    model.eval()
+    return Fitted(model, recorder, skipped)
+
+
+def _run(
+    model: Any,
+    recorder: Recorder,
+    checkpoints: Checkpoints,
+    best: dict[str, Tensor],
+    rows: Encoded,
+    probe: Probe,
+    plan: Plan,
+    train: TrainConfig,
+    pad: int,
+    seed: int,
+    context: Context,
+    start: Path | None,
+) -> dict[str, Tensor]:
+    """The loop itself; returns the best weights."""
+    from fittingroom.training.trainer import AnswerTrainer, Parts
+
+    parts = Parts(
+        plan=plan,
+        rows=rows,
+        batches=Batches(
+            [len(ids) for ids in rows.ids], batch_size=plan.batch_size, micro_batch=plan.micro_batch, seed=seed
+        ),
+        probe=probe,
+        evaluate_after=frozenset(evaluation_steps(plan.steps, plan.epochs)),
+        recorder=recorder,
+        checkpoints=checkpoints,
+        progress=lambda done, total: context.progress("train", done, total),
+        smoothing=train.label_smoothing,
+        pad=pad,
+        best=best,
+        best_kept=recorder.best_step if start is not None else -1,
+    )
+    with repeatable(context.threads):
+        trainer = AnswerTrainer(model, _arguments(plan, train, seed, context.scratch), parts)
+        trainer.train(resume_from_checkpoint=str(start) if start is not None else None)
+    return parts.best
+
+
+def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    gpu = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(scratch / "trainer"),
+        max_steps=plan.steps,
+        per_device_train_batch_size=plan.micro_batch,
+        gradient_accumulation_steps=plan.accumulation,
+        learning_rate=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        optim="adamw_torch_fused",
+        seed=seed,
+        use_cpu=not gpu,
+        bf16=gpu,
+        save_strategy="no",
+        eval_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=gpu,
+    )
+
+
+def _identity(plan: Plan, train: TrainConfig, rows: Encoded, probe: Probe, base_digest: str, seed: int) -> str:
+    """Digest of all that a training depends on; a checkpoint of another one is never taken up."""
+    seal = hashlib.sha256()
+    planned = plan.model_dump(mode="json", exclude={"minutes", "chosen", "memory_bytes", "tokens"})
+    seal.update(canonical([planned, train.model_dump(mode="json"), base_digest, seed]).encode())
+    seal.update(canonical([rows.ids, rows.answer_starts, rows.weights]).encode())
+    seal.update(canonical([probe.dev.ids, probe.dev_rows, probe.train_rows, probe.answers]).encode())
+    return seal.hexdigest()

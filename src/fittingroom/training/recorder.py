@@ -1,0 +1,97 @@
+"""What is written down during training, and what follows from it: the best weights, when to stop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_RECORDS = 400
+"""Optimiser steps that are recorded at most; longer trainings record means over several."""
+_SMOOTH = 0.9
+
+
+@dataclass
+class Recorder:
+    """Curves and state of one training; saved with every checkpoint, so that a resumed training writes the same."""
+
+    total: int
+    patience: int | None
+    steps: list[dict[str, float]] = field(default_factory=list)
+    evals: list[dict[str, float]] = field(default_factory=list)
+    best_step: int = -1
+    stopped: str = ""
+    pending: list[float] = field(default_factory=list)
+    """Losses of the steps since the last record."""
+    current: float = 0.0
+    """Loss of the running step, summed over its passes."""
+    idle: int = 0
+    """Evaluations since the last one that was better in metric or loss."""
+    smooth: float = math.nan
+    first: float = math.nan
+    high: int = 0
+
+    @property
+    def every(self) -> int:
+        """Steps per record."""
+        return max(1, math.ceil(self.total / _RECORDS))
+
+    def records(self, step: int) -> bool:
+        """Whether this step (from 1) gets a record."""
+        return step % self.every == 0 or step == self.total
+
+    def add(self, loss: float) -> None:
+        """The loss of one forward pass, already divided by the weight of its step."""
+        self.current += loss
+
+    def step_done(self, step: int, *, epoch: float, rate: float, norm: float, ratio: float | None) -> None:
+        """Close an optimiser step; `ratio` is |change| / |weights| where it was measured."""
+        loss, self.current = self.current, 0.0
+        self.pending.append(loss)
+        if ratio is not None:
+            mean = sum(self.pending) / len(self.pending)
+            self.pending = []
+            record = {"step": float(step), "epoch": epoch, "loss": mean}
+            self.steps.append({**record, "learning_rate": rate, "grad_norm": norm, "update_ratio": ratio})
+        self._watch(step, loss)
+
+    def _watch(self, step: int, loss: float) -> None:
+        """Divergence: the smoothed loss stays above twice that of the beginning, far longer than a bad batch lasts."""
+        if not math.isfinite(loss):
+            self.stopped = "non_finite"
+            return
+        self.smooth = loss if math.isnan(self.smooth) else _SMOOTH * self.smooth + (1 - _SMOOTH) * loss
+        if step <= 10:
+            self.first = self.smooth if math.isnan(self.first) else max(self.first, self.smooth)
+            return
+        self.high = self.high + 1 if self.smooth > 2 * self.first + 0.5 else 0
+        if self.high >= max(20, self.total // 20):
+            self.stopped = "diverged"
+
+    def evaluated(self, step: int, epoch: float, measured: dict[str, float]) -> bool:
+        """Note an evaluation; whether it is the best so far (dev metric, then dev loss). May ask to stop.
+
+        The metric chooses the weights. But while the dev loss still falls the model is still learning, even where the
+        metric, which moves in jumps, stands still: such an evaluation does not use up patience.
+        """
+        better = self.best_step < 0 or _key(measured) > _key(self._best())
+        lowest = min((entry["dev_loss"] for entry in self.evals), default=math.inf)
+        self.evals.append({"step": float(step), "epoch": epoch, **measured})
+        if better:
+            self.best_step = step
+        self.idle = 0 if better or measured["dev_loss"] < lowest else self.idle + 1
+        if self.patience is not None and self.idle >= self.patience and not self.stopped:
+            self.stopped = "early_stopping"
+        return better
+
+    def _best(self) -> dict[str, float]:
+        return next(entry for entry in self.evals if entry["step"] == self.best_step)
+
+    def state(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def _key(measured: dict[str, float]) -> tuple[float, float]:
+    loss = measured["dev_loss"]
+    return measured["dev_metric"], -loss if math.isfinite(loss) else -math.inf

@@ -1,0 +1,182 @@
+"""Training rows as token ids, and the batches they are trained in."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.tasks import classify
+from fittingroom.tasks.config import TaskConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fittingroom.models.render import Renderer
+    from fittingroom.tables import Table
+
+IGNORED = -100
+_POOL = 8
+"""Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows of one part, rendered, in the order of their ids."""
+
+    row_ids: list[str]
+    ids: list[list[int]]
+    answer_starts: list[int]
+    wanted: list[int]
+    """Index of the label."""
+    weights: list[float]
+    truncated: int
+    """Rows whose input was cut."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def answer_tokens(self, row: int) -> int:
+        """Tokens of a row that carry loss; 0 when its answer did not fit."""
+        return len(self.ids[row]) - self.answer_starts[row]
+
+    def prompts(self, rows: Sequence[int]) -> list[list[int]]:
+        """The prompts of these rows."""
+        return [self.ids[row][: self.answer_starts[row]] for row in rows]
+
+    def only(self, rows: Sequence[int]) -> Encoded:
+        """The rows at these places."""
+        return Encoded(
+            row_ids=[self.row_ids[row] for row in rows],
+            ids=[self.ids[row] for row in rows],
+            answer_starts=[self.answer_starts[row] for row in rows],
+            wanted=[self.wanted[row] for row in rows],
+            weights=[self.weights[row] for row in rows],
+            truncated=self.truncated,
+        )
+
+    def with_loss(self) -> list[int]:
+        """Rows whose answer fitted; the others have nothing to learn from."""
+        return [row for row in range(len(self)) if self.answer_tokens(row) > 0]
+
+
+def encode(
+    table: Table,
+    *,
+    task: TaskConfig,
+    labels: Sequence[str],
+    renderer: Renderer,
+    max_length: int,
+    class_weights: Mapping[str, float] | None = None,
+) -> Encoded:
+    """Render the rows of a part; every row is cut as if it had the longest label, as serving will do."""
+    rows = table.arrow().sort_by("id")
+    known = {label: at for at, label in enumerate(labels)}
+    room = answer_room(labels, renderer)
+    weights = class_weights or {}
+    made = []
+    inputs, targets = classify.inputs_of(rows), classify.targets_of(rows, task)
+    for given, target in zip(inputs, targets, strict=True):
+        said = classify.answer(target or "")
+        made.append(renderer.example(classify.messages(given, task, labels), said, max_length, room))
+    return Encoded(
+        row_ids=rows["id"].to_pylist(),
+        ids=[row.ids for row in made],
+        answer_starts=[row.answer_start for row in made],
+        wanted=[known[target] for target in targets if target is not None],
+        weights=[float(weights.get(target or "", 1.0)) for target in targets],
+        truncated=sum(row.truncated > 0 for row in made),
+    )
+
+
+def answer_room(labels: Sequence[str], renderer: Renderer) -> int:
+    """Tokens of the longest label with its end mark."""
+    return max(len(renderer.answer_ids(classify.answer(label))) for label in labels)
+
+
+def sample(rows: Encoded, count: int, seed: int) -> list[int]:
+    """A fixed sample with the classes in proportion: the first share of every class, in an order drawn from seed and id."""
+    by_class: dict[int, list[tuple[bytes, int]]] = {}
+    for row in rows.with_loss():
+        key = hashlib.blake2b(f"{seed} {rows.row_ids[row]}".encode(), digest_size=8).digest()
+        by_class.setdefault(rows.wanted[row], []).append((key, row))
+    ranked = []
+    for members in by_class.values():
+        ranked += [((rank + 0.5) / len(members), key, row) for rank, (key, row) in enumerate(sorted(members))]
+    return sorted(row for _, _, row in sorted(ranked)[:count])
+
+
+class Batches:
+    """Rows of every forward pass of an epoch; a batch sampler for a DataLoader.
+
+    The order depends on (seed, epoch) alone. An optimiser step is `batch_size` rows, the last of an epoch may be smaller;
+    its rows come in passes of `micro_batch` rows of like length.
+    """
+
+    def __init__(self, lengths: Sequence[int], *, batch_size: int, micro_batch: int, seed: int) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.micro_batch = micro_batch
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.lengths), self.batch_size)
+        return whole * math.ceil(self.batch_size / self.micro_batch) + math.ceil(rest / self.micro_batch)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of an epoch."""
+        return math.ceil(len(self.lengths) / self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.epoch_batches(self.epoch):
+            for start in range(0, len(batch), self.micro_batch):
+                yield batch[start : start + self.micro_batch]
+
+    def epoch_batches(self, epoch: int) -> list[list[int]]:
+        """All batches of an epoch, in order; the short one is last, so that steps and passes keep their count."""
+        import numpy as np
+
+        generator = np.random.default_rng([self.seed, epoch])
+        order = [int(row) for row in generator.permutation(len(self.lengths))]
+        pool = self.batch_size * _POOL
+        batches: list[list[int]] = []
+        short: list[list[int]] = []
+        for start in range(0, len(order), pool):
+            rows = sorted(order[start : start + pool], key=lambda row: (self.lengths[row], row))
+            made = [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
+            batches += [batch for batch in made if len(batch) == self.batch_size]
+            short += [batch for batch in made if len(batch) < self.batch_size]
+        return [batches[at] for at in generator.permutation(len(batches))] + short
+
+
+def collate(rows: Encoded, chosen: Sequence[int], pad: int) -> dict[str, Tensor]:
+    """One forward pass: `ids`, `mask`, `labels` [rows, length] and `weights` [rows].
+
+    `labels[r, t]` is the token that position t shall predict, or -100. Padding is masked by length, not by the pad token:
+    DeepSeek's pad token is its end mark, which must carry loss.
+    """
+    import torch
+
+    length = max(len(rows.ids[row]) for row in chosen)
+    ids = torch.full((len(chosen), length), pad, dtype=torch.long)
+    mask = torch.zeros((len(chosen), length), dtype=torch.long)
+    labels = torch.full((len(chosen), length), IGNORED, dtype=torch.long)
+    for at, row in enumerate(chosen):
+        sequence, start = rows.ids[row], rows.answer_starts[row]
+        ids[at, : len(sequence)] = torch.tensor(sequence)
+        mask[at, : len(sequence)] = 1
+        if start < len(sequence):
+            labels[at, start - 1 : len(sequence) - 1] = torch.tensor(sequence[start:])
+    weights = torch.tensor([rows.weights[row] for row in chosen])
+    return {"ids": ids, "mask": mask, "labels": labels, "weights": weights}
+
+
+def weight_of(batch: Mapping[str, Any]) -> Tensor:
+    """Sum of the weights of all tokens with loss: what the loss of a step is divided by."""
+    tokens = (batch["labels"] != IGNORED).sum(dim=1)
+    total: Tensor = (tokens * batch["weights"]).sum()
+    return total

@@ -1,0 +1,81 @@
+"""Everything a training consists of beside its data, as tensors and JSON values, and back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+
+def trainable(model: Module) -> dict[str, Tensor]:
+    """The tensors that learn, by name (no copies)."""
+    return {name: value for name, value in model.named_parameters() if value.requires_grad}
+
+
+def copied(model: Module) -> dict[str, Tensor]:
+    """Copies of the tensors that learn, on the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in trainable(model).items()}
+
+
+def restore(model: Module, weights: Mapping[str, Tensor]) -> None:
+    """Put copies back."""
+    import torch
+
+    with torch.no_grad():
+        for name, value in trainable(model).items():
+            value.copy_(weights[name])
+
+
+def optimizer_tensors(model: Module, optimizer: Any) -> dict[str, Tensor]:
+    """Moments and step counts of Adam, as `parameter|field`."""
+    found: dict[str, Tensor] = {}
+    for name, value in trainable(model).items():
+        for key, item in optimizer.state.get(value, {}).items():
+            found[f"{name}|{key}"] = item.detach().to("cpu", copy=True)
+    return found
+
+
+def restore_optimizer(model: Module, optimizer: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Put Adam's moments back on the device of their weights; step counts stay where Adam wants them, on the CPU."""
+    own = trainable(model)
+    fused = any(group.get("fused") for group in optimizer.param_groups)
+    for key, item in tensors.items():
+        name, _, part = key.rpartition("|")
+        value = own[name]
+        device = value.device if part != "step" or fused else "cpu"
+        optimizer.state[value][part] = item.to(device, copy=True)
+
+
+def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State of every generator that may be drawn from: torch's (and the GPU's), numpy's, Python's."""
+    import numpy as np
+    import torch
+
+    tensors = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["cuda"] = torch.cuda.get_rng_state()
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    version, numbers, gauss = random.getstate()
+    values = {
+        "numpy": [str(name), [int(key) for key in keys], int(position), int(has_gauss), float(cached)],
+        "python": [version, list(numbers), gauss],
+    }
+    return tensors, values
+
+
+def restore_random(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+    """Put the generators back."""
+    import numpy as np
+    import torch
+
+    torch.set_rng_state(tensors["torch"])
+    if "cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["cuda"])
+    name, keys, position, has_gauss, cached = values["numpy"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
+    version, numbers, gauss = values["python"]
+    random.setstate((version, tuple(numbers), gauss))

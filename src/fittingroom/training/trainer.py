@@ -1,0 +1,232 @@
+"""transformers' `Trainer`, with our loss, batches, schedule, records and checkpoints; its loop stays its own.
+
+Overridden: the loss (logits at answer positions only, normalised over the whole step), the batch sampler (order from seed and
+epoch alone), the schedule, and how a checkpoint is written and read (no pickle, sealed, exact).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from fittingroom.training import state
+from fittingroom.training.checkpoint import Checkpoints, read_tensors, read_value
+from fittingroom.training.evaluation import Probe
+from fittingroom.training.objective import loss_sum
+from fittingroom.training.recorder import Recorder
+from fittingroom.training.rows import Batches, Encoded, collate, weight_of
+from fittingroom.training.schedule import rate_factor
+from fittingroom.types import Plan
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SECONDS = 10.0
+"""Time between checkpoints inside an epoch; at the end of an epoch a third of it is enough."""
+_SHARE = 0.1
+"""Share of the time that writing checkpoints may take."""
+
+
+@dataclass
+class Parts:
+    """What a training is made of beside the model."""
+
+    plan: Plan
+    rows: Encoded
+    batches: Batches
+    probe: Probe
+    evaluate_after: frozenset[int]
+    recorder: Recorder
+    checkpoints: Checkpoints
+    progress: Callable[[int, int], None]
+    smoothing: float
+    pad: int
+    best: dict[str, Tensor]
+    """The best weights so far; empty before the first evaluation."""
+    best_kept: int = -1
+    """The step whose best weights lie on disk."""
+
+
+class AnswerTrainer(Trainer):
+    """Trains on the answers of `parts.rows`."""
+
+    def __init__(self, model: Any, arguments: TrainingArguments, parts: Parts) -> None:
+        self.parts = parts
+        self.norm = 0.0
+        super().__init__(model=model, args=arguments, callbacks=[_Watch(self)])
+        self.loss_is_scaled_for_ga = True  # compute_loss divides by the weight of the whole step
+        self.remove_callback(PrinterCallback)
+
+    # ------------------------------------------------------------------------------------------ data and loss
+
+    def get_train_dataloader(self) -> Any:
+        """Plain loader over our batches."""
+        from torch.utils.data import DataLoader
+
+        make = partial(_collate, self.parts.rows, self.parts.pad)
+        return DataLoader(range(len(self.parts.rows)), batch_sampler=self.parts.batches, collate_fn=make)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Tensor:
+        total: Tensor = sum(weight_of(batch) for batch in batch_samples)  # type: ignore[assignment]
+        return total.to(device)
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        """Weighted sum of this pass over the weight of the whole step."""
+        return loss_sum(model, inputs, self.parts.smoothing) / num_items_in_batch
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """One pass forward and back; its loss is noted."""
+        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        self.parts.recorder.add(float(loss))
+        return loss
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        norm = super()._clip_grad_norm(model)
+        self.norm = float(norm)
+        if not (math.isfinite(self.norm) and math.isfinite(self.parts.recorder.current)):
+            # The step is not taken: the weights stay what they were before the loss left the numbers.
+            model.zero_grad(set_to_none=True)
+            self.parts.recorder.stopped = "non_finite"
+        return norm
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted."""
+        return 0
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The plan's schedule."""
+        from torch.optim.lr_scheduler import LambdaLR
+
+        plan = self.parts.plan
+        factor = partial(rate_factor, schedule=plan.schedule, steps=plan.steps, warmup=plan.warmup_steps)
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    # ------------------------------------------------------------------------------------------ checkpoints
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        parts, step = self.parts, self.state.global_step
+        if parts.best_kept != parts.recorder.best_step:
+            parts.checkpoints.save_best(parts.recorder.best_step, parts.best)
+            parts.best_kept = parts.recorder.best_step
+        tensors, values = state.random_state()
+        groups = {
+            "weights": state.trainable(self.model),
+            "optimizer": state.optimizer_tensors(self.model, self.optimizer),
+            "rng": tensors,
+        }
+        trainer_state = {"epoch": self.state.epoch, "global_step": step, "max_steps": self.state.max_steps}
+        parts.checkpoints.save(
+            step,
+            groups,
+            {"rng": values, "recorder": parts.recorder.state(), "trainer_state": trainer_state},
+            best=parts.recorder.best_step,
+        )
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        state.restore(self.model, read_tensors(Path(resume_from_checkpoint), "weights"))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        folder = Path(checkpoint)
+        state.restore_optimizer(self.model, self.optimizer, read_tensors(folder, "optimizer"))
+        step = int(read_value(folder, "trainer_state")["global_step"])
+        factor = self.lr_scheduler.lr_lambdas[0]
+        rates = [base * factor(step) for base in self.lr_scheduler.base_lrs]
+        now = {**self.lr_scheduler.state_dict(), "last_epoch": step, "_step_count": step + 1, "_last_lr": rates}
+        self.lr_scheduler.load_state_dict(now)
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            folder = Path(checkpoint)
+            state.restore_random(read_tensors(folder, "rng"), read_value(folder, "rng"))
+
+
+class _Watch(TrainerCallback):
+    """What happens around an optimiser step: records, evaluations, stops, and when a checkpoint is due."""
+
+    def __init__(self, trainer: AnswerTrainer) -> None:
+        self.trainer = trainer
+        self.before: dict[str, Tensor] | None = None
+        self.ratio: float | None = None
+        self.saved = time.monotonic()
+        self.cost = 0.0
+
+    @property
+    def parts(self) -> Parts:
+        return self.trainer.parts
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.parts.batches.epoch = state.global_step // self.parts.batches.steps
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if self.parts.recorder.records(state.global_step + 1):
+            self.before = {name: value.detach().clone() for name, value in _trainable(model)}
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        self.ratio = None
+        if self.before is not None:
+            self.ratio = _change(model, self.before)
+            self.before = None
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        recorder, step = self.parts.recorder, state.global_step
+        # The scheduler has moved on already; the rate of this step is that of one step before.
+        rate = self.parts.plan.learning_rate * self.trainer.lr_scheduler.lr_lambdas[0](step - 1)
+        recorder.step_done(step, epoch=float(state.epoch), rate=rate, norm=self.trainer.norm, ratio=self.ratio)
+        if step in self.parts.evaluate_after and recorder.stopped != "non_finite":
+            self._evaluate(step, float(state.epoch), model)
+        self.parts.progress(step, self.parts.plan.steps)
+        last = step >= self.parts.plan.steps
+        control.should_training_stop = control.should_training_stop or bool(recorder.stopped) or last
+        if last and not recorder.stopped:
+            recorder.stopped = "completed"
+        control.should_save = control.should_training_stop or self._due(step)
+
+    def _evaluate(self, step: int, epoch: float, model: Any) -> None:
+        if self.parts.recorder.evaluated(step, epoch, self.parts.probe.measure(model)):
+            self.parts.best = state.copied(model)
+
+    def _due(self, step: int) -> bool:
+        """Whether it is time for a checkpoint. The clock decides when one is written, never what is in it."""
+        since = time.monotonic() - self.saved
+        at_epoch_end = step % self.parts.batches.steps == 0
+        wait = max(_SECONDS / 3 if at_epoch_end else _SECONDS, self.cost / _SHARE)
+        if since < wait:
+            return False
+        self.saved = time.monotonic()
+        return True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        now = time.monotonic()
+        self.cost, self.saved = now - self.saved, now
+
+
+def _collate(rows: Encoded, pad: int, chosen: list[int]) -> dict[str, Tensor]:
+    return collate(rows, chosen, pad)
+
+
+def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
+    yield from state.trainable(model).items()
+
+
+def _change(model: Any, before: dict[str, Tensor]) -> float:
+    """|w after - w before| / |w after| over all tensors that learn."""
+    import torch
+
+    names, after = zip(*((name, value.detach()) for name, value in _trainable(model)), strict=True)
+    moved = torch._foreach_norm(torch._foreach_sub(after, [before[name] for name in names]))
+    size = float(torch.stack(torch._foreach_norm(after)).norm())
+    return float(torch.stack(moved).norm()) / size if size > 0 else 0.0
