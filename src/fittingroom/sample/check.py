@@ -6,12 +6,14 @@ planted or not; nor is a merge of texts that are the same after redaction.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from fittingroom.sample.road import Gone, Road
 from fittingroom.sample.tally import Line
 from fittingroom.sample.truth import Planted, Truth
+from fittingroom.text.clean import CleanConfig, clean_text
 from fittingroom.text.fold import fold
 from fittingroom.text.similarity import distinguishing, jaccard, match_key
 from fittingroom.types import Output
@@ -23,6 +25,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "control_token": ("control token",),
 }
 """Kind of fault -> the rules of cleaning that answer it."""
+_MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
 
 
 def measure(
@@ -35,15 +38,17 @@ def measure(
     row_id: Callable[[str], str],
     threshold: float = 0.8,
     findings: Collection[str] = (),
+    untouched: Mapping[str, str] | None = None,
 ) -> list[Line]:
     """One line per kind of fault, for the rows of one source.
 
     `outputs` are those of prepare, label, dedup, split and audit by name; `field` and `target` name the text and the
-    label; `row_id` turns a primary key into the id of the row; `findings` are ids of the pitfalls that the run met.
+    label; `row_id` turns a primary key into the id of the row; `findings` are ids of the pitfalls that the run met;
+    `untouched` the texts before planting by primary key, where they may have had markup of their own.
     """
     road = Road.walk(outputs, source=source, field_name=field, target=target, row_id=row_id)
     lines = [*_copies(truth, road, threshold), _families(truth, road)]
-    lines += [_marked(truth, road, kind) for kind in RULES]
+    lines += [_marked(truth, road, kind, untouched or {}) for kind in RULES]
     lines += [*_personal(truth, road), _spam(truth, road), _conflicts(truth, road), _wrong_labels(truth, road)]
     if truth.rare:
         named = "class-imbalance" in findings
@@ -139,7 +144,7 @@ def _families(truth: Truth, road: Road) -> Line:
 # ---------------------------------------------------------------------------------------------- texts
 
 
-def _marked(truth: Truth, road: Road, kind: str) -> Line:
+def _marked(truth: Truth, road: Road, kind: str, untouched: Mapping[str, str]) -> Line:
     """Markup and wrong decoding: found when the text is as it was; control tokens: when they are harmless."""
     planted = truth.planted.get(kind, ())
     found = 0
@@ -148,12 +153,18 @@ def _marked(truth: Truth, road: Road, kind: str) -> Line:
         if kind == "control_token":
             found += text is not None and not any(token in text for token in one.gone)
         else:
-            found += text is not None and match_key(text) == match_key(one.original)
+            found += text is not None and match_key(text) in (match_key(one.original), _cleaned(one.original))
     own = {road.row_id(one.key) for one in planted}
+    own |= {road.row_id(key) for key, text in untouched.items() if kind == "html" and _MARKUP.search(text)}
     false = len(road.edited(*RULES[kind]) - own)
     return Line(
         kind=kind.replace("_", " "), planted=len(planted), found=found, missed=len(planted) - found, false=false
     )
+
+
+def _cleaned(text: str) -> str:
+    """Match key of a text that has no fault, cleaned: a web address in it becomes a placeholder all the same."""
+    return match_key(clean_text(text, CleanConfig()).text)
 
 
 def _personal(truth: Truth, road: Road) -> Iterator[Line]:
@@ -193,7 +204,8 @@ def _bare(text: str) -> str:
 
 def _spam(truth: Truth, road: Road) -> Line:
     planted = truth.planted.get("spam", ())
-    found = sum(road.dropped(one.key, "spam") for one in planted)
+    # Noise of nothing but signs goes as "too short": gone is gone.
+    found = sum(road.row_id(one.key) not in road.prepared for one in planted)
     own = {road.row_id(one.key) for one in planted}
     false = sum(gone.reason == "spam" and name not in own for name, gone in road.gone.items())
     return Line(kind="spam", planted=len(planted), found=found, missed=len(planted) - found, false=false)

@@ -211,13 +211,14 @@ def spam(language: str, rng: Random) -> tuple[str, str]:
         return _gibberish(rng), "gibberish"
     letters = "".join(rng.choice("abcdefghkmnpqrstuvwxyz") for _ in range(5))
     number = rng.randint(100, 9999)
-    contact = {
-        "zh": rng.choice(["微信", "VX", "薇", "QQ", "V信"]),
-        "en": rng.choice(["telegram @", "whatsapp ", "wechat "]),
-    }[language]
+    if language == "zh" and rng.random() < 0.3:
+        contact = f"{rng.choice(['QQ', 'Q群', '扣扣'])}{rng.randint(10**7, 10**9)}"
+    else:
+        reach = ["微信", "VX", "薇", "V信"] if language == "zh" else ["telegram @", "whatsapp ", "wechat "]
+        contact = f"{rng.choice(reach)}{letters}{number}"
     lexicon = {
         "n": [str(rng.choice([50, 88, 200, 300, 500, 888, 1000]))],
-        "contact": [f"{contact}{letters}{number}"],
+        "contact": [contact],
         "site": [letters.upper()],
         "url": [f"http://{letters}{number}.example/{rng.choice('abcd')}{number}"],
         "tail": ["正规", "全国可开", "信誉保证", "今日特惠", ""]

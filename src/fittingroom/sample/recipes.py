@@ -35,7 +35,6 @@ sources:
     kind: social
     path: mentions.jsonl
     key: id
-    group: author
     time: posted_at
     fields: {{message: content, intent: tag}}
   - name: goods
