@@ -22,7 +22,13 @@ def test_the_report_says_what_the_predictor_answers(context: Context, tmp_path: 
 
     def row(part: str, number: int) -> dict[str, Any]:
         label = labels[number % len(labels)]
-        made: dict[str, Any] = {"id": f"{part}-{number}", "source": "s", "row_key": str(number), "group": None, "time": None}
+        made: dict[str, Any] = {
+            "id": f"{part}-{number}",
+            "source": "s",
+            "row_key": str(number),
+            "group": None,
+            "time": None,
+        }
         made |= {"input": dict.fromkeys(task.input, f"text {number} {label}"), "annotations": [], "cluster": None}
         return made | {"target": {task.target: label}, "dup_count": 1, "edits": []}
 
