@@ -13,6 +13,7 @@ from fittingroom.errors import StoreError, UserError
 from fittingroom.models.load import load_model, load_tokenizer
 from fittingroom.models.render import Renderer
 from fittingroom.models.scoring import score_answers
+from fittingroom.serving.bundle import golden_prompt
 from fittingroom.serving.generation import Sampling
 from fittingroom.serving.predictor import Predictor
 from fittingroom.tasks import classify
@@ -235,6 +236,13 @@ def test_a_touched_bundle_is_not_loaded(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(StoreError, match=r"model\.safetensors"):
         Predictor.load(folder)
+
+
+def test_a_bundle_whose_prompts_would_differ_is_not_served(tmp_path: Path, predictor: Predictor) -> None:
+    right = golden_prompt(predictor.renderer, predictor.info.task, LABELS)
+    Predictor.load(make_bundle(tmp_path / "a", golden_prompt=right))
+    with pytest.raises(StoreError, match="another prompt"):
+        Predictor.load(make_bundle(tmp_path / "b", golden_prompt="0" * 32))
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")

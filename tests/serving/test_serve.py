@@ -119,6 +119,12 @@ def test_the_server_answers_records_follows_and_keeps_quiet(server: Server, work
     numbers = server.http.get("/metrics").text
     assert 'fittingroom_release{alias="champion"} 1.0' in numbers
 
+    # A client that goes away in the middle of an answer leaves no work and no place behind.
+    long = {"messages": [{"role": "user", "content": "where"}], "max_tokens": 400, "stream": True, "seed": 1}
+    with server.http.stream("POST", "/v1/chat/completions", json=long | {"temperature": 2}) as answer:
+        next(answer.iter_lines())
+    server.until(lambda: "fittingroom_requests_inside 0.0" in server.http.get("/metrics").text)
+
     release(workspace, tmp_path / "two", labels=["other", "labels"])
     server.until(lambda: server.classify("x").headers["x-release"] == "2")
     assert set(server.classify("x").json()[0]["probabilities"]) == {"other", "labels"}

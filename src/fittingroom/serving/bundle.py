@@ -13,17 +13,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from fittingroom.errors import StoreError
-from fittingroom.store import MANIFEST, file_sha256, write_json
+from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
+from fittingroom.tasks.classify import messages
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig
 from fittingroom.types import Frozen
+
+if TYPE_CHECKING:
+    from fittingroom.models.render import Renderer
 
 INFO = "bundle.json"
 MODEL, ADAPTER, TOKENIZER, LICENCE = "model", "adapter", "tokenizer", "LICENSE.base"
@@ -69,6 +74,8 @@ class BundleInfo(Frozen):
     max_length: int = Field(ge=2)
     """Tokens of prompt and answer in training; serving cuts inputs at the same place."""
     method: Literal["full", "lora"] = "full"
+    golden_prompt: str = ""
+    """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""
 
 
 def read_info(folder: Path) -> BundleInfo:
@@ -90,6 +97,12 @@ def read_info(folder: Path) -> BundleInfo:
             f"无法读取({key}:{first['type']}):请重新运行配方生成模型包",
             place=_place(folder, INFO),
         ) from None
+
+
+def golden_prompt(renderer: Renderer, task: TaskConfig, labels: Sequence[str]) -> str:
+    """Digest of the ids of one fixed prompt: another renderer, tokenizer or prompt in service gives another one."""
+    asked = messages(dict.fromkeys(task.input, "Hello,  世界 123"), task, labels)
+    return digest_of(renderer.prompt_ids(asked))
 
 
 def seal(folder: Path) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from fittingroom.errors import StoreError, UserError
-from fittingroom.serving.bundle import ADAPTER, MODEL, TOKENIZER, BundleInfo, read_info, verify
+from fittingroom.serving.bundle import INFO as BUNDLE_INFO
+from fittingroom.serving.bundle import TOKENIZER, BundleInfo, golden_prompt, read_info, verify
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
+from fittingroom.serving.weights import tuned, untuned
 from fittingroom.tasks import classify as task_room
 from fittingroom.text.clean import clean_batch
 from fittingroom.text.redact import redact_batch
@@ -89,6 +91,13 @@ class Predictor:
         self._answers = [self.renderer.answer_ids(task_room.answer(label)) for label in info.labels]
         # Training keeps room for the longest label, so that the cut of an input does not depend on its answer.
         self._prompt_limit = info.max_length - max(len(answer) for answer in self._answers)
+        if info.golden_prompt not in ("", golden_prompt(self.renderer, info.task, info.labels)):
+            raise StoreError(
+                "this version writes another prompt than the one that the model was trained with; serve it with the "
+                "version that made it, or run the recipe again",
+                "当前版本生成的提示与训练时不同;请用制作它的版本提供服务,或重新运行配方",
+                place=BUNDLE_INFO,
+            )
 
     @classmethod
     def load(
@@ -115,7 +124,7 @@ class Predictor:
         from fittingroom.models.load import load_tokenizer
 
         tokenizer = load_tokenizer(folder / TOKENIZER)
-        model = _tuned(folder) if weights == "bundle" else _untuned(folder, info, root)
+        model = tuned(folder) if weights == "bundle" else untuned(folder, info, root)
         return cls(info, model, tokenizer, calibrated=weights == "bundle", secret=secret)
 
     @property
@@ -268,41 +277,6 @@ class Predictor:
                 raise _unusable(f"{place}.{at}", "has no text", "没有文字")
             found.append(_Prepared(fields, edits))
         return found
-
-
-def _tuned(folder: Path) -> Any:
-    """The weights that were fitted, merged or with their adapter."""
-    from fittingroom.models.load import load_model
-
-    model: Any = load_model(folder / MODEL)
-    if (folder / ADAPTER).is_dir():
-        import warnings
-
-        from peft import PeftModel
-
-        with warnings.catch_warnings():
-            # peft asks transformers for an attribute by its old name.
-            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
-            model = PeftModel.from_pretrained(model, str(folder / ADAPTER), is_trainable=False)
-        model.eval()
-    return model
-
-
-def _untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
-    """The base's weights: in the bundle beside an adapter, else found again by name and compared by digest."""
-    from fittingroom.models.load import ModelConfig, load_model, resolve
-
-    if (folder / ADAPTER).is_dir():
-        return load_model(folder / MODEL)
-    # A bundle in a store lies at <workspace>/objects/<digest>/folder.
-    base = resolve(ModelConfig(base=info.base.name, revision=info.base.revision or None), root or folder.parents[2])
-    if base.digest != info.base.digest:
-        raise StoreError(
-            "the base model is not the one that this bundle was made from; run the recipe again",
-            "基座模型与制作此模型包时的不同;请重新运行配方",
-            place=f"model.base = {info.base.name}",
-        )
-    return load_model(base.path)
 
 
 def _unusable(place: str, en: str, zh: str) -> UserError:
