@@ -249,7 +249,7 @@ def _noise(
 ) -> dict[str, float]:
     """Share of wrong labels before and after, and the share of planted mistakes that are found.
 
-    As many rows are flagged as there are mistakes, so the share that is found is also the share of flags that are
+    About as many rows are flagged as there are mistakes, so the share that is found is near the share of flags that are
     right. What is left: mistakes not found or not mended, and right labels that were replaced.
     """
     rows, wrong = len(flagged), float(flagged.sum())

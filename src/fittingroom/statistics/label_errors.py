@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 COST = 0.25
 """Price of an error of the auditing model: lower than that of a predictor, which believes wrong labels too readily."""
+SURE = 0.8
+"""Probability of another label from which a row counts as wrong whatever confident learning counts."""
 
 
 def probably_wrong(given: NDArray[np.intp], chances: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether each given label is probably wrong: as many as confident learning counts, those least believed in.
+    """Whether each given label is probably wrong: as many as confident learning counts, those least believed in, and
+    every row for which the model is sure of another label (easy data has more of them than the count admits).
 
     given: column of each row's label, shape (rows,). chances: out-of-fold probabilities, shape (rows, labels). A row
     with probability 0 in its own class was not judged (see `OutOfFold`) and never counts as wrong.
@@ -35,7 +38,8 @@ def probably_wrong(given: NDArray[np.intp], chances: NDArray[np.float64]) -> NDA
         warnings.simplefilter("ignore")
         found = find_label_issues(given, chances, filter_by="low_self_confidence", n_jobs=1)
     judged = chances[np.arange(len(given)), given] > 0
-    return np.asarray(found & judged & (chances.argmax(axis=1) != given))
+    sure = chances.max(axis=1) >= SURE
+    return np.asarray((found | sure) & judged & (chances.argmax(axis=1) != given))
 
 
 def detection_rate(
