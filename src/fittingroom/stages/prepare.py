@@ -267,6 +267,7 @@ class _Work:
                 "dropped_by_reason": dict(sorted(self.reasons.items())),
                 "edits": dict(sorted(self.edits.items())),
                 "personal": dict(sorted(self.personal.items())),
+                "public": sorted(self.config.redact.keep),
             },
         )
 
