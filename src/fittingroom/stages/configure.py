@@ -57,7 +57,7 @@ def configure(
     length = _length(splits, train, task, labels, renderer, reads, chosen)
     encoded = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=length)
     context.progress("render", len(encoded), len(encoded))
-    tokens = _measured(encoded)
+    tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
     micro, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)

@@ -57,8 +57,11 @@ def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
             en=f"{name} {verb_en}: difference {worst.value:+.3f} [{worst.low:+.3f}, {worst.high:+.3f}]",
             zh=f"{name} {verb_zh}:差值 {worst.value:+.3f} [{worst.low:+.3f}, {worst.high:+.3f}]",
         ),
-        measured={f"difference_to_{other}": difference.value for other, difference in unbeaten},
-        limits={"difference": settings.margin},
+        measured={
+            "lower_end": worst.low,
+            **{f"difference_to_{other}": difference.value for other, difference in unbeaten},
+        },
+        limits={"lower_end": settings.margin},
         strength=1 + max(0.0, settings.margin - worst.value),
     )
 

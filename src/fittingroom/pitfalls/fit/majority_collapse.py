@@ -5,14 +5,15 @@ What goes wrong
 Why it hurts
     Accuracy may look fine where one class dominates, while every rare request goes to the wrong desk.
 How it is detected
-    In the judged part, one label is predicted for nearly all rows though far fewer carry it, or half of the classes
-    that have enough rows are never recognised.
+    In the judged part one label is predicted far more often than it is true (by 0.3 of all rows), or for most rows
+    (0.7) while half of the classes that have enough rows are hardly ever recognised (recall of 0.1 or less).
 What the remedy does
-    Weighs classes by their rarity in training; when they are weighed already, lowers the rate to a third.
+    Where the classes themselves are uneven, weighs them by their rarity in training; where they are even or weighed
+    already, lowers the rate to a third.
 Not detected
     Collapse inside a small group of similar labels; see the confusion matrix.
 Source
-    Practice.
+    Zhao et al., Calibrate Before Use, arXiv 2102.09690 (a model's bias towards the majority label).
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ from pydantic import Field
 
 from fittingroom.types import EvalReport, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
+UNEVEN = 2.0
+LOWEST = 1e-6
+
 
 class Settings(Frozen):
     """Limits."""
 
     excess: float = Field(default=0.3, gt=0, lt=1)
-    """Share of rows predicted as the commonest label minus the share that carries it."""
+    """Share of rows predicted as the commonest label minus the share that carries it; or"""
+    top: float = Field(default=0.7, gt=0, le=1)
+    """share of rows predicted as the commonest label, together with"""
     dead: float = Field(default=0.5, gt=0, le=1)
-    """Share of the classes (with enough rows) that are never recognised."""
+    """the share of the classes (with enough rows) that are hardly ever recognised."""
+    recall: float = Field(default=0.1, ge=0, lt=1)
+    """Recall up to which a class is hardly ever recognised."""
     enough: int = Field(default=5, ge=1)
     """Rows from which on a class counts."""
 
@@ -46,31 +54,37 @@ def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
     top = max(range(len(predicted)), key=lambda index: predicted[index])
     excess = (predicted[top] - truth[top]) / rows
     counted = [index for index, support in enumerate(truth) if support >= settings.enough]
-    dead = [index for index in counted if report.confusion[index][index] == 0]
+    dead = [index for index in counted if report.confusion[index][index] <= settings.recall * truth[index]]
     dead_share = len(dead) / len(counted) if counted else 0.0
-    if excess < settings.excess and dead_share < settings.dead:
+    top_share = predicted[top] / rows
+    if excess < settings.excess and (top_share < settings.top or dead_share < settings.dead):
         return
     label = report.labels[top]
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"{predicted[top] / rows:.0%} of the rows are answered `{label}` (truly {truth[top] / rows:.0%}), and "
-            f"{len(dead)} of {len(counted)} classes are never recognised",
-            zh=f"{predicted[top] / rows:.0%} 的样本被答为 `{label}`(实际 {truth[top] / rows:.0%}),"
-            f"{len(counted)} 类中有 {len(dead)} 类从未被认出",
+            en=f"{top_share:.0%} of the rows are answered `{label}` (truly {truth[top] / rows:.0%}), and "
+            f"{len(dead)} of {len(counted)} classes are hardly ever recognised",
+            zh=f"{top_share:.0%} 的样本被答为 `{label}`(实际 {truth[top] / rows:.0%}),"
+            f"{len(counted)} 类中有 {len(dead)} 类几乎从未被认出",
         ),
-        measured={"excess": excess, "dead_classes": dead_share},
-        limits={"excess": settings.excess, "dead_classes": settings.dead},
-        strength=max(excess / settings.excess, dead_share / settings.dead),
+        measured={
+            "excess": excess,
+            "top": top_share,
+            "dead_classes": dead_share,
+            "class_ratio": max(truth) / max(1, min(truth[index] for index in counted or [top])),
+        },
+        limits={"excess": settings.excess, "top": settings.top, "dead_classes": settings.dead},
+        strength=max(excess / settings.excess, min(top_share / settings.top, dead_share / settings.dead)),
     )
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
-    """Class weights first, a lower rate second."""
+    """Class weights where classes are uneven, a lower rate otherwise."""
     expectation = Text(
-        en="every class with enough rows is recognised at least once", zh="每个样本足够的类别至少被认出一次"
+        en="recall of every class with enough rows rises above 0.1", zh="每个样本足够的类别召回率都高于 0.1"
     )
-    if used["balance"]["method"] == "none":
+    if used["balance"]["method"] == "none" and finding.measured["class_ratio"] >= UNEVEN:
         return Remedy(
             title=Text(en="Weigh classes by rarity", zh="按稀有程度给类别加权"),
             safety=Safety.AUTOMATIC,
@@ -78,7 +92,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             expectation=expectation,
         )
     rate = float(used["train"]["learning_rate"])
-    lowered = max(1e-6, rate / 3)
+    lowered = max(LOWEST, rate / 3)
     if lowered >= rate:
         return None
     return Remedy(
@@ -93,10 +107,11 @@ ZH = Page(
     title="塌缩到多数类",
     what_goes_wrong="模型发现总答最常见的标签最稳妥,或过高的学习率抹掉了其余类别。",
     why_it_hurts="某一类占多数时准确率看着不错,但少见的诉求全被送错地方。",
-    how_it_is_detected="在评测集中,几乎所有样本都被判为同一标签而实际远没有这么多;或样本足够的类别有一半从未被认出。",
-    what_the_remedy_does="训练时按稀有程度给类别加权;已加权时把学习率降到三分之一。",
+    how_it_is_detected="在评测集中,某一标签被判出的次数远多于实际(超出全部样本的 0.3);"
+    "或多数样本(0.7)被判为同一标签,同时样本足够的类别有一半几乎从未被认出(召回率不超过 0.1)。",
+    what_the_remedy_does="类别本身不均时,训练中按稀有程度加权;本来均匀或已加权时,把学习率降到三分之一。",
     not_detected="一小组相似标签内部的塌缩,见混淆矩阵。",
-    source="实践经验。",
+    source="Zhao 等,Calibrate Before Use,arXiv 2102.09690(模型对多数标签的偏向)。",
 )
 
 PITFALL = Pitfall("majority-collapse", "evaluate", Settings(), detect, remedy, ZH, rank=42)

@@ -9,12 +9,12 @@ How it is detected
     Macro-F1 on the training rows themselves stays low although the loss did not diverge and no other rate would have
     learnt clearly faster.
 What the remedy does
-    Doubles the epochs (up to 40); when they are at their bound, trains all weights instead of LoRA, then asks a person
-    for a larger base model.
+    Where early stopping ended training, makes it three times as patient (up to 20 evaluations); else doubles the epochs
+    (up to 40); when they are at their bound, trains all weights instead of LoRA, then advises a larger base model.
 Not detected
     Labels that cannot be learnt because they are wrong or not readable from the text; see `label-noise`.
 Source
-    Practice; Biderman et al., LoRA Learns Less and Forgets Less, arXiv 2405.09673.
+    Biderman et al., LoRA Learns Less and Forgets Less, arXiv 2405.09673.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from fittingroom.pitfalls.curves import read, response
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 MOST_EPOCHS = 40
+MOST_PATIENCE = 20
 
 
 class Settings(Frozen):
@@ -55,23 +56,34 @@ def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
             f"{curves.last_epoch:g} epochs",
             zh=f"训练数据本身没有学会:{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.learnt:.2f}",
         ),
-        measured={"train_macro_f1": curves.learnt, "epochs": curves.last_epoch},
+        measured={
+            "train_macro_f1": curves.learnt,
+            "epochs": curves.last_epoch,
+            "stopped_early": float(trained.stopped == "early_stopping"),
+        },
         limits={"train_macro_f1": settings.learnt},
         strength=settings.learnt / max(curves.learnt, 0.01),
     )
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
-    """More epochs, then more trainable weights, then a person."""
+    """More patience or more epochs, then more trainable weights, then a person."""
     train = used["train"]
     epochs = float(train["epochs"])
     expectation = Text(
         en="macro-F1 on the training rows rises by 0.05 or more", zh="训练数据上的 macro-F1 提高 0.05 以上"
     )
+    patience = train["early_stopping"]
+    if finding.measured["stopped_early"] and patience is not None and patience < MOST_PATIENCE:
+        more = min(MOST_PATIENCE, 3 * patience)
+        title = Text(en=f"Early stopping {patience} -> {more} evaluations", zh=f"早停 {patience} -> {more} 次评测")
+        return Remedy(
+            title=title, safety=Safety.AUTOMATIC, patch={"train.early_stopping": more}, expectation=expectation
+        )
     if epochs < MOST_EPOCHS:
-        more = min(float(MOST_EPOCHS), epochs * 2)
-        title = Text(en=f"Epochs {epochs:g} -> {more:g}", zh=f"轮数 {epochs:g} -> {more:g}")
-        return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.epochs": more}, expectation=expectation)
+        longer = min(float(MOST_EPOCHS), epochs * 2)
+        title = Text(en=f"Epochs {epochs:g} -> {longer:g}", zh=f"轮数 {epochs:g} -> {longer:g}")
+        return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.epochs": longer}, expectation=expectation)
     if train["method"] == "lora":
         title = Text(en="Train all weights instead of LoRA", zh="改为训练全部参数,不用 LoRA")
         return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.method": "full"}, expectation=expectation)
@@ -86,9 +98,10 @@ ZH = Page(
     what_goes_wrong="训练数据还没学会训练就结束了,或可训练的部分太小:轮数太少、LoRA 秩太低、正则过强。",
     why_it_hurts="模型在本店任务上不比简单基线好,反而怪数据不好。",
     how_it_is_detected="训练数据上的 macro-F1 仍低,损失没有发散,换别的学习率也不会明显更快。",
-    what_the_remedy_does="轮数加倍(上限 40);到上限后由 LoRA 改为全量训练;再不行请人换更大的基座。",
+    what_the_remedy_does="若被早停终止,则把耐心放宽到三倍(上限 20 次评测);否则轮数加倍(上限 40);"
+    "到上限后由 LoRA 改为全量训练;再不行建议换更大的基座。",
     not_detected="标签本身错误或从文本看不出来而学不会的情况,见 `label-noise`。",
-    source="实践经验;Biderman 等,arXiv 2405.09673。",
+    source="Biderman 等,arXiv 2405.09673。",
 )
 
 PITFALL = Pitfall("underfitting", "train", Settings(), detect, remedy, ZH, rank=41)
