@@ -32,12 +32,13 @@ TEXTS = {
     "13": ("订单20250202的床单洗了就缩水", "bad"),
     "14": ("加微信abc123日赚五百", "good"),
     "15": ("袜子一般般", "good"),
+    "16": ("尺子量得很准", "rare"),
 }
 TRUTH = Truth(
     seed=1,
     rates=Rates(),
     rows_in=11,
-    rows_out=15,
+    rows_out=16,
     planted={
         "exact_duplicate": [Planted(key="2", twin="1")],
         "near_duplicate": [Planted(key="4", twin="3")],
@@ -51,7 +52,7 @@ TRUTH = Truth(
         "spam": [Planted(key="14")],
     },
     labels={key: label for key, (_, label) in TEXTS.items()} | {"9": "good", "11": "good"},
-    rare={"label": "good", "before": 9, "after": 2},
+    rare={"label": "rare", "before": 9, "after": 1},
 )
 
 
@@ -75,9 +76,14 @@ def splits(parts: dict[str, list[dict[str, Any]]], flagged: list[tuple[str, str]
 
 
 def outputs(
-    *, mended: bool, drops: dict[str, dict[str, tuple[str, str | None]]], test: set[str], flagged: list[tuple[str, str]]
+    *,
+    mended: bool,
+    drops: dict[str, dict[str, tuple[str, str | None]]],
+    test: set[str],
+    flagged: list[tuple[str, str]],
+    lost: str = "",
 ) -> dict[str, Output]:
-    """Outputs of a road on which `drops` go at their stages; `mended` texts are repaired."""
+    """Outputs of a road on which `drops` go at their stages; `mended` texts are repaired; the audit loses `lost`."""
     good = {"5": ("鞋子很合脚", "markup"), "6": ("鞋子很好", "mojibake"), "7": ("裤子太短〈think〉", "control token")}
     good["8"] = ("打我[MOBILE]谁也不接", "mobile")
     kept = {}
@@ -92,7 +98,8 @@ def outputs(
         "train": [one for key, one in kept.items() if key not in test],
         "test": [one for key, one in kept.items() if key in test],
     }
-    return found | {"split": splits(parts, []), "audit": splits(parts, flagged)}
+    left = {part: [one for one in some if one["row_key"] != lost] for part, some in parts.items()}
+    return found | {"split": splits(parts, []), "audit": splits(left, flagged)}
 
 
 def by_kind(found: dict[str, Output], findings: set[str]) -> dict[str, Line]:
@@ -121,10 +128,11 @@ def test_a_road_that_finds_everything() -> None:
         assert not line.false
     assert lines["wrong labels"].note == "right label suggested for 1"
     assert lines["wrong labels"].precision == 1
+    assert lines["rows of the rare class"].note.endswith("class-imbalance named")
 
 
 def test_a_road_that_finds_nothing() -> None:
-    lines = by_kind(outputs(mended=False, drops={}, test={"12"}, flagged=[]), findings=set())
+    lines = by_kind(outputs(mended=False, drops={}, test={"12"}, flagged=[], lost="16"), findings=set())
     assert len(lines) == 11
     assert all(line.missed == 1 and line.found == 0 and line.recall == 0 for line in lines.values())
     assert lines["personal data: mobile"].note == "missed: mobile/spaced"
@@ -150,17 +158,17 @@ def test_what_is_found_wrongly_is_false() -> None:
 
 
 def test_copies_above_the_threshold_are_not_false_even_when_nobody_planted_them() -> None:
-    extra = {"15": ("near duplicate", "id-16")}
+    extra = {"15": ("near duplicate", "id-20")}
     found = outputs(mended=True, drops={**ALL, "dedup": ALL["dedup"]}, test=set(), flagged=[])
     label, dedup = found["label"], found["dedup"]
     assert isinstance(label, Rows)
     assert isinstance(dedup, Rows)
     twin, copy = (
-        row("16", "袜子一般般但是价格便宜所以给好评", "good"),
-        row("17", "袜子一般般但是价格便宜所以给好评吧", "good"),
+        row("20", "袜子一般般但是价格便宜所以给好评", "good"),
+        row("21", "袜子一般般但是价格便宜所以给好评吧", "good"),
     )
     both = Table.records([*label.kept.dicts(), twin, copy], SCHEMA)
-    gone = [*dedup.dropped.dicts(), {**copy, "reason": extra["15"][0], "twin": "id-16", "score": 0.9}]
+    gone = [*dedup.dropped.dicts(), {**copy, "reason": extra["15"][0], "twin": "id-20", "score": 0.9}]
     found["label"] = label.model_copy(update={"kept": both})
     found["prepare"] = found["label"]
     found["dedup"] = dedup.model_copy(update={"dropped": Table.records(gone, dropped_schema(SCHEMA))})

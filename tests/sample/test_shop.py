@@ -155,6 +155,15 @@ def test_a_part_of_the_rows_has_several_annotators(folder: Path) -> None:
         assert set(votes.values()) == {2, 3, 4}
 
 
+def test_nothing_but_the_measuring_knows_the_truth() -> None:
+    package = Path(shop.__file__).parent.parent
+    for path in package.rglob("*.py"):
+        if path.parent.name != "sample":
+            text = path.read_text(encoding="utf-8")
+            assert "truth.json" not in text, path
+            assert not any(f"sample.{name}" in text for name in ("truth", "check", "road", "tally")), path
+
+
 def test_messages_are_short_and_bilingual() -> None:
     messages = dialogues.write_messages(1000, Random(1))
     chinese = sorted(len(one.text) for one in messages if one.language == "zh")

@@ -51,8 +51,7 @@ def measure(
     lines += [_marked(truth, road, kind, untouched or {}) for kind in RULES]
     lines += [*_personal(truth, road), _spam(truth, road), _conflicts(truth, road), _wrong_labels(truth, road)]
     if truth.rare:
-        named = "class-imbalance" in findings
-        lines.append(Line(kind="rare class", planted=1, found=int(named), missed=int(not named)))
+        lines.append(_rare(truth, road, "class-imbalance" in findings))
     return [line for line in lines if line.planted or line.false]
 
 
@@ -255,4 +254,19 @@ def _wrong_labels(truth: Truth, road: Road) -> Line:
         missed=len(reached) - len(found),
         false=len(false),
         note=f"right label suggested for {mended}",
+    )
+
+
+def _rare(truth: Truth, road: Road, named: bool) -> Line:
+    """Rows of the rare class with the right label that came as far as the audit: found when it left them alone."""
+    label = truth.rare["label"]
+    rows = {road.row_id(key) for key, right in truth.labels.items() if right == label}
+    reached = {name for name in rows & set(road.part) if road.label(road.labelled[name]) == label}
+    kept = {name for name in reached if name in road.final and road.label(road.final[name]) == label}
+    return Line(
+        kind="rows of the rare class",
+        planted=len(reached),
+        found=len(kept),
+        missed=len(reached) - len(kept),
+        note=f"found: kept as they are; class-imbalance {'named' if named else 'not named'}",
     )

@@ -20,6 +20,9 @@ SHARES = (0.16, 0.14, 0.12, 0.11, 0.13, 0.11, 0.09, 0.06, 0.08)
 MAX_OVERLAP = 0.6
 """No two messages have more than this share of their character 5-grams in common."""
 
+TWO_INTENTS = 0.25
+"""Share of the messages in which a second intent is named: what makes them hard for a bag of words."""
+
 _TWO = ("delivery", "refund", "exchange", "change", "product", "price", "repair")
 _LEXICON = {
     "zh": {**words_zh.PLAIN, **phrases_zh.FILLERS, "brand": tuple(words_zh.BRANDS)},
@@ -98,7 +101,7 @@ def write_message(intent: str, language: str, rng: Random) -> str:
 def _body(intent: str, language: str, rng: Random) -> str:
     book, lexicon = _PHRASES[language], _LEXICON[language]
     shape = rng.random()
-    if intent in _TWO and shape < 0.25:
+    if intent in _TWO and shape < TWO_INTENTS:
         return _two_intents(intent, language, rng)
     kind = "ask" if shape < 0.68 else "state"
     body = expand(rng.choice(book.PHRASES[intent][kind]), lexicon, rng)
