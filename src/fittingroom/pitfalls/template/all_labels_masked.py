@@ -46,8 +46,8 @@ def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
     yield Finding(
         severity=Severity.BLOCK,
         summary=Text(
-            en=f"{masked:.0f} of {rows:.0f} training rows ({share:.1%}) have no room for their answer: there is no token "
-            "to learn from",
+            en=f"{masked:.0f} of {rows:.0f} training rows ({share:.1%}) have no room for their answer: no token is "
+            "left to learn from",
             zh=f"{rows:.0f} 行训练数据中有 {masked:.0f} 行({share:.1%})没有可学的词元:答案放不下",
         ),
         measured={"masked_share": share, "truncated_share": tokens.get("truncated", 0.0) / rows},
