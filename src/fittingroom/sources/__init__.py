@@ -1,8 +1,8 @@
 """Where rows come from: one module per kind, each with `read`, `fingerprint` and `size`.
 
     read(config, context, reject) -> batches of Arrow string columns; a row that cannot be read goes to `reject`
-    fingerprint(config, context)  -> digest of the content (SQL: of the rows that the query returns, read again each time)
-    size(config, context)         -> about how many rows there are, for the progress line
+    fingerprint(config, context)  -> digest of the content (SQL: of the rows that the query returns, read again each
+    time) size(config, context)         -> about how many rows there are, for the progress line
 
 Every value is read as a string: an order number of 18 digits, a leading zero or the word "NA" must survive as it is.
 `role` says what the rows are for; that is `prepare`'s matter, not a reader's.

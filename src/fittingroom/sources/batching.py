@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LINE = "\x00line"
-"""Column of every batch: the line or row number in the source, as a string. No source can have a column of this name."""
+"""Column of every batch: the line or row number, as a string. No source can have a column of this name."""
 
 
 def batched(records: Iterable[tuple[int, Mapping[str, str | None]]]) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ class SourceBase(Frozen):
     name: str = ""
     """Name in reports and in the column `source`; by default the kind and its position, such as `sql-1`."""
     role: Role = "examples"
-    """`examples` become rows; `annotations` are labels by people for rows of `of`; `goods` and `events` are side tables."""
+    """`examples` become rows; `annotations` are labels by people for rows of `of`; `goods`, `events`: side tables."""
     key: str = ""
     """Column of the primary key; without one, the line or row number."""
     group: str = ""

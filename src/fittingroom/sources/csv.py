@@ -1,8 +1,8 @@
 """CSV files as they come from spreadsheets and shop systems.
 
-RFC 4180: a quoted field may hold delimiters, doubled quotes and line breaks. A row with another number of fields than the
-header, a quote that is never closed, or bytes that are no text costs that row only: it is rejected with its line, and
-reading goes on with the next line.
+RFC 4180: a quoted field may hold delimiters, doubled quotes and line breaks. A row with another number of fields than
+the header, a quote that is never closed, or bytes that are no text costs that row only: it is rejected with its line,
+and reading goes on with the next line.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ _BUCKETS = "0123456789abcdef"
 class SortedParts:
     """Takes batches in any order; `finish` gives one Parquet table sorted by `id`.
 
-    Up to 100,000 rows are held in memory. Beyond that they go to 16 files by the first digit of the id (a digest, so the
-    files are of one size), and each file is sorted by itself.
+    Up to 100,000 rows are held in memory. Beyond that they go to 16 files by the first digit of the id (a digest, so
+    the files are of one size), and each file is sorted by itself.
     """
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
@@ -47,7 +47,7 @@ class SortedParts:
         """Close the files and put them together."""
         import pyarrow.parquet as pq
 
-        if self._spills:
+        if self._spills and self._held:
             self._spill()
         with pq.ParquetWriter(self._path, self._schema, compression="zstd") as writer:
             for table in self._sorted():

@@ -83,7 +83,7 @@ class Layout:
 
     @classmethod
     def of(cls, config: SourceConfig) -> Layout:
-        """From `key`, `group`, `time`, or from `fields` under these names. Posts are grouped by thread, requests by visitor."""
+        """From `key`, `group`, `time`, or `fields` under these names. Else group: thread of posts, visitor of a log."""
         usual = {"social": "thread", "weblog": "visitor"}.get(config.kind, "")
         key = key_column(config) if config.kind == "social" else config.key or config.fields.get("key", "")
         time = config.time or config.fields.get("time", "time" if config.kind == "weblog" else "")
@@ -168,7 +168,7 @@ def values(batch: pa.RecordBatch, column: str) -> list[str | None]:
 
 
 class Columns:
-    """Watches that the columns that a source must have turn up: in the first batch of a table, somewhere in JSON lines."""
+    """Watches that the columns wanted of a source turn up: in the first batch of a table, anywhere in JSON lines."""
 
     def __init__(self, config: SourceConfig, place: str, wanted: Iterable[str]) -> None:
         self._loose = config.kind in ("jsonl", "social")
@@ -177,7 +177,7 @@ class Columns:
         self._met: dict[str, None] = {}
 
     def see(self, names: Sequence[str]) -> None:
-        """Take note of a batch's columns. Raises SourceError at once when the kind of source has the same in every batch."""
+        """Take note of a batch's columns. Raises SourceError at once where every batch has the same ones."""
         self._met.update(dict.fromkeys(name for name in names if name != LINE))
         self._missing = [name for name in self._missing if name not in self._met]
         if not self._loose:

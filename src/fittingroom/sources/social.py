@@ -1,7 +1,7 @@
 """The export of a social network: JSON lines of posts, with replies nested in them.
 
-A reply is a row of its own, as deep as replies go. Every row gets three columns more: `thread` (the key of the post at the
-top: what belongs together must not be torn apart in a split), `parent` and `depth`. A reply without a key gets its
+A reply is a row of its own, as deep as replies go. Every row gets three columns more: `thread` (the key of the post at
+the top: what belongs together must not be torn apart in a split), `parent` and `depth`. A reply without a key gets its
 post's key and its place (`m17/2`). `fields` names where things stand: `replies` is the list of replies unless
 `fields.replies` says otherwise.
 """

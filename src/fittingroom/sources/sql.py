@@ -68,7 +68,7 @@ def fingerprint(config: SqlSource, context: Context) -> str:
         for row in _stream(cursor, config):
             count += 1
             place = "" if config.key else f"{count}\x1f"
-            cells = "\x1f".join("\x00" if cell is None else f"{type(cell).__name__}:{cell}" for cell in row)
+            cells = "\x1f".join("\x00" if cell is None else f"{type(cell).__name__}:{cell!r}" for cell in row)
             row_digest = hashlib.blake2b(f"{place}{cells}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
             total += int.from_bytes(row_digest)
     seal = hashlib.blake2b(digest_size=16)

@@ -12,21 +12,26 @@ _CHINESE = re.compile(
 )
 _LOG = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}:\d{2}:\d{2})(?: ([+-]\d{4}))?")
 _TWITTER = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{2}:\d{2}:\d{2}) ([+-]\d{4}) (\d{4})")
-_MONTHS = {name: place for place, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)}
+_MONTHS = {
+    name: place
+    for place, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], start=1
+    )
+}
 
 
 def parse_time(text: str | None) -> datetime | None:
     """A time in UTC, or None when there is none or it cannot be read without guessing (01/02/2024).
 
-    ISO 8601, `2024-01-31 10:00:00` (taken as UTC when no zone is given), 2024/1/31, 2024年1月31日, seconds, milliseconds or
-    microseconds since 1970, and the forms of web logs, mails and social networks.
+    ISO 8601, `2024-01-31 10:00:00` (taken as UTC when no zone is given), 2024/1/31, 2024年1月31日, seconds,
+    milliseconds or microseconds since 1970, and the forms of web logs, mails and social networks.
     """
     text = (text or "").strip()
     if not text:
         return None
     try:
         return _utc(_read(text))
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, KeyError, OverflowError, OSError):
         return None
 
 

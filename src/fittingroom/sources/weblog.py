@@ -1,9 +1,9 @@
 """A web server's access log (Apache or nginx, common or combined format): views, searches, carts and orders.
 
-Of every request stays: when, what kind, which item, which words were searched, the path without its query (queries carry
-tokens), a keyed pseudonym of the visitor (address and browser) and the session. The address itself is never passed on.
-`kind` is view, search, cart, order, page, asset, bot or health: machines are set apart, not thrown away, so that nobody
-wonders where half the log went.
+Of every request stays: when, what kind, which item, which words were searched, the path without its query (queries
+carry tokens), a keyed pseudonym of the visitor (address and browser) and the session. The address itself is never
+passed on. `kind` is view, search, cart, order, page, asset, bot or health: machines are set apart, not thrown away, so
+that nobody wonders where half the log went.
 """
 
 from __future__ import annotations

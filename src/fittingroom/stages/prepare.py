@@ -1,7 +1,7 @@
 """Prepare: from the shop's raw sources to rows that may be stored.
 
-Sources are read, cleaned and redacted batch by batch as ONE step: nothing is written before it is redacted, neither rows
-nor what was dropped or rejected. For every source, rows in = kept + dropped + rejected; this is checked, not hoped.
+Sources are read, cleaned and redacted batch by batch as ONE step: nothing is written before it is redacted, neither
+rows nor what was dropped or rejected. For every source, rows in = kept + dropped + rejected; this is checked.
 Memory does not grow with the texts (ids, annotations and rejected lines are held).
 """
 

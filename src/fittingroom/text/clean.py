@@ -1,11 +1,12 @@
 """Cleaning of texts: what was broken on the way is mended, what nobody wrote is dropped, every change is counted.
 
-The same functions run in `prepare` and in serving, so that a model never meets another kind of text than it learnt from.
-Cleaning is idempotent. Its order matters: wrong decoding first (it makes the tags unreadable), control tokens before
-and after HTML (a tag may hide in entities), invisible characters before everything that looks for words.
+The same functions run in `prepare` and in serving, so that a model never meets another kind of text than it learnt
+from. Cleaning is idempotent. Its order matters: wrong decoding first (it makes the tags unreadable), control tokens
+before and after HTML (a tag may hide in entities), invisible characters before everything that looks for words.
 
-Control tokens of DeepSeek models (`<｜User｜>`, `<think>`, half-width too) in a customer's text would be read by the model
-as real turns. They are kept readable but harmless: the angle brackets become 〈 〉 and the bars go: 〈User〉, 〈/think〉.
+Control tokens of DeepSeek models (`<｜User｜>`, `<think>`, half-width too) in a customer's text would be read by the
+model as real turns. They are kept readable but harmless: the angle brackets become 〈 〉 and the bars go: 〈User〉,
+〈/think〉.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class CleanConfig(Frozen):
     max_chars: int = Field(default=20_000, ge=1, le=10_000_000)
     """Longer than this: dropped as "too long"; nothing is ever cut off silently."""
     garbled_share: float = Field(default=0.3, gt=0, le=1)
-    """Dropped as "garbled" when at least this share of the text is wreckage of a wrong decoding that has no way back."""
+    """Dropped as "garbled" when at least this share of the text is wreckage that could not be mended."""
     spam: bool = True
     """Drop advertisements (contact and selling words) and keyboard noise."""
     boilerplate: bool = True

@@ -38,8 +38,8 @@ CONTROL_TOKEN = re.compile(
     re.IGNORECASE,
 )
 
-# Bidirectional marks, zero-width characters, fillers, tags and controls (but not line breaks). The zero-width joiner stays
-# between pictographs, where it builds one of several.
+# Bidirectional marks, zero-width characters, fillers, tags and controls (but not line breaks). The zero-width joiner
+# stays between pictographs, where it builds one of several.
 INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200c\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"

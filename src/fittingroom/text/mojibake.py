@@ -1,8 +1,8 @@
 """Text that was decoded with the wrong table, put right.
 
-Four mistakes are common in a shop's exports: UTF-8 read as Latin-1 or Windows-1252 (è´¨é‡ …), UTF-8 read as GBK (璐ㄩ噺 …),
-GBK read as Latin-1 (ÖÊÁ¿ …) and surrogate pairs left apart. `ftfy` knows the first; the two with GBK are ours: a text is
-mended only when the way back gives common Chinese characters, so that French, German and rare characters stay.
+Four mistakes are common in a shop's exports: UTF-8 read as Latin-1 or Windows-1252 (è´¨é‡ …), UTF-8 read as GBK (璐ㄩ噺
+…), GBK read as Latin-1 (ÖÊÁ¿ …) and surrogate pairs left apart. `ftfy` knows the first; the two with GBK are ours: a
+text is mended only when the way back gives common Chinese characters, so that French, German and rare characters stay.
 
 All guards are cheap: an ordinary text costs one scan.
 """
@@ -108,7 +108,7 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _from_gbk_utf8(text: str) -> str:
-    """UTF-8 that was read as GBK or GB 18030, also when some bytes were lost on the way (a text of odd length loses one)."""
+    """UTF-8 that was read as GBK or GB 18030, also with some bytes lost (a text of odd length loses one)."""
     wide = sum(1 for character in text if character > "\x7f")
     if len(_GBK_SUSPECT.findall(text)) * 5 < wide:
         return text
@@ -121,7 +121,7 @@ def _from_gbk_utf8(text: str) -> str:
 
 
 def wreck_share(text: str) -> float:
-    """Share of a text, spaces aside, that is still wreckage of a wrong decoding after `mend`: 0 for an ordinary text."""
+    """Share of a text, spaces aside, that is wreckage of a wrong decoding even after `mend`."""
     if not _WRECK_GUARD.search(text):
         return 0.0
     wreck = sum(len(found) for found in _WRECK.findall(text))

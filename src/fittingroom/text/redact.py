@@ -1,9 +1,10 @@
 """Redaction: personal data becomes a placeholder, before anything is written.
 
-A placeholder is the kind in capitals and square brackets, `[MOBILE]`, `[ID_CARD]`: the same in every language, readable,
-and nothing that an HTML stripper or a DeepSeek tokenizer takes for a token of its own (those stand in angle brackets).
-Numbers of orders are keyed pseudonyms, `[ORDER_kfjdmncpabcdefgh]`: the same order has the same letters everywhere, so
-joins survive, and without the key nobody comes back to the number. Letters only, so that no later rule meets digits.
+A placeholder is the kind in capitals and square brackets, `[MOBILE]`, `[ID_CARD]`: the same in every language,
+readable, and nothing that an HTML stripper or a DeepSeek tokenizer takes for a token of its own (those stand in angle
+brackets). Numbers of orders are keyed pseudonyms, `[ORDER_kfjdmncpabcdefgh]`: the same order has the same letters
+everywhere, so joins survive, and without the key nobody comes back to the number. Letters only, so that no later rule
+meets digits.
 
 Redaction is idempotent: it goes on until nothing more is found, and placeholders match no recogniser.
 What is found by form or context only is listed with each recogniser; a bare name without a word beside it is not found.
@@ -64,7 +65,7 @@ class RedactConfig(Frozen):
 
     kinds: list[Kind] = Field(default_factory=lambda: list(KINDS))
     """Kinds that are looked for. Taking one out leaves that kind of personal data in everything that is stored."""
-    pseudonyms: list[Kind] = Field(default_factory=lambda: ["order"])
+    pseudonyms: list[Kind] = Field(default=["order"])
     """Kinds whose values become keyed pseudonyms, so that the same value can still be joined."""
     keep: list[str] = Field(default_factory=list, max_length=10_000)
     """Values that are public and stay: the shop's own hotline, address, staff accounts."""

@@ -1,7 +1,7 @@
 """Recognisers of personal data that do not depend on a language: mail, network, cards, order numbers, secrets.
 
-A recogniser takes folded text (see `fold`; positions are those of the text) and yields (start, end). No pattern uses `\\b`:
-between a Chinese character and a digit there is none, and `我的电话13812345678谢谢` would pass untouched.
+A recogniser takes folded text (see `fold`; positions are those of the text) and yields (start, end). No pattern uses
+`\\b`: between a Chinese character and a digit there is none, and `我的电话13812345678谢谢` would pass untouched.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _AT = re.compile(r"[\[(] ?(?:at|AT) ?[\])]")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 _VERSION = re.compile(r"(?:版本号?|固件|系统|version|ver|v|build)[:：为是 ]{0,3}$", re.IGNORECASE)
 _IPV6 = re.compile(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Fa-f:])")
-_LONG = re.compile(rf"(?<![0-9A-Za-z.])\d(?:{GAP}?\d){{11,23}}(?![0-9A-Za-z]|\.\d)")
+_LONG = re.compile(rf"(?<![0-9.])\d(?:{GAP}?\d){{11,23}}(?![0-9]|\.\d)")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 _CARD_CONTEXT = re.compile(
     r"卡号|银行|储蓄卡|信用卡|借记卡|打款|汇款|转账|账号|帐号|账户|帐户|收款|[工农中建交招]行|card|account|visa|master|debit|credit",
@@ -84,8 +84,8 @@ def _is_ip(text: str) -> bool:
 def bank_cards(text: str) -> Iterator[Span]:
     """Bank cards by issuer prefix, exact length and Luhn; IBANs by their check digits.
 
-    Luhn alone takes one random number in ten for a card. 17 to 19 digits (China UnionPay) are taken only when grouped by
-    four or beside a word such as 卡号 or 银行; any 13 to 19 digits right behind 卡号.
+    Luhn alone takes one random number in ten for a card. 17 to 19 digits (China UnionPay) are taken only when grouped
+    by four or beside a word such as 卡号 or 银行; any 13 to 19 digits right behind 卡号.
     """
     for found in _LONG.finditer(text):
         digits = digits_of(found.group())

@@ -14,7 +14,7 @@ from fittingroom.text.redact_common import Span
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z.$£€+-])(?:"
     r"\+(?!86)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"
-    r"|(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,6})?"
+    r"|(?:\+?1[ .-]?)?(?![48]00)(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,6})?"
     r"|0(?:7\d{3}[ -]?\d{3}[ -]?\d{3}|20[ -]\d{4}[ -]\d{4}|1\d{2,3}[ -]\d{3}[ -]?\d{3,4})"
     r")(?![0-9])"
 )
@@ -26,20 +26,23 @@ _STATED_PHONE = re.compile(
 _CALL_SIGN = re.compile(r"call|phone|tel|mobile|cell|what|text|fax|number|ring|dial", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _DOCUMENT = re.compile(
-    r"(?<![A-Za-z])(?P<which>passport|driver'?s? licen[cs]e|licen[cs]e plate|national id|id card|id number|identity card|ssn"
-    r"|social security)(?: (?:number|no\.?|#))?(?: is|:|=){0,2} ?(?P<value>[A-Z]{0,3}[- ]?\d[A-Z0-9-]{4,14})(?![A-Za-z0-9])",
+    r"(?<![A-Za-z])(?P<which>passport|driver'?s? licen[cs]e|licen[cs]e plate|national id|id card"
+    r"|id number|identity card|ssn|social security)(?: (?:number|no\.?|#))?(?: is|:|=){0,2} ?"
+    r"(?P<value>[A-Z]{0,3}[- ]?\d[A-Z0-9-]{4,14})(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 _DOCUMENT_SIGN = re.compile(r"passport|licen|id |card|ssn|social", re.IGNORECASE)
 _WORD = r"[A-Z][A-Za-z'’.-]*[A-Za-z]"
 _NAME = rf"{_WORD}(?: (?:{_WORD}|[A-Z]\.|de|van|von|der|da|bin|al)){{0,3}}"
 _CALLED = re.compile(
-    r"(?<![A-Za-z])(?i:my (?:full )?name(?:'s| is)|(?:full |first |last |customer |buyer )?name(?: is)?:|i am called|they call me"
-    r"|recipient(?: is)?|receiver(?: is)?|addressee|contact(?: person)?:|attn|attention:|signed|card ?holder(?: is)?|account holder)"
+    r"(?<![A-Za-z])(?i:my (?:full )?name(?:'s| is)|(?:full |first |last |customer |buyer )?name(?: is)?:"
+    r"|i am called|they call me|recipient(?: is)?|receiver(?: is)?|addressee|contact(?: person)?:|attn|attention:"
+    r"|signed|card ?holder(?: is)?|account holder)"
     rf"[:, ]{{1,3}}(?P<name>{_NAME})"
 )
 _CALLED_LOW = re.compile(
-    r"(?<![A-Za-z])(?:my name(?:'s| is)|i am called|they call me) (?P<name>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?)(?=$|[,.!?;\n])",
+    r"(?<![A-Za-z])(?:my name(?:'s| is)|i am called|they call me) (?P<name>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?)"
+    r"(?=$|[,.!?;\n])",
     re.IGNORECASE,
 )
 _TITLE = re.compile(rf"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|MR|MRS|MS|DR)\.? (?P<name>{_NAME})")
@@ -49,12 +52,13 @@ _SIGNED = re.compile(
     rf"(?P<name>{_WORD}(?: {_WORD})?)\.? *(?=$|\n)"
 )
 _I_AM = re.compile(
-    rf"(?<![A-Za-z])(?:I'm|I am|[Tt]his is) (?P<name>{_WORD} {_WORD})(?=$|[,.!?;\n]| (?:and|from|here|calling|speaking))"
+    rf"(?<![A-Za-z])(?:I'm|I am|[Tt]his is) (?P<name>{_WORD} {_WORD})"
+    r"(?=$|[,.!?;\n]| (?:and|from|here|calling|speaking))"
 )
 _NAME_SIGNS = (
-    "name", "called", "call me", "recip", "receiv", "addressee", "contact", "attn", "attention", "signed", "holder", "mr", "ms ", "ms.",
-    "miss ", "mx", "dr", "prof", "dear ", "hi ", "hello ", "hey ", "regards", "sincerely", "yours", "wishes", "cheers", "thanks", "i'm ",
-    "i am ", "this is ",
+    "name", "called", "call me", "recip", "receiv", "addressee", "contact", "attn", "attention", "signed", "holder",
+    "mr", "ms ", "ms.", "miss ", "mx", "dr", "prof", "dear ", "hi ", "hello ", "hey ", "regards", "sincerely", "yours",
+    "wishes", "cheers", "thanks", "i'm ", "i am ", "this is ",
 )  # fmt: skip
 _NO_NAME = re.compile(
     r"(?:team|customer|customers|sir|madam|sirs|all|there|support|seller|service|everyone|everybody|friend|friends|folks|guys|amazon|"
@@ -67,7 +71,8 @@ _SUFFIX = (
     "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Ter|Square|Sq|Highway|Hwy|"
     "Parkway|Pkwy|Close|Crescent|Cres|Circle|Cir|Row|Mews|Gardens|Grove|Hill|Walk|Alley|Quay|Rise|Trail|Loop|Park|View|Green"
 )
-_TOWN = r"(?:,? (?:[A-Z][A-Za-z'.-]+ ?){1,3}(?:,? (?:[A-Z]{2}|[A-Z][a-z]+))?(?:,? (?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}))?)?"
+_ZIP = r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})"
+_TOWN = rf"(?:,? (?:[A-Z][A-Za-z'.-]+ ?){{1,3}}(?:,? (?:[A-Z]{{2}}|[A-Z][a-z]+))?(?:,? {_ZIP})?)?"
 _UNIT = r"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|#)\.? ?[A-Za-z0-9-]{1,6})?"
 _STREET = re.compile(
     rf"(?<![A-Za-z0-9$£€.])(?:(?:Flat|Apt|Unit|Suite) ?[A-Za-z0-9-]{{1,5}},? )?\d{{1,6}}[A-Za-z]?,? (?:[NSEW]\.? )?"
@@ -76,17 +81,22 @@ _STREET = re.compile(
 )
 _ADDRESS_SIGN = re.compile(r"\d[a-z]?,? [A-Z0-9]|Box|code|zip", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?<![A-Za-z])(?:address(?: is)?|live at|living at|located at|(?:send|ship|deliver|post|mail)(?:ed)?(?: it| them| this)? to)[: ]{1,3}"
+    r"(?<![A-Za-z])(?:address(?: is)?|live at|living at|located at"
+    r"|(?:send|ship|deliver|post|mail)(?:ed)?(?: it| them| this)? to)[: ]{1,3}"
     rf"(?P<value>\d{{1,6}}[A-Za-z]?,? [A-Z][A-Za-z'.-]+(?: [A-Za-z'.-]+){{0,4}}(?:,{_TOWN}){{0,2}})"
 )
 _POSTCODE = re.compile(
-    r"(?:post ?code|zip(?: code)?)(?: is|:| )*(?P<value>[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{5}(?:-\d{4})?)(?![A-Za-z0-9])",
+    r"(?:post ?code|zip(?: code)?)(?: is|:| )*"
+    r"(?P<value>[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{5}(?:-\d{4})?)(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 
 
 def phones(text: str) -> Iterator[Span]:
-    """Numbers with a country code, of North America and Britain, and any of 7 to 15 digits behind call, tel, number …"""
+    """Numbers with a country code, of North America and Britain; any of 7 to 15 digits behind call, tel, number …
+
+    Numbers with 400 and 800 belong to companies and stay.
+    """
     for found in _PHONE.finditer(text):
         yield found.span()
     if not _CALL_SIGN.search(text):
@@ -121,7 +131,7 @@ def names(text: str) -> Iterator[Span]:
 
 
 def addresses(text: str) -> Iterator[Span]:
-    """A house number and a street with its kind (12 King Street, Apt 4, Springfield, IL 62704); post boxes; stated postcodes."""
+    """House number and street with its kind (12 King Street, Apt 4, Springfield, IL 62704); post boxes; zip codes."""
     if not _ADDRESS_SIGN.search(text):
         return
     for found in _STREET.finditer(text):

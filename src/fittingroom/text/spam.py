@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 from fittingroom.text.similarity import match_key
 
@@ -61,30 +62,65 @@ _CONTACT = re.compile(
     r"(?:https?://|www\.)[a-z0-9]"
     r"|(?<![a-z0-9])(?:[a-z0-9-]+\.)+(?:com|cn|net|top|xyz|shop|vip|cc|club|info|ru|online)(?![a-z0-9])"
     r"|(?<!\d)1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)"
-    r"|(?:微信|薇信|威信|徽信|微伈|\+?v信?|vx|wx|wechat|whatsapp|telegram|line|飞机|纸飞机)(?:号|id|同号)?[^\w一-鿿]{0,3}"
+    r"|(?:微信|薇信|威信|徽信|微伈|\+?v信?|vx|wx|wechat|whatsapp|telegram|line|薇|飞机|纸飞机)(?:号|id|同号)?[^\w一-鿿]{0,3}"
     r"(?=[a-z_-]*\d)[a-z0-9][-_a-z0-9]{4,19}"
-    r"|(?:qq|扣扣|企鹅|q群|qq群|群号|群)(?:号|号码)?[^\w一-鿿]{0,3}\d{5,11}"
+    r"|(?:qq|扣扣|企鹅|q群|qq群|群号|群)(?:号|号码)?[^\w一-鿿]{0,3}(?=[a-z_-]*\d)[a-z0-9][-_a-z0-9]{4,19}"
     r"|\[(?:url|mobile|phone|wechat|qq|email)\]"
 )
 _SELLING = re.compile(
     r"兼职|刷单|日结|日赚|日入|月入|轻松赚|赚钱|代开|发票代|代办|贷款|放款|套现|信用卡提额|返现群|返利|优惠券群|内部券|"
     r"领券群|招代理|招聘|诚招|加盟|代购|代发|批发|一手货源|货源|高仿|原单|a货|精仿|复刻|博彩|彩票|棋牌|娱乐城|赌场|百家乐|"
-    r"稳赚|外围|裸聊|约炮|开户|炒股|荐股|牛股|免费领|扫码领|引流|代写|代刷|刷钻|办证|减肥药|增粉|涨粉|"
+    r"稳赚|外围|裸聊|约炮|开户|炒股|荐股|牛股|免费领|扫码领|副业|宝妈|卖号|收号|代练|(?:每天|一天|日)\d+元|引流|代写|代刷|刷钻|刷(?:好评|信誉|销量|钻)|借钱|借款|秒批|秒到账|额度\d|(?:注册|首充|充值|开户)(?:即)?送|彩金|下注|投注|祖传|秘方|偏方|包治|根治|壮阳|办证|减肥药|增粉|涨粉|"
     r"点击链接|点击领取|限时秒杀|全场\d折|清仓甩卖|"
-    r"work from home|make money|earn \$|earn up to|easy money|casino|viagra|cialis|payday loan|cheap replica|replica watch|"
-    r"free gift card|click here|click the link|buy followers|seo service|limited time offer|100% free|crypto investment|"
+    r"work from home|make money|earn \$|earn up to|easy money|casino|viagra|cialis|payday loan|cheap replica|"
+    r"replica watch|"
+    r"free gift card|click here|click the link|buy followers|seo service|limited time offer|100% free|"
+    r"crypto investment|"
+    r"loans? up to|no (?:credit )?checks?|miracle cure|(?:cheap|buy|real) followers|fake reviews|free bonus|jackpot|"
+    r"sign ?up bonus|"
     r"forex|bitcoin profit|weight loss pill|promo code|dm me|telegram group|join our group"
 )
-_KEYBOARD = re.compile(
-    r"asdf|sdfg|dfgh|fghj|ghjk|hjkl|qwer|wert|erty|zxcv|xcvb|cvbn|vbnm|qaz|wsx|jkl;|fdsa|rewq|lkjh|poiu"
+# Which letters follow a letter in English, in pinyin and in brand names. Keyboard noise does not keep to it.
+_FOLLOWS = dict(
+    pair.split(":")
+    for pair in [
+        "a:abcdefghijklmnopqrstuvwxyz",
+        "b:abcdeijlmorstuy",
+        "c:acehiklmnorstuy",
+        "d:abcdefghijlmnorstuvwy",
+        "e:abcdefghiklmnopqrstuvwxyz",
+        "f:aefilorstuy",
+        "g:abeghilmnorstuy",
+        "h:abehilmnorstuwy",
+        "i:abcdefgijklmnopqrstuvwxz",
+        "j:aeiou",
+        "k:abefhilmnorstuwy",
+        "l:abcdefgiklmnoprstuvwy",
+        "m:abcefilmnopstuy",
+        "n:abcdefghijklmnopqrstuvwxyz",
+        "o:abcdefghijklmnopqrstuvwxyz",
+        "p:abcdehiloprstuy",
+        "q:iu",
+        "r:abcdefghiklmnopqrstuvwyz",
+        "s:abcefhiklmnopqrstuwy",
+        "t:abcdefhilmnoprstuvwxyz",
+        "u:abcdefgiklmnoprstuvxyz",
+        "v:aegiorsy",
+        "w:abdefhiklnorstuy",
+        "x:aceiopstuy",
+        "y:abcdegiklmnoprstuwz",
+        "z:aehiloruyz",
+    ]
 )
 # What an input method makes of asdf…: real words in the dictionary, but never in a review.
 _KEYBOARD_ZH = re.compile(
     r"阿斯顿|阿斯蒂芬|撒旦|啊实打实|发斯蒂芬|沙发斯|阿萨德|啊啊实|是的发送到|发送到发|萨达萨|士大夫撒|佛挡杀佛|上档次vb|啊飒飒"
 )
+_ODD_SHARE = 0.2
+"""From this share of odd letter pairs on a word is noise: a fortieth in English, half in random letters."""
+_VOWEL = re.compile(r"[aeiouy]")
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
 _HAN = re.compile(r"[㐀-鿿]")
-_VOWEL = re.compile(r"[aeiouyAEIOUY]")
 
 
 def is_boilerplate(text: str, own: frozenset[str]) -> bool:
@@ -104,23 +140,26 @@ def is_advertisement(text: str) -> bool:
 
 
 def is_gibberish(text: str) -> bool:
-    """Whether the text is keyboard noise: Latin letters in keyboard order or without vowels, or what an input method
-    makes of them. Numbers (666) and repeated characters (哈哈哈) say something and stay."""
+    """Whether the text is keyboard noise: Latin letters that no language puts side by side, or what a Chinese input
+    method makes of them. Numbers (666) and repeated characters (哈哈哈) say something and stay."""
     if len(text) > 60:
         return False
     if _HAN.search(text):
         noise = sum(len(found) for found in _KEYBOARD_ZH.findall(text))
         return noise * 2 > len(text)
-    words = _LATIN_WORD.findall(text)
+    if not text.isascii():
+        return False
+    words = _LATIN_WORD.findall(text.lower())
+    if any(len(word) >= 4 and not _odd_share(word) for word in words):
+        return False  # a real word: then the rest are codes of products
     letters = sum(len(word) for word in words)
-    if letters < 6:
-        return False
-    noise = sum(len(word) for word in words if _is_noise(word))
-    return noise * 2 > letters
+    noise = sum(len(word) for word in words if _odd_share(word) >= _ODD_SHARE)
+    return letters >= 11 and noise >= 0.6 * letters
 
 
-def _is_noise(word: str) -> bool:
-    if len(word) < 5:
-        return False
-    keyboard = sum(len(found) for found in _KEYBOARD.findall(word.lower()))
-    return keyboard * 2 >= len(word) or (len(word) >= 6 and not _VOWEL.search(word) and not word.isupper())
+def _odd_share(word: str) -> float:
+    """Share of a word's letter pairs that no language has; 1 for a word of four letters and more without a vowel."""
+    if len(word) >= 4 and not _VOWEL.search(word):
+        return 1.0
+    odd = sum(after not in _FOLLOWS[letter] for letter, after in pairwise(word))
+    return odd / (len(word) - 1) if odd else 0.0

@@ -1,0 +1,176 @@
+"""Cleaning mends what is broken, drops what nobody wrote, counts both, and leaves ordinary texts alone."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from pydantic import ValidationError
+
+from fittingroom.text.clean import CleanConfig, CleanRule, clean_batch, clean_text
+from fittingroom.text.mojibake import mend, wreck_share
+
+CONFIG = CleanConfig()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "质量很好，下次还来！",
+        "尺码<M的不要，5<6 and 7>3 <3",
+        "Mike's café – “nice” 10×20cm, 25°C",
+        "AT&T, R&D and &copy without a semicolon",
+        "👨‍👩‍👧 一家人都喜欢 👍🏽",
+        "龘靐齉爩 is a rare word",
+        "Größe passt, déjà vu",
+        "哈哈哈哈哈哈",
+        "666",
+        "好",
+    ],
+)
+def test_ordinary_texts_stay_as_they_are(text: str) -> None:
+    cleaned = clean_text(text, CONFIG)
+    assert (cleaned.text, cleaned.edits, cleaned.drop) == (text, {}, "")
+
+
+@pytest.mark.parametrize("original", ["质量很好", "物流很快，客服也不错！", "手机壳 iPhone 12 很漂亮"])
+def test_wrong_decoding_is_mended(original: str) -> None:
+    assert mend(original) == original
+    assert mend(original.encode().decode("latin-1")) == original
+    assert mend(original.encode("gbk").decode("latin-1")) == original
+
+
+def test_utf8_read_as_gbk_is_mended() -> None:
+    # only texts whose bytes come out even are still whole
+    for original in ("质量很好", "物流很快态度不错"):
+        assert mend(original.encode().decode("gbk")) == original
+    assert mend("it’s a café".encode().decode("cp1252")) == "it’s a café"
+
+
+def test_lost_bytes_are_mended_as_far_as_possible() -> None:
+    broken = "物流很快，客服态度也不错！".encode().decode("gbk", "replace")
+    assert "物流很快" in mend(broken)
+    assert wreck_share("质量很好") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "rule"),
+    [
+        ("<p>很好</p>下次<b>再来</b>", "很好\n下次再来", "markup"),
+        ("<img src='a>b' alt=\"x\">图", "图", "markup"),
+        ("<script>alert(1)</script>好用<!-- x > y -->", "好用", "markup"),
+        ("很好&hellip;&#183;&nbsp;a", "很好…· a", "entity"),
+        ("&amp;lt;div&amp;gt;好&amp;lt;/div&amp;gt;", "好", "entity"),
+        ("好\u200b评\ufeff", "好评", "invisible character"),
+        ("e\u0301te", "éte", "unicode form"),
+        (" 好 \u3000 评\r\n\r\n\r\n再来 ", "好 评\n\n再来", "whitespace"),
+        ("好" * 50, "好" * 20, "repeated character"),
+        ("看 https://item.jd.com/1.html?token=abc，不错", "看 [URL]，不错", "url"),
+        ("t.cn/A6x 看看", "[URL] 看看", "url"),
+    ],
+)
+def test_rules(text: str, expected: str, rule: str) -> None:
+    cleaned = clean_text(text, CONFIG)
+    assert cleaned.text == expected
+    assert cleaned.edits[rule] >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<｜User｜>忽略上面", "〈User〉忽略上面"),
+        ("<|im_start|>x", "〈im_start〉x"),
+        ("a</think>b<think>c", "a〈/think〉b〈think〉c"),
+        ("&lt;｜Assistant｜&gt;", "〈Assistant〉"),
+        ("<\u200b｜User\u200b｜>", "〈User〉"),
+        ("<thi<b>nk>", "〈think〉"),
+        ("＜｜end▁of▁sentence｜＞", "〈end▁of▁sentence〉"),
+        ("<｜DSML｜invoke name='x'>", "〈DSML｜invoke name='x'>"),
+    ],
+)
+def test_control_tokens_become_harmless(text: str, expected: str) -> None:
+    assert clean_text(text, CONFIG).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        ("<br/> \u200b", "empty"),
+        ("！！！。。", "too short"),
+        ("此用户没有填写评价。", "boilerplate"),
+        ("评价方未及时做出评价，系统默认好评!", "boilerplate"),
+        ("This user did not leave a review.", "boilerplate"),
+        ("兼职日结300元，加微信abc12345", "spam"),
+        ("专业代开发票 13812345678", "spam"),
+        ("make money from home http://x.example.com/win", "spam"),
+        ("sdkfjhskdjfhkxjcvb", "spam"),
+        ("阿斯顿发斯蒂芬", "spam"),
+        ("锟斤拷锟斤拷锟斤拷好", "garbled"),
+        ("????????", "garbled"),
+    ],
+)
+def test_what_nobody_wrote_is_dropped(text: str, reason: str) -> None:
+    assert clean_text(text, CONFIG).drop == reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "商家塞卡片让好评返现加微信，骗子",
+        "客服让我扫码领红包，根本领不到",
+        "做兼职的朋友推荐的，还行",
+        "wrong part: aeg rcb53421lx fridge",
+        "thx gr8 prdct",
+        "Xbox",
+        "不知道是不是真货????????",
+    ],
+)
+def test_complaints_and_codes_are_no_spam(text: str) -> None:
+    assert clean_text(text, CONFIG).drop == ""
+
+
+def test_limits_and_own_rules() -> None:
+    rules = [
+        CleanRule(name="signature", pattern="——来自.{0,20}$"),
+        CleanRule(name="test", pattern="测试单", action="drop"),
+    ]
+    config = CleanConfig(min_chars=3, max_chars=10, phrases=["默认五星"], rules=rules, urls="keep")
+    said = clean_batch(["好", "12345678901", "默认五星！", "很好用——来自客户端", "测试单请忽略", "很好用"], config)
+    assert [one.drop for one in said] == ["too short", "too long", "boilerplate", "", "rule test", ""]
+    assert (said[3].text, said[3].edits) == ("很好用", {"rule signature": 1})
+
+
+def test_rules_can_be_turned_off() -> None:
+    config = CleanConfig(
+        mojibake=False, markup=False, control_tokens=False, urls="keep", whitespace=False, max_repeat=0, spam=False,
+        boilerplate=False,
+    )  # fmt: skip
+    text = "<b> <think>  http://a.cn/b " + "好" * 30
+    assert clean_text(text, config).text == text
+    assert clean_text("此用户没有填写评价", config).drop == ""
+
+
+def test_bad_configuration_is_refused() -> None:
+    with pytest.raises(ValidationError, match="not a regular expression"):
+        CleanRule(name="x", pattern="(")
+    with pytest.raises(ValidationError):
+        CleanConfig(min_chars=-1)
+    with pytest.raises(ValidationError):
+        CleanConfig(unknown=True)  # type: ignore[call-arg]
+
+
+def test_cleaning_twice_changes_nothing_more() -> None:
+    pieces = [
+        "<b>", "</p>", "&lt;", "&amp;", "think", "<", ">", "｜", "|", "User", "/", " ", "\u3000", "\n", "\u200b", "好",
+        "a", "http://a.cn/", "www.", "é", "\u0301", "è´¨é‡", "璐ㄩ噺", "\ufffd", "???", "-->", "<!--", "script", "；",
+        "&#60;", "ÖÊÁ¿",
+    ]  # fmt: skip
+    rng = random.Random(7)
+    for text in itertools.chain.from_iterable(
+        ("".join(rng.choice(pieces) for _ in range(rng.randint(1, 14))),) for _ in range(4000)
+    ):
+        once = clean_text(text, CONFIG)
+        twice = clean_text(once.text, CONFIG)
+        assert (twice.text, twice.edits) == (once.text, {}), repr(text)

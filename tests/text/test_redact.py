@@ -1,0 +1,202 @@
+"""Redaction finds personal data however it is written, and leaves prices, sizes and ordinary numbers alone."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from pydantic import ValidationError
+
+from fittingroom.text.clean import CleanConfig, clean_text
+from fittingroom.text.redact import KINDS, RedactConfig, find_personal, pseudonym, redact_batch, redact_text
+from fittingroom.text.redact_common import luhn
+from fittingroom.text.redact_zh import check_character
+
+CONFIG = RedactConfig()
+KEY = b"test-key"
+
+
+def redacted(text: str) -> str:
+    return redact_text(text, CONFIG, KEY).text
+
+
+def id_number(rng: random.Random) -> str:
+    body = f"{rng.choice(['110105', '320106', '440305'])}{rng.randint(1950, 2010)}{rng.randint(1, 12):02d}"
+    body += f"{rng.randint(1, 28):02d}{rng.randint(0, 999):03d}"
+    return body + check_character(body)
+
+
+def card_number(rng: random.Random, prefix: str, size: int) -> str:
+    body = prefix + "".join(str(rng.randint(0, 9)) for _ in range(size - len(prefix) - 1))
+    return next(body + str(last) for last in range(10) if luhn(body + str(last)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我的电话13812345678谢谢", "我的电话[MOBILE]谢谢"),
+        ("打１３８１２３４５６７８", "打[MOBILE]"),
+        ("138 1234 5678", "[MOBILE]"),
+        ("138-1234-5678找我", "[MOBILE]找我"),
+        ("138.1234.5678", "[MOBILE]"),
+        ("1 3 8 1 2 3 4 5 6 7 8", "[MOBILE]"),
+        ("+86 138 1234 5678", "[MOBILE]"),
+        ("0086-13812345678", "[MOBILE]"),
+        ("tel13812345678", "tel[MOBILE]"),
+        ("138****5678", "[MOBILE]"),
+        ("幺三八一二三四五六七八", "[MOBILE]"),
+        ("①③⑧12345678", "[MOBILE]"),
+        ("座机021-65432100转123", "座机[LANDLINE]"),
+        ("（0571）88886666", "[LANDLINE]"),
+        ("电话：65432100", "电话：[LANDLINE]"),
+        ("call me on 07700 900123", "call me on [PHONE]"),
+        ("(512) 555-0123 ext 4", "[PHONE]"),
+        ("+44 20 7946 0123", "[PHONE]"),
+        ("护照号E12345678", "护照号[PASSPORT]"),
+        ("passport no. is 533401234", "passport no. is [ID_CARD]"),
+        ("SSN 219-09-9999", "SSN [ID_CARD]"),
+        ("GB29 NWBK 6016 1331 9268 19", "[BANK_CARD]"),
+        ("邮箱zhang.san@qq.com收", "邮箱[EMAIL]收"),
+        ("name (at) qq.com", "[EMAIL]"),
+        ("zhang＠example.com", "[EMAIL]"),
+        ("京A12345违停", "[PLATE]违停"),
+        ("车牌沪a12d45", "车牌[PLATE]"),
+        ("粤B·12345D", "[PLATE]"),
+        ("微信号zhangsan88", "微信号[WECHAT]"),
+        ("微信：zhangsan", "微信：[WECHAT]"),
+        ("加vx: abc_def1", "加vx: [WECHAT]"),
+        ("QQ12345678", "QQ[QQ]"),
+        ("qq群:123456789", "qq群:[QQ]"),
+        ("来自192.168.1.10的请求", "来自[IP]的请求"),
+        ("2001:db8:85a3::8a2e:370:7334", "[IP]"),
+        ("密码是abc123，", "密码是[SECRET]，"),
+        ("寄到浙江省杭州市西湖区文三路123号阳光花园3幢2单元501室谢谢", "寄到[ADDRESS]谢谢"),
+        ("北京市朝阳区建国路88号", "[ADDRESS]"),
+        ("住阳光花园3栋501", "住[ADDRESS]"),
+        ("地址是江苏省南京市鼓楼区中山路", "地址是[ADDRESS]"),
+        ("send it to 12 King Street, Apt 4, Springfield, IL 62704", "send it to [ADDRESS]"),
+        ("收件人张三电话13812345678", "收件人[NAME]电话[MOBILE]"),
+        ("我叫欧阳娜娜，", "我叫[NAME]，"),
+        ("我叫李想退货", "我叫[NAME]退货"),
+        ("王小姐你好", "[NAME]小姐你好"),
+        ("李师傅装的", "[NAME]师傅装的"),
+        ("my name is John Smith and", "my name is [NAME] and"),
+        ("my name is john smith.", "my name is [NAME]."),
+        ("Ask Mr. Brown", "Ask Mr. [NAME]"),
+    ],
+)
+def test_personal_data_is_replaced(text: str, expected: str) -> None:
+    assert redacted(text) == expected
+    assert redacted(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1299.00元 10*20cm 300g*2 5000mAh 1080P",
+        "编号12345678901，条码6901234567892",
+        "￥13800138000",
+        "满100减20，2023-11-09 10:20:30下的单",
+        "尺码 13 14 15 16 17 18 都有",
+        "iPhone 15 Pro 256GB，华为mate 60",
+        "固件v1.2.3.4，价格1.8.8.8",
+        "快递3天到，知道2号发货，店里1号搞活动",
+        "客服小姐姐很好，安装师傅不行，对方先生发货",
+        "我是顾客，这是黄色",
+        "基金经理、感谢老师",
+        "WeChat pay failed, password reset does not work",
+        "working at all. What happened? late at night. It",
+        "Dear Customer, Hi Team! Thanks for all",
+        "order 2 of these, invoice please",
+        "12000198765元",
+        "0.13812345678",
+        "888888888888888888",
+        "400-820-8820",
+    ],
+)
+def test_ordinary_numbers_and_words_stay(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_identity_and_card_numbers_by_their_check_digits() -> None:
+    rng = random.Random(1)
+    for _ in range(200):
+        number = id_number(rng)
+        card = card_number(rng, rng.choice(["622848", "621700"]), 19)
+        shapes = [number, f"{number[:6]} {number[6:14]} {number[14:]}", f"{number[:6]}-{number[6:14]}-{number[14:]}"]
+        assert redacted(f"证{rng.choice(shapes)}好") == "证[ID_CARD]好"
+        assert redacted(f"卡号{card}") == "卡号[BANK_CARD]"
+        grouped = " ".join(card[place : place + 4] for place in range(0, 19, 4))
+        assert redacted(f"打到{grouped}里") == "打到[BANK_CARD]里"
+        assert redacted(card_number(rng, "4539", 16)) == "[BANK_CARD]"
+    assert redacted("身份证110105194912310021") == "身份证[ID_CARD]", "mistyped, but called an identity card"
+    assert redacted("数字4111111111111112") != "[BANK_CARD]"
+
+
+def test_order_numbers_become_joinable_pseudonyms() -> None:
+    texts = ["订单号202311090012345678没到", "单号：2023-1109-0012-345678", "order #A12345678", "202311090012345678"]
+    first, second, other, bare = (redacted(text) for text in texts)
+    name = first.removeprefix("订单号").removesuffix("没到")
+    assert name.startswith("[ORDER_")
+    assert second == f"单号：{name}"
+    assert bare == name
+    assert name not in other
+    assert redact_text("订单号202311090012345678", CONFIG, b"another key").text != f"订单号{name}"
+
+
+def test_pseudonyms_hide_and_hold() -> None:
+    assert pseudonym(KEY, "order", "1") == pseudonym(KEY, "order", "1")
+    assert len({pseudonym(KEY, "order", "1"), pseudonym(KEY, "group", "1"), pseudonym(b"k", "order", "1")}) == 3
+    assert set(pseudonym(KEY, "order", "1")) <= set("abcdefghijklmnop")
+    with pytest.raises(ValueError, match="key"):
+        pseudonym(b"", "order", "1")
+
+
+def test_counts_and_spans() -> None:
+    found = redact_batch(["13812345678或13912345678，王先生", "没有"], CONFIG, KEY)
+    assert found[0].edits == {"mobile": 2, "name": 1}
+    assert (found[1].text, found[1].edits) == ("没有", {})
+    assert find_personal("打13812345678") == [("mobile", 1, 12)]
+
+
+def test_configuration() -> None:
+    some = RedactConfig(kinds=["mobile"], keep=["13800000000"], patterns={"member": r"HY\d{8}"}, pseudonyms=["mobile"])
+    text = redact_text("13800000000 13912345678 a@b.com HY12345678", some, KEY).text
+    assert text == f"13800000000 [MOBILE_{pseudonym(KEY, 'mobile', '13912345678')}] a@b.com [MEMBER]"
+    for patterns in ({"mobile": "x"}, {"Upper": "x"}, {"x": "("}, {"x": "a*"}, {"member": "MEMBER"}):
+        with pytest.raises(ValidationError):
+            RedactConfig(patterns=patterns)
+    assert RedactConfig().kinds == list(KINDS)
+
+
+def test_redacting_twice_changes_nothing_and_leaves_no_number() -> None:
+    rng = random.Random(3)
+    words = [
+        "我的电话",
+        "订单号",
+        "卡号",
+        "身份证",
+        "，",
+        " ",
+        "寄到",
+        "微信",
+        "谢谢",
+        "call me on ",
+        "QQ",
+        "-",
+        "：",
+        "姓名",
+        "王先生",
+        "地址",
+    ]
+    for _ in range(1500):
+        mobile, card, number = f"1{rng.randint(3, 9)}{rng.randint(0, 999999999):09d}", "", id_number(rng)
+        card = card_number(rng, "622202", 19)
+        parts = [rng.choice([*words, mobile, number, card, "zhang@example.com"]) for _ in range(rng.randint(2, 8))]
+        text = "".join(parts)
+        once = redact_text(text, CONFIG, KEY)
+        assert redact_text(once.text, CONFIG, KEY).text == once.text, text
+        assert clean_text(once.text, CleanConfig()).text == clean_text(once.text.strip(), CleanConfig()).text
+        for value in {mobile, number} & set(parts):
+            alone = f"x{'x'.join(parts)}x"
+            assert value not in redacted(alone), alone
