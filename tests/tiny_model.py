@@ -1,4 +1,6 @@
-"""A random DeepSeek-V3 model of a few thousand weights with a tokenizer of its own, for tests that need any model at all."""
+"""A random DeepSeek-V3 model of a few thousand weights with a tokenizer of its own, for tests that need any model at
+all.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ CHAT_TEMPLATE = (
 MARKS = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>", "<｜User｜>", "<｜Assistant｜>"]
 TEXT = (
     "the parcel arrived late and the box was broken; refund please. good quality, fast delivery, thank you! "
-    "质量很好,物流很快,谢谢店家。 包裹破损,要求退款。 where is my order? 我的订单在哪里? size colour price 尺码 颜色 价格 "
+    "质量很好,物流很快,谢谢店家。 包裹破损,要求退款。 where is my order? 我的订单在哪里? size colour price "
+    "尺码 颜色 价格 "
 )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_model import tiny_folder
 
 from fittingroom.errors import ModelError
 from fittingroom.models.load import ModelConfig, folder_digest, load_model, load_tokenizer, resolve
+from tiny_model import tiny_folder
 
 
 @pytest.fixture
@@ -24,12 +24,15 @@ def refuse(copy: Path, match: str) -> None:
     with pytest.raises(ModelError, match=match) as caught:
         resolve(ModelConfig(base="shop-model"), copy.parent)
     assert "shop-model" in caught.value.place
-    assert caught.value.text("zh") != caught.value.text("en") and "\n" not in caught.value.text("en")
+    assert caught.value.text("zh") != caught.value.text("en")
+    assert "\n" not in caught.value.text("en")
 
 
 def test_a_local_folder_is_found_from_the_workspace(copy: Path) -> None:
     info = resolve(ModelConfig(base="shop-model"), copy.parent)
-    assert info.path == copy and info.name == "shop-model" and len(info.digest) == 64
+    assert info.path == copy
+    assert info.name == "shop-model"
+    assert len(info.digest) == 64
     assert "shop-model" in info.licence_text
     (copy / "LICENSE").write_text("terms of the base\n")
     assert resolve(ModelConfig(base=str(copy)), Path("/")).licence_text == "terms of the base\n"
@@ -48,7 +51,7 @@ def test_refuses_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="neither"):
         resolve(ModelConfig(base="nonsense"), tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match="config.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         resolve(ModelConfig(base="empty"), tmp_path)
 
 
@@ -108,10 +111,12 @@ def test_the_model_is_fp32_greedy_and_its_ids_agree(copy: Path) -> None:
     (copy / "config.json").write_text(json.dumps({**config, "bos_token_id": 7}))
     (copy / "generation_config.json").write_text(json.dumps({"do_sample": True, "temperature": 0.6, "top_p": 0.95}))
     model, tokenizer = load_model(copy), load_tokenizer(copy)
-    assert model.dtype == torch.float32 and not model.training
+    assert model.dtype == torch.float32
+    assert not model.training
     assert model.config.bos_token_id == tokenizer.bos_token_id == 0
     assert model.config.pad_token_id == model.generation_config.pad_token_id == 2
-    assert model.generation_config.do_sample is False and model.generation_config.temperature is None
+    assert model.generation_config.do_sample is False
+    assert model.generation_config.temperature is None
     model.save_pretrained(copy / "again")  # a temperature without sampling would raise here
 
 
@@ -159,6 +164,7 @@ def test_a_hub_snapshot_is_pinned(copy: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(hub, "snapshot_download", snapshot)
     info = resolve(ModelConfig(base="deepseek-ai/DeepSeek-R1", revision="56d4cbb"), copy.parent)
-    assert info.revision == "56d4cbb" and asked["revision"] == "56d4cbb"
+    assert info.revision == "56d4cbb"
+    assert asked["revision"] == "56d4cbb"
     assert not any("bin" in pattern or pattern.endswith(".py") for pattern in asked["allow_patterns"])
     assert "MIT" in info.licence_text

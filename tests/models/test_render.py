@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_model import tiny_folder
 
 from fittingroom.errors import ModelError
 from fittingroom.models.formats import chat_format
 from fittingroom.models.load import load_tokenizer
 from fittingroom.models.render import Renderer
+from tiny_model import tiny_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENIZERS = Path(os.environ.get("FITTINGROOM_TOKENIZERS", ROOT.parent / "shared" / "tokenizers"))
@@ -87,8 +87,8 @@ def test_a_thinking_model_answers_after_an_empty_thought(tmp_path: Path) -> None
     rendered = Renderer(tokenizer).example([*SYSTEM, CHAT[0]], "退款", 4096)
     text = tokenizer.decode(rendered.ids)
     assert text == (
-        "<｜begin▁of▁sentence｜><｜User｜>Answer briefly.\n\nwhere is  my order 123?<｜Assistant｜><think>\n\n</think>\n\n"
-        "退款<｜end▁of▁sentence｜>"
+        "<｜begin▁of▁sentence｜><｜User｜>Answer briefly.\n\nwhere is  my order 123?<｜Assistant｜>"
+        "<think>\n\n</think>\n\n退款<｜end▁of▁sentence｜>"
     )
     assert tokenizer.decode(rendered.ids[rendered.answer_start :]) == "退款<｜end▁of▁sentence｜>"
     thought = [CHAT[0], {"role": "assistant", "content": "<think>secret</think>ok"}, CHAT[2]]
@@ -112,8 +112,10 @@ def test_the_older_plain_format() -> None:
 def test_one_bos_and_eos_in_the_loss(tiny: Any) -> None:
     own = Renderer(tiny)
     rendered = own.example(CHAT, "good", 512)
-    assert rendered.ids.count(own.bos_id) == 1 and rendered.ids[0] == own.bos_id
-    assert rendered.ids[-1] == own.eos_id and rendered.truncated == 0
+    assert rendered.ids.count(own.bos_id) == 1
+    assert rendered.ids[0] == own.bos_id
+    assert rendered.ids[-1] == own.eos_id
+    assert rendered.truncated == 0
     assert rendered.ids[rendered.answer_start :] == own.answer_ids("good")
     assert own.prompt_ids(CHAT) == by_template(tiny, CHAT, True)
 
@@ -123,7 +125,8 @@ def test_the_input_is_cut_and_never_the_answer(tiny: Any) -> None:
     long = [*SYSTEM, {"role": "user", "content": "质量很好 good quality " * 40}]
     whole = own.example(long, "good", 4096)
     cut = own.example(long, "good", 60)
-    assert len(cut.ids) <= 60 and cut.truncated == len(whole.ids) - len(cut.ids)
+    assert len(cut.ids) <= 60
+    assert cut.truncated == len(whole.ids) - len(cut.ids)
     assert cut.ids[cut.answer_start :] == own.answer_ids("good")
     assert "�" not in tiny.decode(cut.ids)
     assert cut.ids[: cut.answer_start - 2] == whole.ids[: cut.answer_start - 2]

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_model import tiny_folder
 
 from fittingroom.models import scoring
 from fittingroom.models.load import load_model, load_tokenizer
 from fittingroom.models.render import Renderer
 from fittingroom.models.scoring import answer_tree, score_answers
+from tiny_model import tiny_folder
 
 TEXTS = ["good quality", "包裹破损,要求退款。 where is my order? " * 3, "x", "尺码 颜色"]
 LABELS = ["good", "goodness", "bad", "退款", "good quality, thank you", "b"]
@@ -85,8 +85,11 @@ def test_equal_for_a_dense_model_with_grouped_heads() -> None:
 
 def test_the_tree_shares_what_is_shared() -> None:
     tree = answer_tree([[7, 8, 1], [7, 9, 1], [7, 1], [7, 8, 1]])
-    assert tree.tokens == [7, 8, 9] and tree.parents == [0, 1, 1] and tree.depths == [1, 2, 2]
-    assert len(tree.edges) == 6 and tree.paths[0] == tree.paths[3]
+    assert tree.tokens == [7, 8, 9]
+    assert tree.parents == [0, 1, 1]
+    assert tree.depths == [1, 2, 2]
+    assert len(tree.edges) == 6
+    assert tree.paths[0] == tree.paths[3]
     with pytest.raises(ValueError, match="no tokens"):
         answer_tree([[]])
 

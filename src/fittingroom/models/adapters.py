@@ -25,7 +25,7 @@ def with_lora(model: Any, *, rank: int, alpha: float, dropout: float) -> Any:
 
     config = LoraConfig(
         r=rank,
-        lora_alpha=alpha,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # any number will do
         lora_dropout=dropout,
         target_modules=lora_targets(model),
         task_type="CAUSAL_LM",

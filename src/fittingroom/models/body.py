@@ -1,7 +1,7 @@
 """The two halves of a causal language model: the body that makes hidden states, and the head that makes logits.
 
-Working with them apart lets training and scoring compute logits only where they are needed: for a vocabulary of 130,000 words
-the head costs more memory than the whole body.
+Working with them apart lets training and scoring compute logits only where they are needed: for a vocabulary of
+130,000 words the head costs more memory than the whole body.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ def body_and_head(model: Any) -> tuple[Module, Module]:
 
 
 def hidden_states(body: Module, ids: Tensor, mask: Tensor | None, positions: Tensor | None = None) -> Tensor:
-    """[batch, length, hidden] of `ids` [batch, length]; `mask` is 2-D (1 = real) or 4-D (0 = see, large negative = not)."""
+    """[batch, length, hidden] of `ids` [batch, length]; `mask` is 2-D (1 = real) or 4-D (0 = see, large negative =
+    not).
+    """
     out: Tensor = body(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).last_hidden_state
     return out

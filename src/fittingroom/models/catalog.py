@@ -128,7 +128,9 @@ def _row(model: KnownModel) -> dict[str, str]:
         "name": model.name,
         "architecture": model.model_type,
         "parameters": size if model.active == model.parameters else f"{size} ({model.active:g} B active)",
-        "template": marked + (", thinks first" if distilled else "") if distilled else _FORMATS.get(model.model_type, marked),
+        "template": marked + (", thinks first" if distilled else "")
+        if distilled
+        else _FORMATS.get(model.model_type, marked),
         "licence": model.licence,
         "note": "does not fit one GPU" if model.parameters > 40 else "",
     }

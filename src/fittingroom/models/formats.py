@@ -3,10 +3,11 @@
 plain     `User: q\\n\\nAssistant: a` (LLM, MoE, V2)
 turns     `<｜User｜>q<｜Assistant｜>a` (V2.5, V3)
 thinking  like turns, and the model's answer opens with `<think>\\n` (R1 and its distilled models)
-switch    like turns, with `<think>` or `</think>` after `<｜Assistant｜>` (V3.1 and later, with or without a Jinja template)
+switch    like turns, with `<think>` or `</think>` after `<｜Assistant｜>` (V3.1 and later, with or without a Jinja
+template)
 
-Source: the chat templates of the `deepseek-ai` repositories. The tokenizer's own template is asked what it puts before an
-answer, since the same tokenizer is published with several templates.
+Source: the chat templates of the `deepseek-ai` repositories. The tokenizer's own template is asked what it puts
+before an answer, since the same tokenizer is published with several templates.
 """
 
 from __future__ import annotations
@@ -35,9 +36,13 @@ class ChatFormat:
     opening: str
     """What the publisher's template puts after the assistant's mark when an answer is asked for."""
     empty_think: str
-    """What stands there instead when the model shall answer at once: a finished, empty thought; "" when it never thinks."""
+    """What stands there instead when the model shall answer at once: a finished, empty thought; "" when it never
+    thinks.
+    """
     system: Literal["first", "fold"]
-    """`first`: the system text follows the BOS; `fold`: it opens the first user turn (the model was not trained with one)."""
+    """`first`: the system text follows the BOS; `fold`: it opens the first user turn (the model was not trained with
+    one).
+    """
     history_mark: str = ""
     """What stands between the assistant's mark and an earlier answer."""
 
@@ -53,7 +58,8 @@ def chat_format(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
     raise ModelError(
         f"the tokenizer speaks none of DeepSeek's chat formats (no {USER} and {ASSISTANT} tokens): take the tokenizer "
         "files from the deepseek-ai repository of this model",
-        f"分词器不属于 DeepSeek 的任何对话格式(没有 {USER} 与 {ASSISTANT}):请使用该模型在 deepseek-ai 仓库中的分词器文件",
+        f"分词器不属于 DeepSeek 的任何对话格式(没有 {USER} 与 {ASSISTANT}):"
+        "请使用该模型在 deepseek-ai 仓库中的分词器文件",
         place="model.base",
     )
 

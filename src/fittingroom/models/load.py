@@ -52,7 +52,7 @@ class BaseModelInfo:
 
 
 def resolve(config: ModelConfig, root: Path) -> BaseModelInfo:
-    """Find (if need be download) and check the base model; `root` is where relative folders start. Raises ModelError."""
+    """Find (or download) and check the base model; `root` is where relative folders start. Raises ModelError."""
     name, revision = config.base, ""
     if config.base == "nano":
         from fittingroom.models.nano import nano_path
@@ -242,7 +242,7 @@ def load_model(path: Path) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # progress is the stages' to show
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is the stages' to show
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -269,7 +269,7 @@ def load_model(path: Path) -> PreTrainedModel:
 
 def _settled(model: PreTrainedModel, path: Path) -> PreTrainedModel:
     """Greedy generation (a stored temperature without sampling makes saving fail), and ids that agree everywhere."""
-    model.eval()
+    model.train(False)
     generation = model.generation_config
     if generation is not None:
         generation.do_sample = False

@@ -1,8 +1,9 @@
 """How much memory training needs, before it is tried.
 
-Formula (bytes): full fine-tuning in fp32 with Adam 16 P (weights, gradient, two moments); LoRA w P + 16 P_lora, w = bytes of a
-stored base weight; plus activations 2 L b s h c when layers are recomputed, about 16 times that when they are kept; plus 8 b a V
-for logits at the `a` answer positions only. An estimate, good to about a factor 1.5; its use is to say no before hours of work.
+Formula (bytes): full fine-tuning in fp32 with Adam 16 P (weights, gradient, two moments); LoRA w P + 12 P_lora,
+where w is the size of a stored weight; plus 32 L b s h for activations (L layers, b rows of s tokens, width h) and
+8 b a V for logits at the `a` answer positions. An estimate, good to about a factor 1.5; its use is to say no before
+hours of work are lost.
 """
 
 from __future__ import annotations

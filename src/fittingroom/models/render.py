@@ -38,7 +38,9 @@ class Rendered:
 
 
 class Renderer:
-    """Messages to ids for one tokenizer. `think`: "empty" lets a thinking model answer at once, "none" is its own opening."""
+    """Messages to ids for one tokenizer. `think`: "empty" lets a thinking model answer at once, "none" is its own
+    opening.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, think: Literal["empty", "none"] = "empty") -> None:
         self.format: ChatFormat = chat_format(tokenizer)
@@ -167,8 +169,8 @@ class Renderer:
 def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     """A copy of the tokenizer that reads `<｜User｜>` as ordinary characters.
 
-    The switch `encode_special_tokens` of the tokenizers library is not enough: DeepSeek marks role and think tokens as not
-    special. Added tokens that are plain letters stay (deepseek-llm keeps some accented letters there).
+    The switch `encode_special_tokens` of the tokenizers library is not enough: DeepSeek marks role and think tokens
+    as not special. Added tokens that are plain letters stay (deepseek-llm keeps some accented letters there).
     """
     from tokenizers import Tokenizer
 

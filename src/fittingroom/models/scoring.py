@@ -1,8 +1,9 @@
 """Exact log-probabilities of every possible answer to every prompt.
 
-The answers of a task form a prefix tree. Prompt and tree go through the model in one forward pass: every node sees the prompt
-and its own ancestors (a 4-D attention mask), at the position it has in its own answer. So nothing shared is computed twice,
-logits are made only at nodes with children, and the sums equal those of scoring each answer by itself.
+The answers of a task form a prefix tree. Prompt and tree go through the model in one forward pass: every node sees
+the prompt and its own ancestors (a 4-D attention mask), at the position it has in its own answer. So nothing shared
+is computed twice, logits are made only at nodes with children, and the sums equal those of scoring each answer by
+itself.
 Source: tree attention as in SpecInfer (arXiv 2305.09781), used here for a fixed set of answers.
 """
 
@@ -70,7 +71,8 @@ def score_answers(
 ) -> np.ndarray:
     """[n, k] float64: summed log-probability of answer k (its ids, EOS included) after prompt n.
 
-    `token_budget` bounds the tokens of one forward pass, padding included. The model's own mode is kept: set `eval()` before.
+    `token_budget` bounds the tokens of one forward pass, padding included. The model's own mode is kept: set `eval()`
+    before.
     """
     import numpy as np
     import torch

@@ -25,7 +25,9 @@ def is_router(name: str) -> bool:
 
 
 def lora_targets(model: PreTrainedModel) -> list[str]:
-    """Full names of the linear layers that get an adapter. Raises ModelError for an unknown family or when none match."""
+    """Full names of the linear layers that get an adapter. Raises ModelError for an unknown family or when none
+    match.
+    """
     from torch.nn import Linear
 
     family = FAMILIES.get(str(model.config.model_type))

@@ -159,8 +159,8 @@ def _fit_into_memory(
     micro = rules.micro_batch(batch, [need(rows) <= room for rows in range(1, batch + 1)])
     if micro == 0:
         raise ModelError(
-            f"training needs about {need(1) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a smaller "
-            "base model, train.method lora, or a smaller train.max_length",
+            f"training needs about {need(1) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
+            "smaller base model, train.method lora, or a smaller train.max_length",
             f"训练约需 {need(1) / 2**30:.1f} GiB,而 {device} 只有 {memory / 2**30:.1f} GiB:"
             "请改用更小的基础模型、train.method 设为 lora,或减小 train.max_length",
             place="model.base",
@@ -198,7 +198,7 @@ def _timed(model: PreTrainedModel, rows: Encoded, micro: int, method: str, conte
         for number in range(_TIMED_PASSES):
             context.progress("time a step", number, _TIMED_PASSES)
             started = time.perf_counter()
-            loss_sum(model, batch).backward()
+            loss_sum(model, batch).backward()  # type: ignore[no-untyped-call]
             times.append(time.perf_counter() - started)
             model.zero_grad(set_to_none=True)
     return min(times)

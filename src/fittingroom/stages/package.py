@@ -12,9 +12,18 @@ from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
-from fittingroom.serving.bundle import LICENCE, MODEL, TOKENIZER, BaseRecord, BundleInfo, seal
-from fittingroom.serving.bundle import INFO as INFO_FILE
-from fittingroom.store import digest_of, write_json
+from fittingroom.serving.bundle import (
+    INFO,
+    LICENCE,
+    MODEL,
+    TOKENIZER,
+    BaseRecord,
+    BundleInfo,
+    Preparation,
+    golden_prompt,
+    seal,
+)
+from fittingroom.store import write_json
 from fittingroom.tasks.classify import answer, fit_temperature, probabilities
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.fit import repeatable
@@ -46,7 +55,9 @@ def package(
     seed: int,
     context: Context,
 ) -> Bundle:
-    """The bundle. LoRA weights are merged into the base, and calibrated as merged: what is measured is what is served."""
+    """The bundle. LoRA weights are merged into the base, and calibrated as merged: what is measured is what is
+    served.
+    """
     started = time.monotonic()
     base = resolve(model, context.root)
     folder = context.scratch / "bundle"
@@ -56,27 +67,29 @@ def package(
     _write_weights(trained, base, folder / MODEL)
     _copy_tokenizer(base, folder / TOKENIZER)
     (folder / LICENCE).write_text(base.licence_text, encoding="utf-8")
-    calibration = _calibrated(trained, splits, task, folder, context)
+    labels = trained.facts["labels"]
+    renderer = Renderer(load_tokenizer(folder / TOKENIZER))
+    calibration = _calibrated(trained, splits, task, folder, renderer, context)
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
         task=task,
-        labels=trained.facts["labels"],
+        labels=labels,
         temperature=calibration["temperature"],
         base=BaseRecord(name=model.base, revision=base.revision, digest=base.digest),
         data={name: table.digest for name, table in splits.parts().items()},
-        prepare={name: prepared[name] for name in ("clean", "redact") if name in prepared},
+        prepare=Preparation.model_validate({name: prepared[name] for name in ("clean", "redact") if name in prepared}),
         max_length=trained.facts["max_length"],
-        method="full",
+        method="full",  # adapters are merged
+        golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
         "made_by": f"fittingroom {__version__}",
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
-        "golden_prompt": _golden(folder, info),
     }
-    write_json(folder / INFO_FILE, {**info.model_dump(mode="json"), **lineage})
+    write_json(folder / INFO, {**info.model_dump(mode="json"), **lineage})
     seal(folder)
-    facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": info.labels}
+    facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
         folder=Folder(folder),
         facts={**facts, "base": info.base.model_dump(mode="json"), "data": info.data},
@@ -88,7 +101,7 @@ def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
     """Whole weights: as trained, or the base's with the adapter merged in (in fp32, then stored)."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if trained.method == "full":
         model: Any = load_model(trained.weights.path)
     else:
@@ -115,7 +128,7 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
 
 
 def _calibrated(
-    trained: Trained, splits: Splits, task: TaskConfig, folder: Path, context: Context
+    trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
 ) -> dict[str, Any]:
     """Fit the temperature on the calibration part, through the weights that will be served."""
     import numpy as np
@@ -123,10 +136,8 @@ def _calibrated(
     from fittingroom.models.scoring import score_answers
 
     labels = trained.facts["labels"]
-    renderer = Renderer(load_tokenizer(folder / TOKENIZER))
-    rows = encode(
-        splits.calibration, task=task, labels=labels, renderer=renderer, max_length=trained.facts["max_length"]
-    )
+    length = trained.facts["max_length"]
+    rows = encode(splits.calibration, task=task, labels=labels, renderer=renderer, max_length=length)
     if len(rows) < _FEWEST:
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}
     with repeatable(context.threads):
@@ -149,12 +160,3 @@ def _calibrated(
         "loss_before": nats(1.0),
         "loss_after": nats(temperature),
     }
-
-
-def _golden(folder: Path, info: BundleInfo) -> str:
-    """Digest of the ids of one fixed prompt: another renderer or tokenizer in service would give another."""
-    from fittingroom.tasks.classify import messages
-
-    renderer = Renderer(load_tokenizer(folder / TOKENIZER))
-    asked = messages({name: "Hello,  世界 123" for name in info.task.input}, info.task, info.labels)
-    return digest_of(renderer.prompt_ids(asked))

@@ -43,20 +43,24 @@ def train(
     seed: int,
     context: Context,
 ) -> Trained:
-    """Fine-tune. Called again with the same scratch folder after a kill, it goes on from the last checkpoint, exactly."""
+    """Fine-tune. Called again with the same scratch folder after a kill, it goes on from the last checkpoint,
+    exactly.
+    """
     started = time.monotonic()
     base = resolve(model, context.root)
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer)
     labels = labels_of(splits, task)
-    rows = _with_loss(encode(
-        splits.train,
-        task=task,
-        labels=labels,
-        renderer=renderer,
-        max_length=plan.max_length,
-        class_weights=splits.class_weights,
-    ))
+    rows = _with_loss(
+        encode(
+            splits.train,
+            task=task,
+            labels=labels,
+            renderer=renderer,
+            max_length=plan.max_length,
+            class_weights=splits.class_weights,
+        )
+    )
     dev = encode(splits.dev, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
     probe = make_probe(
         rows,
@@ -87,7 +91,12 @@ def train(
     if _unlearnt(fitted):
         with repeatable(context.threads):
             facts["rate_response"] = rate_response(
-                fresh, rows, plan, pad=pad, seed=seed, progress=lambda done, total: context.progress("rates", done, total)
+                fresh,
+                rows,
+                plan,
+                pad=pad,
+                seed=seed,
+                progress=lambda done, total: context.progress("rates", done, total),
             )
     return Trained(
         weights=Folder(_saved(fitted, base, context.scratch / "weights")),
@@ -97,7 +106,7 @@ def train(
         best_step=fitted.recorder.best_step,
         stopped=fitted.recorder.stopped,
         facts=facts,
-        timing={"seconds": round(time.monotonic() - started, 1)},
+        timing={"seconds": round(time.monotonic() - started, 1), "torn_checkpoints": float(len(fitted.skipped))},
     )
 
 
@@ -134,7 +143,7 @@ def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
     """Write the best weights; nothing in the files depends on time or place."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     shutil.rmtree(folder, ignore_errors=True)
     fitted.model.config.use_cache = True
     if hasattr(fitted.model, "peft_config"):

@@ -1,7 +1,7 @@
 """Classify: the model answers with one label of a closed set.
 
-The label is never generated and parsed: every label is scored as a whole answer (its text and the end mark), so an answer
-outside the set cannot happen, and the probabilities are those of the model.
+The label is never generated and parsed: every label is scored as a whole answer (its text and the end mark), so an
+answer outside the set cannot happen, and the probabilities are those of the model.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def answer(target: str) -> str:
 
 
 def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """[n, k] probabilities over the labels from summed log-probabilities, flattened (or sharpened) by the temperature."""
+    """[n, k] probabilities over the labels from summed log-probabilities, flattened (or sharpened) by the
+    temperature.
+    """
     import numpy as np
 
     scaled = scores / temperature
@@ -83,8 +85,9 @@ def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 def fit_temperature(scores: np.ndarray, wanted: Sequence[int]) -> float:
     """The temperature that makes the wanted labels likeliest (Guo et al., arXiv 1706.04599).
 
-    The wanted label counts (n + 1) / (n + 2), as Platt (1999) proposed, and the others share the rest: a part of n rows without
-    one error must not make the model certain. The loss is convex in 1/T, so a ternary search finds its minimum in [0.05, 20].
+    The wanted label counts (n + 1) / (n + 2), as Platt (1999) proposed, and the others share the rest: a part of n
+    rows without one error must not make the model certain. The loss is convex in 1/T, so a ternary search finds its
+    minimum in [0.05, 20].
     """
     import numpy as np
 

@@ -27,7 +27,9 @@ Tensors = Mapping[str, "Tensor"]
 
 
 class Checkpoints:
-    """The checkpoints of one training. `identity` names what is trained: a checkpoint of anything else is passed over."""
+    """The checkpoints of one training. `identity` names what is trained: a checkpoint of anything else is passed
+    over.
+    """
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder = folder
@@ -74,7 +76,9 @@ class Checkpoints:
             same = manifest["identity"] == self.identity
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        return same and all((path / name).is_file() and file_sha256(path / name) == seal for name, seal in files.items())
+        return same and all(
+            (path / name).is_file() and file_sha256(path / name) == seal for name, seal in files.items()
+        )
 
     def _write(self, target: Path, tensors: Mapping[str, Tensors], values: Mapping[str, Any], best: int) -> None:
         from safetensors.torch import save_file
@@ -94,7 +98,7 @@ class Checkpoints:
         fsync_folder(aside)
         if target.exists():
             shutil.rmtree(target)
-        os.rename(aside, target)
+        aside.rename(target)
         fsync_folder(self.folder)
 
 

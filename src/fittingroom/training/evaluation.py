@@ -60,7 +60,7 @@ def evaluation_steps(steps: int, epochs: float) -> list[int]:
 def make_probe(
     train: Encoded, dev: Encoded, answers: list[list[int]], *, rows: int, epochs: float, evaluations: int, seed: int
 ) -> Probe:
-    """Fix the rows of all evaluations: `rows` of dev and half as many of train, fewer where they would cost too much."""
+    """Fix the rows of all evaluations: `rows` of dev, half as many of train; fewer where they would cost too much."""
     nodes = len(answer_tree(answers).tokens)
     lengths = [len(ids) for ids in train.ids]
     training = sum(lengths) * epochs * _BACKWARD

@@ -1,8 +1,9 @@
 """Rules for what the recipe leaves to `auto`. Each returns the value and says why.
 
-They are starting points from the number of rows and the size of the model, not searches: the loop corrects them by what it
-measures. Sources: LoRA Without Regret (Schulman 2025: about ten times the rate of full fine-tuning, small batches);
-the rates published with DeepSeek's and Qwen's own fine-tuning recipes (1e-5 for 1.5 to 7 billion parameters).
+They are starting points from the number of rows and the size of the model, not searches: the loop corrects them by
+what it measures. Sources: LoRA Without Regret (Schulman 2025: about ten times the rate of full fine-tuning, small
+batches); the rates published with DeepSeek's and Qwen's own fine-tuning recipes (1e-5 for 1.5 to 7 billion
+parameters).
 """
 
 from __future__ import annotations
@@ -49,5 +50,7 @@ def max_length(lengths: Sequence[int], context: int) -> tuple[int, str]:
 
 
 def micro_batch(batch: int, fits: Sequence[bool]) -> int:
-    """The largest divisor of `batch` that fits into memory; `fits[n - 1]` says so for n rows. 0 when not even one does."""
+    """The largest divisor of `batch` that fits into memory; `fits[n - 1]` says so for n rows. 0 when not even one
+    does.
+    """
     return max((size for size in range(1, batch + 1) if batch % size == 0 and fits[size - 1]), default=0)

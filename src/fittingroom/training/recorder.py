@@ -9,6 +9,8 @@ from typing import Any
 _RECORDS = 400
 """Optimiser steps that are recorded at most; longer trainings record means over several."""
 _SMOOTH = 0.9
+_CLEARLY = 0.995
+"""Share of the lowest dev loss below which a new one counts as still falling."""
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Recorder:
         self.evals.append({"step": float(step), "epoch": epoch, **measured})
         if better:
             self.best_step = step
-        self.idle = 0 if better or measured["dev_loss"] < lowest else self.idle + 1
+        self.idle = 0 if better or measured["dev_loss"] < _CLEARLY * lowest else self.idle + 1
         if self.patience is not None and self.idle >= self.patience and not self.stopped:
             self.stopped = "early_stopping"
         return better

@@ -16,7 +16,8 @@ from fittingroom.training.rows import Batches, Encoded, collate, sample, weight_
 from fittingroom.types import Plan
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
-_STEPS = 16
+_STEPS = (4, 16)
+"""Fewest and most steps; in between a tenth of the training, so that the answer costs at most half of it."""
 _WARMUP = 4
 _PROBE_ROWS = 96
 _PASS = 32
@@ -37,7 +38,7 @@ def rate_response(
     tell how fast a rate learns, not where it ends: a higher rate may win here and lose over many epochs.
     """
     probe = sample(rows, _PROBE_ROWS, seed)
-    steps = min(_STEPS, plan.steps)
+    steps = max(_STEPS[0], min(_STEPS[1], plan.steps // 10))
     losses: dict[str, float | None] = {}
     start = None
     for number, factor in enumerate(FACTORS):
@@ -67,7 +68,7 @@ def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, pad: i
         passes = [{name: value.to(model.device) for name, value in one.items()} for one in passes]
         total = sum(weight_of(one) for one in passes)
         for one in passes:
-            (loss_sum(model, one) / total).backward()
+            (loss_sum(model, one) / total).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(weights, 1.0)
         if not math.isfinite(float(norm)):
             return

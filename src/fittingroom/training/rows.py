@@ -97,7 +97,9 @@ def answer_room(labels: Sequence[str], renderer: Renderer) -> int:
 
 
 def sample(rows: Encoded, count: int, seed: int) -> list[int]:
-    """A fixed sample with the classes in proportion: the first share of every class, in an order drawn from seed and id."""
+    """A fixed sample with the classes in proportion: the first share of every class, in an order drawn from seed and
+    id.
+    """
     by_class: dict[int, list[tuple[bytes, int]]] = {}
     for row in rows.with_loss():
         key = hashlib.blake2b(f"{seed} {rows.row_ids[row]}".encode(), digest_size=8).digest()
@@ -111,8 +113,8 @@ def sample(rows: Encoded, count: int, seed: int) -> list[int]:
 class Batches:
     """Rows of every forward pass of an epoch; a batch sampler for a DataLoader.
 
-    The order depends on (seed, epoch) alone. An optimiser step is `batch_size` rows, the last of an epoch may be smaller;
-    its rows come in passes of `micro_batch` rows of like length.
+    The order depends on (seed, epoch) alone. An optimiser step is `batch_size` rows, the last of an epoch may be
+    smaller; its rows come in passes of `micro_batch` rows of like length.
     """
 
     def __init__(self, lengths: Sequence[int], *, batch_size: int, micro_batch: int, seed: int) -> None:
@@ -156,8 +158,8 @@ class Batches:
 def collate(rows: Encoded, chosen: Sequence[int], pad: int) -> dict[str, Tensor]:
     """One forward pass: `ids`, `mask`, `labels` [rows, length] and `weights` [rows].
 
-    `labels[r, t]` is the token that position t shall predict, or -100. Padding is masked by length, not by the pad token:
-    DeepSeek's pad token is its end mark, which must carry loss.
+    `labels[r, t]` is the token that position t shall predict, or -100. Padding is masked by length, not by the pad
+    token: DeepSeek's pad token is its end mark, which must carry loss.
     """
     import torch
 

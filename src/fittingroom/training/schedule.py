@@ -9,7 +9,9 @@ Schedule = Literal["cosine", "linear", "constant", "step"]
 
 
 def rate_factor(step: int, *, schedule: Schedule, steps: int, warmup: int) -> float:
-    """Factor for optimiser step number `step` (from 0): a linear rise over `warmup` steps, then the schedule to the end."""
+    """Factor for optimiser step number `step` (from 0): a linear rise over `warmup` steps, then the schedule to the
+    end.
+    """
     if step < warmup:
         return (step + 1) / (warmup + 1)
     done = min(1.0, (step - warmup) / max(1, steps - warmup))

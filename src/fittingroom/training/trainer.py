@@ -1,7 +1,7 @@
 """transformers' `Trainer`, with our loss, batches, schedule, records and checkpoints; its loop stays its own.
 
-Overridden: the loss (logits at answer positions only, normalised over the whole step), the batch sampler (order from seed and
-epoch alone), the schedule, and how a checkpoint is written and read (no pickle, sealed, exact).
+Overridden: the loss (logits at answer positions only, normalised over the whole step), the batch sampler (order from
+seed and epoch alone), the schedule, and how a checkpoint is written and read (no pickle, sealed, exact).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,13 +72,16 @@ class AnswerTrainer(Trainer):
         from torch.utils.data import DataLoader
 
         make = partial(_collate, self.parts.rows, self.parts.pad)
-        return DataLoader(range(len(self.parts.rows)), batch_sampler=self.parts.batches, collate_fn=make)
+        rows: Any = range(len(self.parts.rows))
+        return DataLoader(rows, batch_sampler=self.parts.batches, collate_fn=make)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Tensor:
         total: Tensor = sum(weight_of(batch) for batch in batch_samples)  # type: ignore[assignment]
         return total.to(device)
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """Weighted sum of this pass over the weight of the whole step."""
         return loss_sum(model, inputs, self.parts.smoothing) / num_items_in_batch
 
@@ -89,7 +92,7 @@ class AnswerTrainer(Trainer):
         return loss
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        norm = super()._clip_grad_norm(model)
+        norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
         self.norm = float(norm)
         if not (math.isfinite(self.norm) and math.isfinite(self.parts.recorder.current)):
             # The step is not taken: the weights stay what they were before the loss left the numbers.
@@ -107,9 +110,23 @@ class AnswerTrainer(Trainer):
 
         plan = self.parts.plan
         factor = partial(rate_factor, schedule=plan.schedule, steps=plan.steps, warmup=plan.warmup_steps)
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
+        self.lr_scheduler = LambdaLR(optimizer or self._adam(), factor)
         self._created_lr_scheduler = True
         return self.lr_scheduler
+
+    def factor(self, step: int) -> float:
+        """The schedule's factor for step number `step` (from 0)."""
+        return float(self._schedule().lr_lambdas[0](step))
+
+    # transformers declares these as optional; inside a training they are there.
+    def _schedule(self) -> Any:
+        return self.lr_scheduler
+
+    def _adam(self) -> Any:
+        return self.optimizer
+
+    def _learner(self) -> Any:
+        return self.model
 
     # ------------------------------------------------------------------------------------------ checkpoints
 
@@ -120,32 +137,31 @@ class AnswerTrainer(Trainer):
             parts.best_kept = parts.recorder.best_step
         tensors, values = state.random_state()
         groups = {
-            "weights": state.trainable(self.model),
-            "optimizer": state.optimizer_tensors(self.model, self.optimizer),
+            "weights": state.trainable(self._learner()),
+            "optimizer": state.optimizer_tensors(self._learner(), self._adam()),
             "rng": tensors,
         }
-        trainer_state = {"epoch": self.state.epoch, "global_step": step, "max_steps": self.state.max_steps}
         parts.checkpoints.save(
             step,
             groups,
-            {"rng": values, "recorder": parts.recorder.state(), "trainer_state": trainer_state},
+            {"rng": values, "recorder": parts.recorder.state(), "trainer_state": asdict(self.state)},
             best=parts.recorder.best_step,
         )
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        state.restore(self.model, read_tensors(Path(resume_from_checkpoint), "weights"))
+        state.restore(self._learner(), read_tensors(Path(resume_from_checkpoint), "weights"))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
             return
         folder = Path(checkpoint)
-        state.restore_optimizer(self.model, self.optimizer, read_tensors(folder, "optimizer"))
+        state.restore_optimizer(self._learner(), self._adam(), read_tensors(folder, "optimizer"))
         step = int(read_value(folder, "trainer_state")["global_step"])
-        factor = self.lr_scheduler.lr_lambdas[0]
-        rates = [base * factor(step) for base in self.lr_scheduler.base_lrs]
-        now = {**self.lr_scheduler.state_dict(), "last_epoch": step, "_step_count": step + 1, "_last_lr": rates}
-        self.lr_scheduler.load_state_dict(now)
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+        scheduler = self._schedule()
+        rates = [base * scheduler.lr_lambdas[0](step) for base in scheduler.base_lrs]
+        now = {**scheduler.state_dict(), "last_epoch": step, "_step_count": step + 1, "_last_lr": rates}
+        scheduler.load_state_dict(now)
+        for group, rate in zip(self._adam().param_groups, rates, strict=True):
             group["lr"] = rate
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
@@ -184,7 +200,7 @@ class _Watch(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         recorder, step = self.parts.recorder, state.global_step
         # The scheduler has moved on already; the rate of this step is that of one step before.
-        rate = self.parts.plan.learning_rate * self.trainer.lr_scheduler.lr_lambdas[0](step - 1)
+        rate = self.parts.plan.learning_rate * self.trainer.factor(step - 1)
         recorder.step_done(step, epoch=float(state.epoch), rate=rate, norm=self.trainer.norm, ratio=self.ratio)
         if step in self.parts.evaluate_after and recorder.stopped != "non_finite":
             self._evaluate(step, float(state.epoch), model)

@@ -1,0 +1,98 @@
+"""The plan: every `auto` replaced, the rows measured, what cannot work refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fittingroom.engine import Context
+from fittingroom.errors import ModelError, RecipeError
+from fittingroom.models.load import ModelConfig
+from fittingroom.stages import configure as stage
+from fittingroom.stages.configure import TrainConfig, configure, observes
+from fittingroom.training import plan as rules
+from fittingroom.types import Plan, Splits
+from tiny_model import tiny_folder
+from tiny_shop import TASK, splits, table
+
+
+def planned(context: Context, rows: Splits, task: Any = TASK, **train: Any) -> Plan:
+    model = ModelConfig(base=str(tiny_folder()))
+    return configure(rows, model=model, train=TrainConfig(**train), task=task, seed=7, context=context)
+
+
+def test_a_fixed_value_is_kept_and_auto_says_why(context: Context) -> None:
+    plan = planned(context, splits(), method="full", learning_rate=1e-4, batch_size=32, epochs=10)
+    assert (plan.learning_rate, plan.batch_size, plan.epochs, plan.steps) == (1e-4, 32, 10.0, 20)
+    assert plan.micro_batch * plan.accumulation == 32
+    assert plan.warmup_steps == 1
+    assert plan.chosen.keys() == {"max_length"}
+    auto = planned(context, splits(), method="lora")
+    assert auto.chosen.keys() == {"max_length", "batch_size", "epochs", "learning_rate"}
+    assert auto.learning_rate == 2e-3
+    assert auto.batch_size == 8
+    assert auto.minutes >= 0
+
+
+def test_tokens_are_those_of_the_rendered_rows(context: Context) -> None:
+    plan = planned(context, splits())
+    tokens = plan.tokens
+    assert tokens["rows"] == 60
+    assert tokens["mean"] < tokens["p95"] <= tokens["max"] <= plan.max_length
+    assert tokens["truncated"] == tokens["all_masked"] == 0
+    assert tokens["answer_tokens"] >= 120
+    short = planned(context, splits(), max_length=16)
+    assert short.tokens["truncated"] > 0
+    assert short.tokens["max"] <= 16
+    assert short.tokens["answer_tokens"] == tokens["answer_tokens"], "the answer is never cut"
+
+
+def test_rows_without_room_for_the_answer_are_counted(context: Context) -> None:
+    task = TASK.model_copy(update={"instruction": "choose the topic of the message " * 3})
+    plan = planned(context, splits(), task, max_length=16)
+    assert plan.tokens["all_masked"] == 60
+    assert plan.tokens["answer_tokens"] == 0
+
+
+def test_the_plan_is_the_same_again(context: Context) -> None:
+    first, second = planned(context, splits()), planned(context, splits())
+    assert first.model_dump(exclude={"minutes"}) == second.model_dump(exclude={"minutes"})
+
+
+def test_memory_cuts_the_pass_and_then_says_no(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = planned(context, splits(), batch_size=32)
+    monkeypatch.setattr(stage, "machine_bytes", lambda: ("a small GPU", int(whole.memory_bytes * 0.9 / 0.8)))
+    cut = planned(context, splits(), batch_size=32)
+    assert cut.micro_batch == 16
+    assert cut.accumulation == 2
+    assert "micro_batch" in cut.chosen
+    assert cut.steps == whole.steps
+    monkeypatch.setattr(stage, "machine_bytes", lambda: ("a tiny GPU", 1000))
+    with pytest.raises(ModelError, match="a tiny GPU"):
+        planned(context, splits(), batch_size=32)
+
+
+def test_what_cannot_work_is_refused(context: Context) -> None:
+    with pytest.raises(RecipeError, match="512 tokens at most"):
+        planned(context, splits(), max_length=100_000)
+    with pytest.raises(RecipeError, match="no training rows"):
+        planned(context, splits(train=table(0, 1)))
+
+
+def test_the_key_follows_the_base_and_the_machine(context: Context) -> None:
+    seen = observes(model=ModelConfig(base=str(tiny_folder())), context=context)
+    assert seen.keys() == {"base", "device", "memory", "threads"}
+    assert seen["threads"] == "1"
+
+
+def test_rules() -> None:
+    assert [rules.batch_size(rows, "full")[0] for rows in (10, 400, 900, 1600, 100_000)] == [8, 8, 16, 32, 32]
+    assert [rules.epochs(rows, 32, 5_000_000)[0] for rows in (100, 1600, 9000, 1_000_000)] == [20, 12, 3, 2]
+    assert rules.epochs(9000, 32, 7_000_000_000)[0] == 2
+    assert rules.learning_rate(5_000_000, "full")[0] == 1e-3
+    assert rules.learning_rate(1_500_000_000, "full")[0] == pytest.approx(1e-5, rel=0.1)
+    assert rules.learning_rate(1_500_000_000, "lora")[0] == pytest.approx(1e-4, rel=0.1)
+    assert rules.max_length([10] * 99 + [500], 4096)[0] == 64
+    assert rules.max_length([10, 20, 30], 4096)[0] == 32
+    assert rules.max_length([9000] * 10, 4096)[0] == 4096
