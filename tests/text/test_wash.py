@@ -31,3 +31,9 @@ def test_a_column_of_personal_data_is_replaced_as_a_whole() -> None:
     assert [one.text for one in washed] == ["[NAME]", "", "[NAME]"]
     kept = wash(["诸葛亮"], CleanConfig(), RedactConfig(kinds=["mobile"]), KEY, kind="name")
     assert kept[0].text == "诸葛亮"
+
+
+def test_repeated_values_are_like_single_ones() -> None:
+    texts = ["好", "<b>差</b>", None, "好", "13812345678", "好", "<b>差</b>", "13812345678"] * 20
+    many = wash(texts, CleanConfig(), RedactConfig(), KEY)
+    assert many == [wash([text], CleanConfig(), RedactConfig(), KEY)[0] for text in texts]

@@ -16,12 +16,14 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from fittingroom.text import markup, spam
-from fittingroom.text.mojibake import mend, wreck_share
+from fittingroom.text.mojibake import GBK_SUSPECTS, mend, wreck_share
+from fittingroom.text.scan import FEW, matching
 from fittingroom.text.similarity import match_key
 from fittingroom.types import Frozen
 
@@ -90,14 +92,48 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    return [clean_text(text, config) for text in texts]
+    if len(texts) < FEW or config.rules or config.phrases or config.min_chars > 1:
+        return [clean_text(text, config) for text in texts]
+    doubtful = matching(texts, _DOUBTFUL)
+    return [
+        clean_text(text, config) if doubt or _is_long(text, config) else Cleaned(text)
+        for text, doubt in zip(texts, doubtful, strict=True)
+    ]
 
 
 # One scan decides whether a text needs any repair: everyday characters and single spaces inside need none.
 _UNUSUAL = re.compile(
-    r"[^\u4e00-\u9fa5，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]|  |^ | $"
+    r"[^一-龥，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]|  |^ | $"
 )
 _ROUNDS = 10
+
+
+# What every text holds (RE2) that any rule could change or drop: an unusual character, an address of the web, a run of
+# letters or digits that may be a contact or noise, words of default reviews, or nothing that says anything.
+_DOUBTFUL = "|".join(
+    [
+        _UNUSUAL.pattern,
+        f"[{GBK_SUSPECTS}锟烫屯]",
+        f"(?i:{markup.WEB.pattern})",
+        "[0-9A-Za-z]{5}|(?:[A-Za-z].*){11}",
+        spam.BOILERPLATE_SIGN.pattern,
+        spam.KEYBOARD_ZH.pattern,
+        r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$",
+    ]
+)
+
+
+def _is_long(text: str, config: CleanConfig) -> bool:
+    """Whether the text may be too long, or may hold too long a run of one character.
+
+    A run longer than the limit covers two neighbours of a sample of every (limit / 2)th character.
+    """
+    if len(text) > config.max_chars:
+        return True
+    if not 0 < config.max_repeat < len(text):
+        return False
+    sample = text[:: max(1, config.max_repeat // 2)]
+    return any(one == other for one, other in pairwise(sample))
 
 
 def clean_text(text: str, config: CleanConfig) -> Cleaned:
@@ -124,7 +160,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
         cleaned.drop = "spam"
     if config.urls != "keep" and markup.WEB.search(cleaned.text):
         _sub(cleaned, "url", markup.URL, "[URL]" if config.urls == "replace" else "")
-    if 0 < config.max_repeat < len(cleaned.text):
+    if _is_long(cleaned.text, config):
         _sub(cleaned, "repeated character", _repeats(config.max_repeat), lambda run: run.group(1) * config.max_repeat)
     for rule in config.rules:
         _apply(cleaned, rule)

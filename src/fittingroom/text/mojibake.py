@@ -30,14 +30,16 @@ def _gbk_suspects() -> str:
     return "".join(found)
 
 
-_GBK_SUSPECT = re.compile(f"[{_gbk_suspects()}锛銆]")
+GBK_SUSPECTS = _gbk_suspects() + "锛銆"
+"""Characters that wrong decoding by GBK leaves, and Chinese hardly uses."""
+_GBK_SUSPECT = re.compile(f"[{GBK_SUSPECTS}]")
 
 _LETTER = re.compile(r"[^\W_]")
 _WRECK = re.compile(
     r"[\ufffd\ue000-\uf8ff\x80-\x9f]+|(?:锟斤拷?|斤拷)+|烫烫烫+|屯屯屯+"
     r"|(?:[\xc2-\xf4][\x80-\xbf\u0152-\u02dc\u2013-\u2122]{1,3})+"
 )
-_WRECK_GUARD = re.compile(f"[\ufffd\ue000-\uf8ff\x80-\xff锟烫屯{_gbk_suspects()}]|\\?\\?\\?\\?")
+_WRECK_GUARD = re.compile(f"[\ufffd\ue000-\uf8ff\x80-\xff锟烫屯{GBK_SUSPECTS}]|\\?\\?\\?\\?")
 
 
 def mend(text: str) -> str:

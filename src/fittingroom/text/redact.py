@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 
 from fittingroom.text import redact_common, redact_en, redact_people, redact_zh
 from fittingroom.text.fold import fold
+from fittingroom.text.scan import FEW, matching
 from fittingroom.types import Frozen
 
 Kind = Literal[
@@ -58,6 +59,19 @@ _RECOGNISERS: tuple[tuple[Kind, int, Recogniser], ...] = (
 """Kind, the fewest digits that a text must hold for it, and the recogniser."""
 _DIGIT = re.compile(r"[\d①-⑨]")
 _WIDE = re.compile(r"[Ａ-Ｚａ-ｚ＠]")
+# What every text holds in which a recogniser could find anything (RE2): a digit, or the sign of one that needs none.
+_DOUBTFUL = "|".join(
+    [
+        r"\p{Nd}|[①-⑨Ａ-Ｚａ-ｚ＠@#]",
+        redact_common.AT_SIGN.pattern,
+        redact_zh.SPELLED_SIGN,
+        redact_zh.WECHAT_SIGN.pattern,
+        redact_people.NAME_SIGN.pattern,
+        redact_people.ADDRESS_SIGN.pattern,
+        redact_people.STATED_SIGN.pattern,
+        f"(?i:{'|'.join(map(re.escape, redact_en.NAME_SIGNS))})",
+    ]
+)
 
 
 class RedactConfig(Frozen):
@@ -97,7 +111,13 @@ class Redacted:
 
 def redact_batch(texts: Sequence[str], config: RedactConfig, secret: bytes) -> list[Redacted]:
     """Redact every text; the result has the same length and order."""
-    return [redact_text(text, config, secret) for text in texts]
+    if len(texts) < FEW or config.patterns:
+        return [redact_text(text, config, secret) for text in texts]
+    doubtful = matching(texts, _DOUBTFUL)
+    return [
+        redact_text(text, config, secret) if doubt else Redacted(text)
+        for text, doubt in zip(texts, doubtful, strict=True)
+    ]
 
 
 def redact_text(text: str, config: RedactConfig, secret: bytes) -> Redacted:

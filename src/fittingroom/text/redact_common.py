@@ -20,7 +20,7 @@ _EMAIL = re.compile(
     r"(?: ?@ ?| ?[\[(] ?(?:at|AT) ?[\])] ?|#(?=(?:qq|163|126|gmail|sina|hotmail|outlook|foxmail)\.))"
     r"(?:[A-Za-z0-9-]{1,63} ?(?:\. ?|[\[(] ?(?:dot|DOT) ?[\])] ?)){1,4}[A-Za-z]{2,24}"
 )
-_AT = re.compile(r"[\[(] ?(?:at|AT) ?[\])]")
+AT_SIGN = re.compile(r"[\[(] ?(?:at|AT) ?[\])]")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 _VERSION = re.compile(r"(?:版本号?|固件|系统|version|ver|v|build)[:：为是 ]{0,3}$", re.IGNORECASE)
 _IPV6 = re.compile(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Fa-f:])")
@@ -37,7 +37,10 @@ _ORDER = re.compile(
     r"(?: ?(?:编号|号码|单号|号|码|[Nn]umber|[Nn]o\.?|[Ii][Dd]|#))?(?: (?:is|was)(?= )|[:：是为叫:=# ]|\(){0,4}"
     r"(?P<value>[A-Za-z]{0,6}-?\d[0-9A-Za-z]*(?:-[0-9A-Za-z]+)*)(?![0-9A-Za-z])"
 )
-_ORDER_SIGN = re.compile(r"[单运快物交流工退售提取包发].{0,8}[0-9]|(?:rder|RDER|rack|rans|voice|icket|arcel|ship)")
+_ORDER_WORDS = (
+    "单", "快递", "物流", "交易", "流水", "提货", "取件", "包裹", "发票", "order", "track", "transac",
+    "invoice", "ticket", "parcel", "shipment",
+)  # fmt: skip
 _PARCEL = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:SF|YT|JT|ZTO|STO|DPK|EMS|JD[A-Z]{0,2}|LP|YD|HT)\d{10,18}|1Z[0-9A-Z]{16}|[A-Z]{2}\d{9}[A-Z]{2})"
     r"(?![A-Za-z0-9])",
@@ -49,12 +52,12 @@ _SECRET = re.compile(
     r"(?P<value>(?=[A-Za-z!@#$%^&*_.-]*\d)[A-Za-z0-9!@#$%^&*_.-]{3,32})",
     re.IGNORECASE,
 )
-_SECRET_SIGN = re.compile(r"[密证件货]码|口令|[pP][aAiIwW]|[cC][vV]|otp|OTP|verif", re.IGNORECASE)
+_SECRET_WORDS = ("密码", "口令", "验证码", "件码", "货码", "pass", "pwd", "cvv", "cvc", "pin", "verif", "otp")
 
 
 def emails(text: str) -> Iterator[Span]:
     """Mail addresses, also `name (at) host.com`, with spaces around the sign, or glued to Chinese."""
-    if "@" in text or "#" in text or _AT.search(text):
+    if "@" in text or "#" in text or AT_SIGN.search(text):
         for found in _EMAIL.finditer(text):
             yield found.span()
 
@@ -145,7 +148,8 @@ def orders(text: str) -> Iterator[Span]:
 
     Behind a word at least 6 characters are asked for: "order 2 of these" and "快递3天" are no numbers.
     """
-    for found in _ORDER.finditer(text) if _ORDER_SIGN.search(text) else ():
+    low = text.lower()
+    for found in _ORDER.finditer(text) if any(word in low for word in _ORDER_WORDS) else ():
         value = found.group("value")
         if len(value) >= 6 and sum(character.isdigit() for character in value) >= 4:
             yield found.span("value")
@@ -158,7 +162,8 @@ def orders(text: str) -> Iterator[Span]:
 
 def secrets(text: str) -> Iterator[Span]:
     """Passwords and codes behind such a word, when they hold a digit (so that "password reset" is none)."""
-    if not _SECRET_SIGN.search(text):
+    low = text.lower()
+    if not any(word in low for word in _SECRET_WORDS):
         return
     for found in _SECRET.finditer(text):
         yield found.span("value")

@@ -55,7 +55,7 @@ _I_AM = re.compile(
     rf"(?<![A-Za-z])(?:I'm|I am|[Tt]his is) (?P<name>{_WORD} {_WORD})"
     r"(?=$|[,.!?;\n]| (?:and|from|here|calling|speaking))"
 )
-_NAME_SIGNS = (
+NAME_SIGNS = (
     "name", "called", "call me", "recip", "receiv", "addressee", "contact", "attn", "attention", "signed", "holder",
     "mr", "ms ", "ms.", "miss ", "mx", "dr", "prof", "dear ", "hi ", "hello ", "hey ", "regards", "sincerely", "yours",
     "wishes", "cheers", "thanks", "i'm ", "i am ", "this is ",
@@ -122,7 +122,7 @@ def documents(text: str) -> Iterator[Span]:
 def names(text: str) -> Iterator[Span]:
     """Names behind "my name is", "recipient", a title, a greeting or a closing line."""
     low = text.lower()
-    if not any(sign in low for sign in _NAME_SIGNS):
+    if not any(sign in low for sign in NAME_SIGNS):
         return
     for pattern in (_CALLED, _CALLED_LOW, _TITLE, _GREETED, _SIGNED, _I_AM):
         for found in pattern.finditer(text):

@@ -46,8 +46,10 @@ _TITLED = re.compile(
     rf"(?<![主任责对双官东西南北安施美大小上下后前])(?P<name>{_SURNAME})"
     r"(?=师傅|老师|经理|医生|阿姨|同学|警官|律师|教授|主管|店长|(?:大?[哥姐])(?![哥姐妹夫]))"
 )
-_NAME_SIGN = re.compile(
-    r"[我这][叫是]|[姓书]名|名字|[收寄]件|[件货系卡诉办请]人|[机户]主|署名|本人|称呼|先生|女士|小姐|太太|师傅|老师|经理|医生|阿姨|同学|警官|律师|"
+_POLITE_SIGNS = ("先生", "女士", "小姐", "太太")
+_TITLES = ("师傅", "老师", "经理", "医生", "阿姨", "同学", "警官", "律师", "教授", "主管", "店长", "哥", "姐")
+NAME_SIGN = re.compile(
+    r"[我这][叫是]|[姓书]名|名字|[收寄]件|[件货系卡诉办请收户]人|[机户]主|署名|本人|称呼|先生|女士|小姐|太太|师傅|老师|经理|医生|阿姨|同学|警官|律师|"
     r"教授|主管|店长|[哥姐]"
 )
 
@@ -57,13 +59,13 @@ def names(text: str) -> Iterator[Span]:
 
     The title stays. Two sights only: a bare name is not found.
     """
-    if not _NAME_SIGN.search(text):
+    if not NAME_SIGN.search(text):
         return
     for found in _CALLED.finditer(text):
         if not _NO_NAME.match(found.group("name")):
             yield found.span("name")
-    for pattern in (_I_AM, _POLITE, _TITLED):
-        for found in pattern.finditer(text):
+    for signs, pattern in ((("我是", "这是"), _I_AM), (_POLITE_SIGNS, _POLITE), (_TITLES, _TITLED)):
+        for found in pattern.finditer(text) if any(sign in text for sign in signs) else ():
             if not _NO_NAME.match(found.group("name")) and not _before_is_word(text, found.start("name")):
                 yield found.span("name")
 
@@ -114,12 +116,12 @@ _ADDRESS = re.compile(
     rf"|(?:{_P}{{1,6}}?(?:省|市|县|区|旗))+?{_P}{{1,6}}?(?:镇|乡|街道){_P}{{1,6}}?(?:村|屯|庄|寨|社区)(?:{_P}{{0,4}}?\d{{1,3}}(?:组|队|号|社|户)){{0,3}}"
 )
 # An address holds one of these; the full pattern is slow and is not tried on other texts.
-_ADDRESS_SIGN = re.compile(
+ADDRESS_SIGN = re.compile(
     r"[路街道巷弄同段里] ?[\d一二三四五六七八九十百零][^，。,.!！?？]{0,8}?[号弄#]"
     r"|[区园寓厦苑新庭城府场舍楼区馆邸里湾郡村] ?[A-Za-z]?[\d一二三四五六七八九十][A-Za-z\d]{0,4}(?: ?[号幢栋座单]|-\d)"
     r"|[镇乡道].{1,6}[村屯庄寨区]"
 )
-_STATED_SIGN = re.compile(r"[地住]址|[住送寄发][在到往]|货地")
+STATED_SIGN = re.compile(r"[地住]址|[住送寄发][在到往]|货地")
 _STATED = re.compile(
     r"(?:地址|住址|住在|家住|寄到|送到|发到|寄往|收货地(?!址))(?:[:：是为 ]|改成|改为){0,3}"
     rf"(?P<value>(?:(?![的了吗呢吧])[{_ANY_HAN}0-9A-Za-z()（）#\-]){{4,50}})"
@@ -132,9 +134,9 @@ def addresses(text: str) -> Iterator[Span]:
 
     Behind 地址, 寄到 … also without a number, as long as a district is named.
     """
-    exact = [found.span() for found in _ADDRESS.finditer(text)] if _ADDRESS_SIGN.search(text) else []
+    exact = [found.span() for found in _ADDRESS.finditer(text)] if ADDRESS_SIGN.search(text) else []
     yield from exact
-    for found in _STATED.finditer(text) if _STATED_SIGN.search(text) else ():
+    for found in _STATED.finditer(text) if STATED_SIGN.search(text) else ():
         start, stop = found.span("value")
         # The exact form knows where an address ends; the stated one may take words along.
         if _PLACE_SIGN.search(found.group("value")) and not any(a < stop and start < b for a, b in exact):

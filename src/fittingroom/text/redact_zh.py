@@ -25,7 +25,8 @@ _MOBILE = re.compile(
     r"(?![0-9]|\.\d|元|块)"
 )
 _NUMERAL = "0-9零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
-_SPELLED_MOBILE = re.compile(rf"(?<![{_NUMERAL}])[1一幺壹](?: ?[{_NUMERAL}]){{10}}(?![{_NUMERAL}])")
+SPELLED_SIGN = rf"[1一幺壹](?: ?[{_NUMERAL}]){{10}}"
+_SPELLED_MOBILE = re.compile(rf"(?<![{_NUMERAL}]){SPELLED_SIGN}(?![{_NUMERAL}])")
 _AREA = r"(?:0(?:10|2[0-57-9]|[3-9]\d{2}))"
 _LANDLINE = re.compile(
     rf"(?<![0-9A-Za-z-])(?:\(?(?:\+?86[ -]?)?{_AREA}(?:\) ?| ?- ?| )[2-9]\d{{2,3}}[ -]?\d{{4}}"
@@ -94,7 +95,7 @@ _WECHAT = re.compile(
     r"(?P<sep>[:：是为叫加=_ ]{0,4})(?P<value>[A-Za-z][-_A-Za-z0-9]{5,19})(?![-_A-Za-z0-9])",
     re.IGNORECASE,
 )
-_WECHAT_SIGN = re.compile(r"[薇威微卫v]信|[vVwW][xX]|[wW][eE]|加我?[vV]")
+WECHAT_SIGN = re.compile(r"[薇威微卫v]信|[vVwW][xX]|[wW][eE]|加我?[vV]")
 _WXID = re.compile(r"(?<![A-Za-z0-9])wxid_[a-z0-9]{6,24}")
 _QQ = re.compile(
     r"(?:(?<![A-Za-z0-9])qq(?![A-Za-z])|扣扣|企鹅号?|Q号|群号)(?:群|号码?|账号)?(?:[:：是为加=_ ]|\(){0,4}"
@@ -184,7 +185,7 @@ def plates(text: str) -> Iterator[Span]:
 
 def wechats(text: str) -> Iterator[Span]:
     """WeChat ids behind such a word; an id without digit, dash or 号 needs a sign between (微信:zhangsan)."""
-    if not _WECHAT_SIGN.search(text):
+    if not WECHAT_SIGN.search(text):
         return
     for found in _WECHAT.finditer(text):
         value = found.group("value")

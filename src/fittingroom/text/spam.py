@@ -55,7 +55,7 @@ BOILERPLATE = frozenset(match_key(text) for text in _DEFAULT_REVIEWS)
 
 _LONGEST = max(len(text) for text in _DEFAULT_REVIEWS) + 20
 
-_BOILERPLATE_GUARD = re.compile("用户|买家|系统|默认|评价方|user|customer|buyer|review|comment|feedback", re.IGNORECASE)
+BOILERPLATE_SIGN = re.compile("(?i:用户|买家|系统|默认|评价方|user|customer|buyer|review|comment|feedback)")
 
 _CONTACT_GUARD = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]{5}")
 _CONTACT = re.compile(
@@ -113,7 +113,7 @@ _FOLLOWS = dict(
     ]
 )
 # What an input method makes of asdf…: real words in the dictionary, but never in a review.
-_KEYBOARD_ZH = re.compile(
+KEYBOARD_ZH = re.compile(
     r"阿斯顿|阿斯蒂芬|撒旦|啊实打实|发斯蒂芬|沙发斯|阿萨德|啊啊实|是的发送到|发送到发|萨达萨|士大夫撒|佛挡杀佛|上档次vb|啊飒飒"
 )
 _ODD_SHARE = 0.2
@@ -125,7 +125,7 @@ _HAN = re.compile(r"[㐀-鿿]")
 
 def is_boilerplate(text: str, own: frozenset[str]) -> bool:
     """Whether the whole text is a default review (`own`: match keys of the shop's own phrases)."""
-    if not own and (len(text) > _LONGEST or not _BOILERPLATE_GUARD.search(text)):
+    if not own and (len(text) > _LONGEST or not BOILERPLATE_SIGN.search(text)):
         return False
     key = match_key(text)
     return key in BOILERPLATE or key in own
@@ -145,7 +145,7 @@ def is_gibberish(text: str) -> bool:
     if len(text) > 60:
         return False
     if _HAN.search(text):
-        noise = sum(len(found) for found in _KEYBOARD_ZH.findall(text))
+        noise = sum(len(found) for found in KEYBOARD_ZH.findall(text))
         return noise * 2 > len(text)
     if not text.isascii():
         return False
