@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("FITTINGROOM_DATA", HERE.parent.parent / "shared" / "data"))
 RESULTS = HERE / "results" / "audit_noise"
 SEED = 7
-RATES = (0.0, 0.03, 0.08, 0.2)
+RATES = (0.0, 0.08, 0.2)
 SETS = {
     "zh_shop_reviews sentiment": ("zh_shop_reviews/reviews.csv", "review", "label", 6000),
     "zh_shop_reviews category": ("zh_shop_reviews/reviews.csv", "review", "cat", 6000),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("cleanlab", "scikit-learn", "numpy", "pyarrow")
 
 
@@ -40,8 +40,9 @@ class AuditConfig(Frozen):
     """Folds of the cross-validation; whole groups and clusters stand in one fold."""
     repeats: int = Field(default=2, ge=1, le=10)
     """How often it is repeated with other folds; a label is only replaced when all repetitions agree on the new one."""
-    relabel_at: float = Field(default=0.8, gt=0.5, le=1)
-    """Probability of the suggested label from which it replaces the given one; below, a wrong row is removed."""
+    relabel_at: float = Field(default=0.9, gt=0.5, le=1)
+    """Probability of the suggested label from which it replaces the given one; below, a wrong row is removed. A lower
+    value saves rows and plants new mistakes where right labels were flagged."""
     max_share: float = Field(default=0.2, ge=0, le=1)
     """Share of the rows of a class that may be changed or removed at most; what is beyond goes to review."""
     min_accuracy: float = Field(default=0.5, ge=0, le=1)
