@@ -1,7 +1,9 @@
-"""What the data road finds of planted faults: `python benchmarks/planted_faults.py [--seed 7] [--rows N]`.
+"""What the data road finds of planted faults: `python benchmarks/planted_faults.py [--seed 7] [--rows N]
+[--only NAME]`.
 
 On the sample shop (both recipes) and on the reviews of `zh_shop_reviews` (in FITTINGROOM_DATA), into which the same
-kinds of faults are planted. Writes benchmarks/results/planted_faults.{json,md}: figures only, no texts.
+kinds of faults are planted. Writes benchmarks/results/planted_faults.{json,md}: figures only, no texts; tables
+that were not made again are kept.
 
 On real reviews "false" is an upper bound: what was there before anything was planted (real names, real wrong labels)
 counts as false, save markup, which is looked up in the texts as they were.
@@ -134,20 +136,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rows", type=int, default=0, help="rows of the real reviews; 0: all")
+    parser.add_argument("--only", default="", help="make only the tables whose name holds this")
     given = parser.parse_args()
     works: dict[str, Callable[[], list[Line]]] = {
         "Sample shop, service messages": lambda: on_shop(given.seed, "recipe.yaml", "messages", "message", "intent"),
         "Sample shop, reviews": lambda: on_shop(given.seed, "recipe-reviews.yaml", "reviews", "review", "sentiment"),
         "zh_shop_reviews": lambda: on_reviews(given.seed, given.rows),
     }
-    results: dict[str, Any] = {"seed": given.seed, "rows": given.rows, "machine": machine(), "tables": {}}
+    path = RESULTS.with_suffix(".json")
+    before = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else {}
+    tables = {name: before[name] for name in works if name in before}
+    results: dict[str, Any] = {"seed": given.seed, "rows": given.rows, "machine": machine(), "tables": tables}
     for name, work in works.items():
+        if given.only not in name:
+            continue
         started = time.monotonic()
         lines = [line.model_dump() for line in work()]
-        results["tables"][name] = {"minutes": round((time.monotonic() - started) / 60, 1), "lines": lines}
+        tables[name] = {"minutes": round((time.monotonic() - started) / 60, 1), "lines": lines}
         print(f"{name}\n{table([Line.model_validate(line) for line in lines])}", flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.with_suffix(".json").write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     RESULTS.with_suffix(".md").write_text(report(results), encoding="utf-8")
 
 
