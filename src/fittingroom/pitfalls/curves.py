@@ -7,9 +7,26 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from fittingroom.types import Trained
+from pydantic import Field
+
+from fittingroom.types import Frozen, Trained
 
 VISIBLE = 1e-3
+
+
+class RateLimits(Frozen):
+    """Limits of the pitfalls that share the reading of the rate response, so that one of them at most speaks."""
+
+    learnt: float = Field(default=0.85, gt=0, le=1)
+    """Macro-F1 on the training rows from which on they count as learnt."""
+    gain: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the loss that another rate must save in the same few steps."""
+    speed: float = Field(default=2.0, gt=1)
+    """How many times as far the loss must fall in them at a higher rate."""
+    same: float = Field(default=0.95, gt=0, le=1)
+    """How nearly as far it must fall at the lowest rate to say that the rate used is beyond need."""
+    jump: float = Field(default=0.5, gt=0)
+    """Nats by which the smoothed loss may rise above its lowest so far, where that is as large a share of it too."""
 
 
 class Curves(NamedTuple):
@@ -111,15 +128,18 @@ class Response(NamedTuple):
             return 0.0
         return min(100.0, fallen / used) if used > 0 else 100.0
 
-    def better(self, gain: float, speed: float) -> float:
-        """The factor on the rate that was best, when it is clearly better than 1 (which is the answer otherwise).
+    def better(self, limits: RateLimits) -> float:
+        """The factor on the rate that is the better one to take; 1 when none is clearly better.
 
-        A lower rate must save the share `gain` of the loss; a higher one may also be `speed` times as fast, for where
-        the rate is far too low no few steps save much.
+        Higher: it saves the share `gain` of the loss, or is `speed` times as fast (where the rate is far too low, no
+        few steps save much). Lower: it saves that share; or the lowest one falls `same` as far, for then the rate used
+        has long reached the plateau on which it stays.
         """
         best = min(self.losses, key=lambda factor: (self.losses[factor], abs(math.log(factor))))
-        clear = self.gain(best) >= gain or (best > 1 and self.speed(best) >= speed)
-        return best if clear else 1.0
+        if self.gain(best) >= limits.gain or (best > 1 and self.speed(best) >= limits.speed):
+            return best
+        lowest = min(self.losses)
+        return lowest if lowest < 1 and self.speed(lowest) >= limits.same else 1.0
 
     def lower(self) -> float:
         """The best of the factors below 1; a tenth when none was measured."""

@@ -22,32 +22,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
-
-from fittingroom.pitfalls.curves import read, response
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 MOST_EPOCHS = 40
 MOST_PATIENCE = 20
 
 
-class Settings(Frozen):
-    """Limits."""
-
-    learnt: float = Field(default=0.85, gt=0, le=1)
-    """Macro-F1 on the training rows below which they were not learnt."""
-    gain: float = Field(default=0.1, gt=0, lt=1)
-    """When another rate saves this share of the loss in the same steps, the rate is the cause; or"""
-    speed: float = Field(default=2.0, gt=1)
-    """when a higher one makes the loss fall so many times as far."""
-
-
-def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
+def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     """Fires when the training rows were not learnt and the rate is not to blame."""
     curves, answer = read(trained), response(trained)
-    if curves is None or curves.broken or curves.learnt >= settings.learnt:
+    if curves is None or curves.broken or curves.jumped(settings.jump) or curves.learnt >= settings.learnt:
         return
-    if answer is not None and answer.better(settings.gain, settings.speed) != 1:
+    if answer is not None and answer.better(settings) != 1:
         return
     yield Finding(
         severity=Severity.WARN,
@@ -104,4 +91,4 @@ ZH = Page(
     source="Biderman 等,arXiv 2405.09673。",
 )
 
-PITFALL = Pitfall("underfitting", "train", Settings(), detect, remedy, ZH, rank=41)
+PITFALL = Pitfall("underfitting", "train", RateLimits(), detect, remedy, ZH, rank=41)

@@ -7,13 +7,15 @@ Why it hurts
 How it is detected
     One of three measurements. Training stopped on a loss that was not finite or left all bounds. The smoothed training
     loss jumped by more than half a nat and half of the lowest value it had before. The training rows were not learnt
-    (macro-F1 below 0.85) and, from the same start, the same few steps at a lower rate reach a clearly lower loss. The
-    configured number is not looked at.
+    (macro-F1 below 0.85) and, from the same start, the same few steps at a lower rate reach a loss that is a tenth
+    lower, or fall just as far at a tenth of the rate: then the rate used soon reached the plateau on which it stayed.
+    The configured number is not looked at.
 What the remedy does
     Multiplies the rate that was used by the lower factor that did best in the rate response (a tenth without one), down
     to 1e-6.
 Not detected
-    A rate that is only slightly high, which early stopping and the schedule forgive.
+    A rate that is only slightly high, which early stopping and the schedule forgive. Rows that cannot be learnt at any
+    rate (labels drawn by lot) end on a plateau too, and are taken for this pit at first.
 Source
     Smith, Cyclical Learning Rates for Training Neural Networks, arXiv 1506.01186 (range test).
 """
@@ -23,26 +25,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
-
-from fittingroom.pitfalls.curves import read, response
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 LOWEST = 1e-6
 
 
-class Settings(Frozen):
-    """Limits."""
-
-    learnt: float = Field(default=0.85, gt=0, le=1)
-    """Macro-F1 on the training rows from which on they count as learnt."""
-    gain: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the loss that a lower rate must save in the same steps."""
-    jump: float = Field(default=0.5, gt=0)
-    """Nats by which the smoothed loss may rise above its lowest so far, where that is as large a share of it too."""
-
-
-def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
+def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     """Fires on divergence, on a loss that jumped, and where a lower rate would have learnt more."""
     curves, answer = read(trained), response(trained)
     lower = answer.lower() if answer is not None else 0.1
@@ -62,17 +51,19 @@ def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
         return
     if answer is None or curves.learnt >= settings.learnt:
         return
-    factor = answer.better(settings.gain, float("inf"))
-    if factor < 1:
-        gain = answer.gain(factor)
-        text = Text(
-            en=f"the training rows were not learnt (macro-F1 {curves.learnt:.2f}), and the same steps at "
-            f"{factor:g} times the rate reach a {gain:.0%} lower loss",
-            zh=f"训练数据本身没有学会(macro-F1 {curves.learnt:.2f});同样步数下,"
-            f"学习率乘以 {factor:g} 损失会低 {gain:.0%}",
-        )
-        measured = {"train_macro_f1": curves.learnt, "best_factor": factor, "gain": gain}
-        yield _finding(text, measured, {"train_macro_f1": settings.learnt, "gain": settings.gain}, gain / settings.gain)
+    factor = answer.better(settings)
+    if factor >= 1:
+        return
+    gain, speed = answer.gain(factor), answer.speed(factor)
+    text = Text(
+        en=f"the training rows were not learnt (macro-F1 {curves.learnt:.2f}), and the same steps at {factor:g} times "
+        f"the rate fall {speed:.2f} times as far",
+        zh=f"训练数据本身没有学会(macro-F1 {curves.learnt:.2f});同样步数下,学习率乘以 {factor:g},"
+        f"损失的降幅是原来的 {speed:.2f} 倍",
+    )
+    measured = {"train_macro_f1": curves.learnt, "best_factor": factor, "gain": gain, "speed": speed}
+    limits = {"train_macro_f1": settings.learnt, "gain": settings.gain, "speed": settings.same}
+    yield _finding(text, measured, limits, max(gain / settings.gain, speed / settings.same))
 
 
 def _finding(summary: Text, measured: dict[str, float], limits: dict[str, float], strength: float) -> Finding:
@@ -102,10 +93,11 @@ ZH = Page(
     why_it_hurts="模型达不到应有的水平,常常对所有输入都答同一个标签,多少轮也救不回来。",
     how_it_is_detected="三项测量之一:训练因损失非有限或失控而停止;"
     "平滑后的训练损失比此前最低值跳升半个 nat 以上且超过其一半;"
-    "训练数据没有学会(macro-F1 低于 0.85),而从同一起点走同样几步,更低的学习率损失明显更低。不看配置里的数字。",
+    "训练数据没有学会(macro-F1 低于 0.85),而从同一起点走同样几步,"
+    "更低的学习率损失低一成以上,或十分之一的学习率降得同样多:说明所用学习率很快到达并停在平台上。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数(没有响应时为十分之一),下限 1e-6。",
-    not_detected="只略高的学习率,早停与调度能够包容。",
+    not_detected="只略高的学习率,早停与调度能够包容。任何学习率都学不会的数据(标签全凭运气)也停在平台上,起初会被当作此坑。",
     source="Smith,arXiv 1506.01186(范围测试)。",
 )
 
-PITFALL = Pitfall("learning-rate-too-high", "train", Settings(), detect, remedy, ZH, rank=30)
+PITFALL = Pitfall("learning-rate-too-high", "train", RateLimits(), detect, remedy, ZH, rank=30)

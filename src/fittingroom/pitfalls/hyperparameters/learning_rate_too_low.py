@@ -25,31 +25,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
-
-from fittingroom.pitfalls.curves import read, response
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 HIGHEST = 1e-2
 
 
-class Settings(Frozen):
-    """Limits."""
-
-    learnt: float = Field(default=0.85, gt=0, le=1)
-    """Macro-F1 on the training rows from which on they count as learnt."""
-    gain: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the loss that a higher rate must save in the same steps; or"""
-    speed: float = Field(default=2.0, gt=1)
-    """how many times as far the loss must fall in them."""
-
-
-def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
+def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     """Fires when the training rows were not learnt and a higher rate would have learnt them faster."""
     curves, answer = read(trained), response(trained)
-    if curves is None or answer is None or curves.broken or curves.learnt >= settings.learnt:
+    if curves is None or answer is None or curves.broken or curves.jumped(settings.jump):
         return
-    best = answer.better(settings.gain, settings.speed)
+    if curves.learnt >= settings.learnt:
+        return
+    best = answer.better(settings)
     if best <= 1:
         return
     gain, speed = answer.gain(best), answer.speed(best)
@@ -96,4 +85,4 @@ ZH = Page(
     source="Smith,arXiv 1506.01186(范围测试);Schulman,LoRA Without Regret,2025。",
 )
 
-PITFALL = Pitfall("learning-rate-too-low", "train", Settings(), detect, remedy, ZH, rank=31)
+PITFALL = Pitfall("learning-rate-too-low", "train", RateLimits(), detect, remedy, ZH, rank=31)
