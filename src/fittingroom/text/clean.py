@@ -115,7 +115,7 @@ _DOUBTFUL = "|".join(
         _UNUSUAL.pattern,
         f"[{GBK_SUSPECTS}锟烫屯]",
         f"(?i:{markup.WEB.pattern})",
-        "[0-9A-Za-z]{5}|(?:[A-Za-z].*){11}",
+        "[0-9A-Za-z]{5}|(?:[A-Za-z].*){8}",
         spam.BOILERPLATE_SIGN.pattern,
         spam.KEYBOARD_ZH.pattern,
         r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$",

@@ -119,6 +119,7 @@ KEYBOARD_ZH = re.compile(
 _ODD_SHARE = 0.2
 """From this share of odd letter pairs on a word is noise: a fortieth in English, half in random letters."""
 _VOWEL = re.compile(r"[aeiouy]")
+_SEMICOLON_INSIDE = re.compile(r"[a-z0-9];+[a-z0-9]")
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
 _HAN = re.compile(r"[㐀-鿿]")
 
@@ -149,12 +150,17 @@ def is_gibberish(text: str) -> bool:
         return noise * 2 > len(text)
     if not text.isascii():
         return False
-    words = _LATIN_WORD.findall(text.lower())
+    low = text.lower()
+    # ; lies under the little finger: between letters, without a space, it is no punctuation.
+    mashed = "".join(token for token in low.split() if _SEMICOLON_INSIDE.search(token))
+    words = _LATIN_WORD.findall(low)
+    letters = sum(len(word) for word in words)
+    if mashed:
+        return 2 * sum(character.isalpha() for character in mashed) > letters >= 8
     if any(len(word) >= 4 and not _odd_share(word) for word in words):
         return False  # a real word: then the rest are codes of products
-    letters = sum(len(word) for word in words)
     noise = sum(len(word) for word in words if _odd_share(word) >= _ODD_SHARE)
-    return letters >= 11 and noise >= 0.6 * letters
+    return letters >= (8 if len(words) == 1 else 11) and noise >= 0.6 * letters
 
 
 def _odd_share(word: str) -> float:
