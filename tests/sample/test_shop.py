@@ -181,30 +181,46 @@ def test_no_two_messages_are_near_copies() -> None:
     assert not near_pairs(keys, 0.61)
 
 
+def keyword_guesses(messages: list[dialogues.Message], labels: Any, seen: int) -> Any:
+    """The best single word of each class and language, taken from the first `seen` messages, on the others."""
+    import numpy as np
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    guessed = np.full(len(messages), "delivery", dtype=object)
+    for language, options in (
+        ("zh", {"analyzer": "char", "ngram_range": (1, 4)}),
+        ("en", {"ngram_range": (1, 2), "token_pattern": r"[\w']+"}),
+    ):
+        own = np.array([index for index, one in enumerate(messages) if one.language == language])
+        train, new = own[own < seen], own[own >= seen]
+        words = CountVectorizer(binary=True, min_df=3, **options)
+        has = words.fit_transform([messages[index].text for index in train]).tocsc()
+        holds = words.transform([messages[index].text for index in new]).toarray()
+        rules = []
+        for name in dialogues.INTENTS:
+            right = (labels[train] == name).astype(float)
+            hits, every = has.T @ right, np.asarray(has.sum(axis=0)).ravel()
+            f1 = np.where(hits / every >= 0.35, 2 * hits / (every + right.sum()), 0)
+            best = int(f1.argmax())
+            rules.append((hits[best] / every[best], name, best))
+        for _, name, best in sorted(rules):
+            guessed[new[holds[:, best] > 0]] = name
+    return guessed[seen:]
+
+
 def test_intents_need_more_than_a_keyword_and_less_than_magic() -> None:
     """The best keyword of each class stays far below a linear model, which itself is neither lost nor perfect."""
     import numpy as np
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.metrics import f1_score
     from sklearn.svm import LinearSVC
 
     messages = dialogues.write_messages(2600, Random(7))
     texts, labels = [one.text for one in messages], np.array([one.intent for one in messages])
-    train, test = slice(0, 1900), slice(1900, None)
-    words = CountVectorizer(analyzer="char", ngram_range=(2, 5), binary=True, min_df=3)
-    seen, new = words.fit_transform(texts[train]).tocsc(), words.transform(texts[test]).toarray()
-    rules = []
-    for name in dialogues.INTENTS:
-        own = (labels[train] == name).astype(float)
-        hits, all_hits = seen.T @ own, np.asarray(seen.sum(axis=0)).ravel()
-        best = int((2 * hits / (all_hits + own.sum())).argmax())
-        rules.append((hits[best] / all_hits[best], name, best))
-    guessed = np.full(len(messages) - 1900, "delivery", dtype=object)
-    for _, name, best in sorted(rules):
-        guessed[new[:, best] > 0] = name
+    seen = 1900
     model = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
-    fitted = LinearSVC(random_state=0).fit(model.fit_transform(texts[train]), labels[train])
-    linear = f1_score(labels[test], fitted.predict(model.transform(texts[test])), average="macro")
-    keyword = f1_score(labels[test], guessed, average="macro")
+    fitted = LinearSVC(random_state=0).fit(model.fit_transform(texts[:seen]), labels[:seen])
+    linear = f1_score(labels[seen:], fitted.predict(model.transform(texts[seen:])), average="macro")
+    keyword = f1_score(labels[seen:], keyword_guesses(messages, labels, seen), average="macro")
     assert 0.75 < linear < 0.93
-    assert keyword < linear - 0.3
+    assert 0.2 < keyword < linear - 0.3
