@@ -104,6 +104,7 @@ def test_personal_data_is_replaced(text: str, expected: str) -> None:
         "客服小姐姐很好，安装师傅不行，对方先生发货",
         "我是顾客，这是黄色",
         "基金经理、感谢老师",
+        "姓名和身份证号码不一致，收件人和收件手机号",
         "WeChat pay failed, password reset does not work",
         "working at all. What happened? late at night. It",
         "Dear Customer, Hi Team! Thanks for all",

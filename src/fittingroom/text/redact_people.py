@@ -14,7 +14,7 @@ _SURNAMES = (
     "沙艾尤柏揭仇缪"
 )
 # Surnames that are everyday words: believed behind 我叫 or 收件人 only.
-_SURNAMES_MORE = "于白洪安常游苗鲍谷车房水褚甄丛单盖边关花经由时成古吉吕明全巴木青和来岑麦阳兰卞支晁植"
+_SURNAMES_MORE = "于白洪安常游苗鲍谷车房水褚甄丛单盖边关花古吉巴岑麦阳兰卞晁植"
 _COMPOUND = "欧阳|上官|司马|诸葛|司徒|东方|皇甫|尉迟|公孙|慕容|令狐|夏侯|长孙|宇文|端木|南宫|百里|轩辕|独孤"
 _SURNAME = f"(?:{_COMPOUND}|[{_SURNAMES}])"
 # In front of these a surname is more likely the end of another word: 对方先生, 由于小姐姐, 任何女士.
