@@ -15,7 +15,7 @@ for _name, _value in {
 }.items():
     _os.environ.setdefault(_name, _value)
 
-__version__ = "0.1.0"
+from fittingroom.version import __version__  # noqa: E402 - after the environment is set
 
 __all__ = ["Workspace", "__version__"]
 

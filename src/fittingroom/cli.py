@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fittingroom import __version__
 from fittingroom.errors import FittingroomError, UserError
+from fittingroom.version import __version__
 
 if TYPE_CHECKING:
     from fittingroom.types import RunSummary
@@ -84,7 +84,7 @@ def init(face: _Face, folder: Path, sample: bool, seed: int) -> None:
     files = Workspace(target).init(sample=sample, seed=seed)
     for path in files:
         click.echo(f"{path.name:<22} {path.stat().st_size:>10,} B")
-    face.say(f"next: fittingroom -w {target} check", f"下一步:fittingroom -w {target} check")
+    face.say(f"next: fittingroom -w {target} check", f"下一步：fittingroom -w {target} check")
 
 
 @cli.command()
@@ -156,7 +156,7 @@ def runs(face: _Face, as_json: bool) -> None:
 def review(face: _Face, run_id: str | None, out: Path) -> None:
     """Write the rows whose labels people should look at to a CSV file."""
     number = face.workspace().review(run_id, out=out)
-    face.say(f"{number} rows to look at in {out}", f"{number} 行待人工查看,已写入 {out}")
+    face.say(f"{number} rows to look at in {out}", f"{number} 行待人工查看，已写入 {out}")
 
 
 @cli.command()
@@ -228,10 +228,15 @@ def rollback(face: _Face, alias: str) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
 @click.option("--alias", default="champion", show_default=True)
+@click.option("--expose", is_flag=True, help="Allow an address that other machines can reach; needs FITTINGROOM_TOKEN.")
 @_face
-def serve(face: _Face, host: str, port: int, alias: str) -> None:
+def serve(face: _Face, host: str, port: int, alias: str, expose: bool) -> None:
     """Serve the deployed model on loopback, with a token."""
-    face.workspace().serve(host=host, port=port, alias=alias, announce=lambda line: click.echo(line, err=True))
+
+    def announce(line: str) -> None:
+        click.echo(line, err=True)
+
+    face.workspace().serve(host=host, port=port, alias=alias, expose=expose, announce=announce)
 
 
 @cli.command()
@@ -318,7 +323,7 @@ def _internal(error: Exception, language: str) -> None:
     place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
     unknown = UserError(
         f"internal error {type(error).__name__} at {place}; FITTINGROOM_DEBUG=1 shows all of it",
-        f"内部错误 {type(error).__name__},位于 {place};设置 FITTINGROOM_DEBUG=1 可看到全部",
+        f"内部错误 {type(error).__name__}，位于 {place}；设置 FITTINGROOM_DEBUG=1 可看到全部",
     )
     click.echo(unknown.text(language), err=True)
     sys.exit(1)

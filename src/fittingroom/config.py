@@ -16,7 +16,6 @@ from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.sources.config import SourceConfig
 from fittingroom.stages.audit import AuditConfig
 from fittingroom.stages.balance import BalanceConfig
-from fittingroom.training.config import TrainConfig
 from fittingroom.stages.dedup import DedupConfig
 from fittingroom.stages.deploy import DeployConfig
 from fittingroom.stages.evaluate import EvaluateConfig
@@ -27,6 +26,7 @@ from fittingroom.stages.prepare import PrepareConfig
 from fittingroom.stages.split import SplitConfig
 from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.config import TrainConfig
 from fittingroom.types import Frozen
 
 
@@ -91,7 +91,7 @@ def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
     if not path.is_file():
         raise RecipeError(
             "no such recipe; `fittingroom init DIR --sample` writes one",
-            "没有这个配方文件;`fittingroom init DIR --sample` 会生成一份示例",
+            "没有这个配方文件；`fittingroom init DIR --sample` 会生成一份示例",
             place=str(path),
         )
     try:
@@ -100,11 +100,11 @@ def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "not readable as YAML"
-        raise RecipeError(f"not valid YAML: {problem}", f"不是合法的 YAML:{problem}", place=place) from error
+        raise RecipeError(f"not valid YAML: {problem}", f"不是合法的 YAML：{problem}", place=place) from error
     except UnicodeDecodeError as error:
-        raise RecipeError("not UTF-8; save it as UTF-8", "不是 UTF-8 编码,请另存为 UTF-8", place=str(path)) from error
+        raise RecipeError("not UTF-8; save it as UTF-8", "不是 UTF-8 编码，请另存为 UTF-8", place=str(path)) from error
     if not isinstance(values, dict):
-        raise RecipeError("is empty or not a mapping of sections", "是空的,或不是由各小节组成的映射", place=str(path))
+        raise RecipeError("is empty or not a mapping of sections", "是空的，或不是由各小节组成的映射", place=str(path))
     for item in sets:
         name, separator, value = item.partition("=")
         if not separator:
@@ -131,7 +131,7 @@ def set_path(values: dict[str, Any], path: str, value: Any) -> None:
             if not key.isdigit() or int(key) >= len(here):
                 raise RecipeError(
                     f"there is no item {key!r} in this list of {len(here)}",
-                    f"这个列表只有 {len(here)} 项,没有 {key!r}",
+                    f"这个列表只有 {len(here)} 项，没有 {key!r}",
                     place=path,
                 )
             index = int(key)
@@ -169,24 +169,24 @@ def _first_problem(error: ValidationError, place: str) -> RecipeError:
     key = ".".join(str(step) for step in steps) or "the recipe"
     more = len(error.errors()) - 1
     tail_en = f" ({more} more problem{'s' if more > 1 else ''} after this one)" if more else ""
-    tail_zh = f"(后面还有 {more} 个问题)" if more else ""
+    tail_zh = f"（后面还有 {more} 个问题）" if more else ""
     kind = problem["type"]
     if kind == "extra_forbidden":
         hint = _did_you_mean(steps)
         en, zh = f"unknown key{hint[0]}", f"未知的键{hint[1]}"
     elif kind == "missing":
-        en, zh = "is missing; it has no default", "缺少这个键,它没有默认值"
+        en, zh = "is missing; it has no default", "缺少这个键，它没有默认值"
     elif kind == "union_tag_not_found":
-        en, zh = f"needs `kind`, one of {', '.join(_SOURCE_KINDS)}", f"需要 `kind`,取值 {', '.join(_SOURCE_KINDS)}"
+        en, zh = f"needs `kind`, one of {', '.join(_SOURCE_KINDS)}", f"需要 `kind`，取值 {', '.join(_SOURCE_KINDS)}"
     elif kind == "union_tag_invalid":
         en, zh = (
             f"unknown `kind`; one of {', '.join(_SOURCE_KINDS)}",
-            f"未知的 `kind`;应为 {', '.join(_SOURCE_KINDS)} 之一",
+            f"未知的 `kind`；应为 {', '.join(_SOURCE_KINDS)} 之一",
         )
     else:
         message = problem["msg"].removeprefix("Value error, ")
         given = "" if isinstance(problem.get("input"), dict | list) else f", not {problem.get('input')!r}"
-        en, zh = f"{message}{given}", f"值不合适:{message}{given}"
+        en, zh = f"{message}{given}", f"值不合适：{message}{given}"
     return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}")
 
 
@@ -205,5 +205,5 @@ def _did_you_mean(steps: Sequence[Any]) -> tuple[str, str]:
     names = list(model.model_fields)
     near = difflib.get_close_matches(str(steps[-1]), names, n=1)
     if near:
-        return f"; did you mean `{near[0]}`?", f";是不是想写 `{near[0]}`?"
-    return f"; known keys here: {', '.join(names)}", f";这里可用的键:{', '.join(names)}"
+        return f"; did you mean `{near[0]}`?", f"；是不是想写 `{near[0]}`？"
+    return f"; known keys here: {', '.join(names)}", f"；这里可用的键：{', '.join(names)}"

@@ -14,7 +14,7 @@ from fittingroom.types import Finding, Frozen, Plan, Remedy, Safety, Severity, T
 
 _NOTHING_LEFT = Text(
     en="the gate said no and no finding has an untried automatic remedy; a person should look at the report",
-    zh="门禁未通过,且没有尚未尝试过的自动补救办法;请人工查看报告",
+    zh="门禁未通过，且没有尚未尝试过的自动补救办法；请人工查看报告",
 )
 
 
@@ -35,7 +35,7 @@ class Diagnosis(Frozen):
         title = self.title or _NOTHING_LEFT
         return Text(
             en=f"{self.cause}: {title.en}; `fittingroom approve` applies it",
-            zh=f"{self.cause}:{title.zh};用 `fittingroom approve` 批准",
+            zh=f"{self.cause}：{title.zh}；用 `fittingroom approve` 批准",
         )
 
 

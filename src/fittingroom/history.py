@@ -46,7 +46,7 @@ class History:
         if len(found) != 1:
             raise StoreError(
                 "no such run; `fittingroom runs` lists them" if not found else "several runs begin like this",
-                "没有这个运行;`fittingroom runs` 列出全部" if not found else "有多个运行以此开头",
+                "没有这个运行；`fittingroom runs` 列出全部" if not found else "有多个运行以此开头",
                 place=run_id or "runs",
             )
         return self.folder / found[0]
@@ -95,7 +95,7 @@ class History:
                 return self.folder / name
         raise StoreError(
             "there is no unfinished run; `fittingroom run` starts one",
-            "没有未完成的运行;用 `fittingroom run` 开始",
+            "没有未完成的运行；用 `fittingroom run` 开始",
             place="runs",
         )
 

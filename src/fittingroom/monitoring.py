@@ -45,7 +45,7 @@ def _judged(root: Path, release: Release) -> tuple[EvalReport, Splits]:
     if not report or not splits or not store.has(report) or not store.has(splits):
         raise StoreError(
             "the rows this release was judged on are gone from the store; run its recipe again to make them",
-            "该版本评判所用的数据已不在存储中;请重新运行其配方",
+            "该版本评判所用的数据已不在存储中；请重新运行其配方",
             place=f"release {release.version}, run {release.run}",
         )
     return store.load(report, EvalReport), store.load(splits, Splits)

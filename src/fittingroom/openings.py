@@ -48,12 +48,12 @@ class Openings:
         elif number == 2:
             message = Text(
                 en="this test part was opened before by another release: its score is a little too hopeful",
-                zh="该测试集已被另一版本打开过:分数会略显乐观",
+                zh="该测试集已被另一版本打开过：分数会略显乐观",
             )
         else:
             message = Text(
                 en="two releases were already judged on this test part; add new rows to the sources (or change the "
                 "split) so that there is an unseen test part, then run again",
-                zh="该测试集已评判过两个版本;请向数据源补充新数据(或改变划分),得到未见过的测试集后再运行",
+                zh="该测试集已评判过两个版本；请向数据源补充新数据（或改变划分），得到未见过的测试集后再运行",
             )
         return Opening(number, number > 2, message)

@@ -147,14 +147,14 @@ def _gave_up(verdicts: list[Verdict | None], advice: Text) -> Outcome:
 
 
 def _deployed(version: int, alias: str) -> Text:
-    return Text(en=f"release {version} is deployed as {alias}", zh=f"第 {version} 版已上线,别名 {alias}")
+    return Text(en=f"release {version} is deployed as {alias}", zh=f"第 {version} 版已上线，别名 {alias}")
 
 
 _OUT_OF_BUDGET = Text(
     en="no attempt passed within the bounds of `adapt`; read the findings, add rows or raise the bounds",
-    zh="在 `adapt` 的限度内没有一次尝试通过;请查看诊断结果,补充数据或放宽限度",
+    zh="在 `adapt` 的限度内没有一次尝试通过；请查看诊断结果，补充数据或放宽限度",
 )
 _TEST_SAID_NO = Text(
     en="passed on dev but not on test: the dev score was too hopeful; add rows before trying again",
-    zh="开发集通过但测试集未通过:开发集的分数偏乐观;请先补充数据再试",
+    zh="开发集通过但测试集未通过：开发集的分数偏乐观；请先补充数据再试",
 )

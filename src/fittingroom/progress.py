@@ -31,10 +31,10 @@ _NAMES_ZH = {
     "configure": "配置",
     "train": "训练",
     "package": "打包",
-    "evaluate.dev": "评测(开发集)",
-    "gate.dev": "门禁(开发集)",
-    "evaluate.test": "评测(测试集)",
-    "gate.test": "门禁(测试集)",
+    "evaluate.dev": "评测（开发集）",
+    "gate.dev": "门禁（开发集）",
+    "evaluate.test": "评测（测试集）",
+    "gate.test": "门禁（测试集）",
 }
 
 

@@ -102,7 +102,8 @@ def _changes(configs: list[RunConfig], number: int) -> list[Change]:
 
 def _events_of(events: list[Event], number: int) -> list[Event]:
     """Stages of one attempt; a resumed run tells them again: the first telling has the seconds, the last the rest."""
-    current, found = 0, {}
+    current = 0
+    found: dict[str, Event] = {}
     for event in events:
         if event["kind"] == "attempt_started":
             current = event["attempt"]["number"]

@@ -27,7 +27,7 @@ def write_review(root: Path, history: History, folder: Path, out: Path) -> int:
     if not digest or not store.has(digest):
         raise StoreError(
             "this run has no audited rows (any more); run its recipe again",
-            "该运行没有(或不再有)审计过的数据;请重新运行其配方",
+            "该运行没有（或不再有）审计过的数据；请重新运行其配方",
             place=f"runs/{folder.name}",
         )
     splits = store.load(digest, Splits)

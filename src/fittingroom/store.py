@@ -103,7 +103,7 @@ class Store:
         if manifest["kind"] != kind.__name__:
             raise StoreError(
                 f"holds a {manifest['kind']}, not a {kind.__name__}",
-                f"里面是 {manifest['kind']},不是 {kind.__name__}",
+                f"里面是 {manifest['kind']}，不是 {kind.__name__}",
                 place=f"objects/{digest}",
             )
         values: dict[str, Any] = json.loads((folder / "values.json").read_text(encoding="utf-8"))

@@ -169,8 +169,8 @@ class Plan(Output):
     dropout: float
     max_length: int
     tokens: dict[str, float] = Field(default_factory=dict)
-    """Measured on the rendered training rows: rows, mean/p95/max length, truncated, all_masked, answer_tokens; and how many
-    tokens the base model reads at most (reads)."""
+    """Measured on the rendered training rows: rows, mean/p95/max length, truncated, all_masked, answer_tokens; and how
+    many tokens the base model reads at most (reads)."""
     memory_bytes: int = 0
     minutes: float = 0.0
     chosen: dict[str, str] = Field(default_factory=dict)

@@ -70,7 +70,7 @@ class Workspace:
         if (self.root / RECIPE).exists():
             raise UserError(
                 "there is a recipe already; choose another folder",
-                "这里已有配方文件;请换一个文件夹",
+                "这里已有配方文件；请换一个文件夹",
                 place=str(self.root / RECIPE),
             )
         self.root.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ class Workspace:
                 raise
             except Exception as error:
                 # The text of a foreign error may quote a customer's words: only its class is kept.
-                said = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误:{type(error).__name__}")
+                said = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误：{type(error).__name__}")
                 run.journal.append("run_done", status="error", message=said.model_dump())
                 raise
             run.journal.append(
@@ -200,7 +200,7 @@ class Workspace:
         if pitfall not in known:
             raise UserError(
                 f"no such pitfall; known are {', '.join(sorted(known))}",
-                f"没有这个坑;已知的有 {', '.join(sorted(known))}",
+                f"没有这个坑；已知的有 {', '.join(sorted(known))}",
                 place=pitfall,
             )
         return page(known[pitfall], language)
@@ -262,7 +262,7 @@ class Workspace:
         if not store.has(release.bundle):
             raise StoreError(
                 "the bundle of this release is gone or not whole; run the recipe again",
-                "该版本的模型包缺失或不完整;请重新运行配方",
+                "该版本的模型包缺失或不完整；请重新运行配方",
                 place=f"objects/{release.bundle}",
             )
         return store.objects / release.bundle / "folder"
@@ -281,12 +281,13 @@ class Workspace:
         host: str = "127.0.0.1",
         port: int = 8000,
         alias: str = "champion",
+        expose: bool = False,
         announce: Callable[[str], None] = print,
     ) -> None:
         """Serve the deployed model until stopped; on loopback, with a token."""
         from fittingroom.serving.run import serve
 
-        serve(self.root, host=host, port=port, alias=alias, announce=announce)
+        serve(self.root, host=host, port=port, alias=alias, expose=expose, announce=announce)
 
     def monitor(self, recipe: str = RECIPE, sets: Sequence[str] = (), *, alias: str = "champion") -> DriftReport:
         """Compare the recorded requests with what the deployed model was trained on, and say what to do next."""
@@ -333,12 +334,12 @@ class Workspace:
             raise RecipeError(
                 f"set {KEY} in the environment (or in .env) to a secret of at least 16 characters; row ids and "
                 "pseudonyms are made with it",
-                f"请在环境变量(或 .env)里设置 {KEY},至少 16 个字符;行号与化名由它生成",
+                f"请在环境变量（或 .env）里设置 {KEY}，至少 16 个字符；行号与化名由它生成",
                 place=str(self.root),
             )
         return value.encode()
 
 
 _STOPPED = Text(
-    en="stopped; `fittingroom resume` goes on where it was", zh="已停止;`fittingroom resume` 会从停下处继续"
+    en="stopped; `fittingroom resume` goes on where it was", zh="已停止；`fittingroom resume` 会从停下处继续"
 )

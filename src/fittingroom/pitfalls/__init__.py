@@ -92,7 +92,7 @@ def check_settings(config: PitfallsConfig) -> None:
         if name not in catalog():
             raise RecipeError(
                 "no such pitfall; `fittingroom pitfalls` lists them",
-                "没有这个坑;`fittingroom pitfalls` 列出全部",
+                "没有这个坑；`fittingroom pitfalls` 列出全部",
                 place=f"pitfalls: {name}",
             )
     for name, values in config.settings.items():
@@ -125,7 +125,7 @@ def _settings(pitfall: Pitfall, values: Mapping[str, Any]) -> Frozen:
         problem = error.errors(include_url=False)[0]
         key = ".".join(str(step) for step in problem["loc"])
         raise RecipeError(
-            problem["msg"], f"值不合适:{problem['msg']}", place=f"pitfalls.settings.{pitfall.id}.{key}"
+            problem["msg"], f"值不合适：{problem['msg']}", place=f"pitfalls.settings.{pitfall.id}.{key}"
         ) from None
 
 
@@ -134,6 +134,6 @@ def _check_failed(error: Exception) -> Finding:
     name = type(error).__name__
     return Finding(
         severity=Severity.INFO,
-        summary=Text(en=f"check failed: the detector raised {name}", zh=f"检查失败:检测器抛出 {name}"),
+        summary=Text(en=f"check failed: the detector raised {name}", zh=f"检查失败：检测器抛出 {name}"),
         measured={"check_failed": 1.0},
     )

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fittingroom import __version__
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
@@ -29,6 +28,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.fit import repeatable
 from fittingroom.training.rows import encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
+from fittingroom.version import __version__
 
 VERSION = 1
 LIBRARIES = ("torch", "transformers", "peft", "safetensors", "tokenizers")
