@@ -16,6 +16,8 @@ from fittingroom import pitfalls
 from fittingroom.errors import RecipeError
 from fittingroom.pitfalls import catalog, check_settings, detect_all, family, page
 from fittingroom.pitfalls.config import PitfallsConfig
+from fittingroom.pitfalls.data.personal_data import IN_CHINESE
+from fittingroom.text.redact import KINDS
 from fittingroom.types import Finding, Frozen, GateDecision, Page, Pitfall, Severity, Text, Verdict
 
 WANTED = {
@@ -166,3 +168,7 @@ def test_bad_settings_name_their_place(section: PitfallsConfig, place: str) -> N
 
 def test_good_settings_pass() -> None:
     check_settings(PitfallsConfig(disable=["duplicates"], settings={"overfitting": {"gap": 0.2}}))
+
+
+def test_every_kind_of_personal_data_has_a_chinese_name() -> None:
+    assert set(IN_CHINESE) == set(KINDS)

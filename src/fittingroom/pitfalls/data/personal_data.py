@@ -32,6 +32,24 @@ from fittingroom.pitfalls.rows import MOST_EXAMPLES, column, fields
 from fittingroom.text.redact import KINDS, Kind, RedactConfig, find_personal
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Rows, Safety, Severity, Text
 
+IN_CHINESE = {
+    "email": "邮箱",
+    "id_card": "身份证号",
+    "bank_card": "银行卡号",
+    "mobile": "手机号",
+    "phone": "电话",
+    "landline": "固定电话",
+    "passport": "护照号",
+    "plate": "车牌",
+    "wechat": "微信号",
+    "qq": "QQ 号",
+    "address": "地址",
+    "name": "姓名",
+    "ip": "IP 地址",
+    "secret": "密码",
+    "order": "订单号",
+}
+
 
 class Settings(Frozen):
     """Limits."""
@@ -56,12 +74,14 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
         holders += [place] if kinds else []
     if not holders:
         return
-    told = ", ".join(f"{kind} {count}" for kind, count in found.most_common())
+    counts = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    told_en = ", ".join(f"{kind} {count}" for kind, count in counts)
+    told_zh = "、".join(f"{IN_CHINESE.get(kind, kind)} {count}" for kind, count in counts)
     yield Finding(
         severity=Severity.BLOCK,
         summary=Text(
-            en=f"{len(holders)} rows still hold personal data ({told})",
-            zh=f"{len(holders)} 行仍含个人信息({told})",
+            en=f"{len(holders)} rows still hold personal data ({told_en})",
+            zh=f"{len(holders)} 行仍含个人信息({told_zh})",
         ),
         measured={"rows": float(len(holders)), **{kind: float(count) for kind, count in sorted(found.items())}},
         limits={"rows": 0.0},
@@ -90,8 +110,9 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     missing = [kind for kind in KINDS if kind in finding.measured and kind not in redacted]
     if not missing:
         return None
+    in_chinese = "、".join(IN_CHINESE.get(kind, kind) for kind in missing)
     return Remedy(
-        title=Text(en=f"Redact {', '.join(missing)}", zh=f"脱敏 {'、'.join(missing)}"),
+        title=Text(en=f"Redact {', '.join(missing)}", zh=f"脱敏 {in_chinese}"),
         safety=Safety.AUTOMATIC,
         patch={"prepare.redact.kinds": [kind for kind in KINDS if kind in redacted or kind in missing]},
         expectation=Text(en="no row holds personal data", zh="没有任何一行含个人信息"),
