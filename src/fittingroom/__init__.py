@@ -10,7 +10,7 @@ for _name, _value in {
     "RAY_USAGE_STATS_ENABLED": "0",
     "ANONYMIZED_TELEMETRY": "False",
     "TOKENIZERS_PARALLELISM": "false",
-    # Threads that wait must sleep, not spin: beside other work on the same cores, spinning made training 30 times slower.
+    # Waiting threads must sleep, not spin: beside other work on the same cores, spinning made training 30 times slower.
     "OMP_WAIT_POLICY": "PASSIVE",
 }.items():
     _os.environ.setdefault(_name, _value)
