@@ -26,7 +26,7 @@ def tell_run(summary: RunSummary, root: Path, language: str) -> str:
     """How a run ended: attempts, causes, scores, where the report lies, what to type next."""
     chinese = language.startswith("zh")
     status = _STATUS_ZH[summary.status] if chinese else summary.status
-    lines = ["", f"{'运行' if chinese else 'run'} {summary.id}：{status}"]
+    lines = ["", f"{'运行' if chinese else 'run'} {summary.id}: {status}"]
     for attempt in summary.attempts:
         lines += list(_attempt(attempt, language))
     for part in ("dev", "test"):
@@ -39,11 +39,11 @@ def tell_run(summary: RunSummary, root: Path, language: str) -> str:
     if summary.message:
         lines.append(f"  {summary.message.say(language)}")
     if summary.report:
-        lines.append(f"  {'报告' if chinese else 'report'}：{summary.report}")
+        lines.append(f"  {'报告' if chinese else 'report'}: {summary.report}")
     if summary.release:
         where = "" if root.resolve() == Path.cwd() else f" -w {root}"
         question = "我买的鞋大了，能换小一码吗？" if chinese else "the shoes are too big, can I get a smaller size?"
-        lines.append(f'  {"试一试" if chinese else "ask it"}：fittingroom{where} ask "{question}"')
+        lines.append(f'  {"试一试" if chinese else "ask it"}: fittingroom{where} ask "{question}"')
     return "\n".join(lines)
 
 
@@ -52,11 +52,11 @@ def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
     head = f"  {'第' if chinese else 'attempt '}{attempt.number}{' 次' if chinese else ''}"
     if attempt.cause:
         change = ", ".join(f"{path} = {value}" for path, value in attempt.patch.items())
-        yield f"{head}：{'原因' if chinese else 'cause'} {attempt.cause} -> {change}"
+        yield f"{head}: {'原因' if chinese else 'cause'} {attempt.cause} -> {change}"
         if attempt.expectation:
-            yield f"      {'预期' if chinese else 'expected'}：{attempt.expectation.say(language)}"
+            yield f"      {'预期' if chinese else 'expected'}: {attempt.expectation.say(language)}"
     else:
-        yield f"{head}：{'按配方' if chinese else 'as the recipe says'}"
+        yield f"{head}: {'按配方' if chinese else 'as the recipe says'}"
     score = attempt.metrics.get("dev.macro_f1")
     verdict = attempt.verdict.value if attempt.verdict else ("被阻止" if chinese else "blocked")
     yield f"      dev macro-F1 {score:.3f}, {verdict}" if score is not None else f"      {verdict}"
@@ -91,7 +91,7 @@ def tell_check(checked: Checked, language: str) -> str:
         lines.append("  " + said)
     lines += [f"  {finding.severity.value}: {tell_finding(finding, language)}" for finding in checked.findings]
     if checked.blocked:
-        lines.append(f"  {'被阻止' if chinese else 'blocked'}：{checked.blocked.say(language)}")
+        lines.append(f"  {'被阻止' if chinese else 'blocked'}: {checked.blocked.say(language)}")
     elif not checked.findings:
         lines.append("  没有发现问题" if chinese else "  no findings")
     return "\n".join(lines)
@@ -120,7 +120,7 @@ def tell_drift(drift: DriftReport, language: str) -> str:
     """Whether production still looks like the training data, and what to do."""
     chinese = language.startswith("zh")
     rows = f"{drift.rows_window:,} / {drift.rows_reference:,}"
-    lines = [f"  {'请求 / 参照' if chinese else 'requests / reference'}：{rows}"]
+    lines = [f"  {'请求 / 参照' if chinese else 'requests / reference'}: {rows}"]
     for signal in drift.signals:
         lines.append(f"  {'!' if signal.drifted else ' '} {signal.name:<14} {signal.summary.say(language)}")
     return "\n".join([*lines, *(f"  -> {step.say(language)}" for step in drift.next)])
