@@ -23,17 +23,17 @@ class Recipe(NamedTuple):
 
     seed: int = 20260101
     steps: int = 4000
-    batch_tokens: int = 3072
+    batch_tokens: int = 2048
     """Positions of a batch, padding included."""
     longest: int = 192
     """Longer examples are left out."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
     warmup: int = 100
     balance_rate: float = 1e-3
     """Step of the experts' balancing bias."""
     threads: int = 2
-    checkpoint_every: int = 1000
+    checkpoint_every: int = 500
 
 
 RECIPE: Final = Recipe()

@@ -113,9 +113,10 @@ def copying(rng: random.Random, words: Lexicon) -> Example:
     text = glue.join(items)
     zh = words.code == "zh"
     kind = rng.random()
-    if kind < 0.3:
-        return [Piece(BOS + text, 0.0), Piece("".join(f"{rng.choice('，；|')}{text}" for _ in range(2)), 1.0)]
-    if kind < 0.55:
+    if kind < 0.4:
+        again = "".join(f"{rng.choice('，；|')}{text}" for _ in range(rng.randint(1, 4)))
+        return [Piece(BOS + text, 0.0), Piece(again, 1.0)]
+    if kind < 0.6:
         return _instructed(rng.choice(["照抄", "重复一遍"] if zh else ["repeat", "copy this"]), text, text, rng)
     if kind < 0.65:
         return _instructed("倒过来写" if zh else "write it backwards", text, glue.join(reversed(items)), rng)
@@ -254,7 +255,7 @@ def keywords(rng: random.Random, words: Lexicon) -> Example:
 MIXTURE: Final[dict[Callable[[random.Random, Lexicon], Example], int]] = {
     classifying: 36,
     plain: 12,
-    copying: 16,
+    copying: 20,
     pairing: 7,
     fact: 7,
     counting: 5,

@@ -117,8 +117,7 @@ PEOPLE: Final = (
     "Ivan Clara Felix he she they we somebody the_boy the_old_man my_friend a_stranger"
 )
 COUNTERS: Final = (
-    "apples pebbles pencils birds boats chairs books trees stars cars flowers letters horses lamps eggs balls "
-    "keys"
+    "apples pebbles pencils birds boats chairs books trees stars cars flowers letters horses lamps eggs balls keys"
 )
 LINKS: Final = (
     "later however meanwhile besides honestly apparently actually certainly perhaps finally indeed suddenly "

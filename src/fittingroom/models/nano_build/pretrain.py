@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fittingroom.models.nano import RECIPE, Recipe
 from fittingroom.models.nano_build.corpus import Example, examples, tokenizer_words
+from fittingroom.models.nano_build.shape import lean_towards_copying, new_model
 from fittingroom.models.nano_build.vocabulary import build_tokenizer
 
 if TYPE_CHECKING:
     import torch
-    from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, PreTrainedTokenizerFast
+    from transformers import DeepseekV3ForCausalLM, PreTrainedTokenizerFast
 
 POOL: Final = 1024
 REPORT_EVERY: Final = 50
@@ -38,49 +39,6 @@ class Batch(NamedTuple):
     weights: torch.Tensor
 
 
-def nano_config(vocab_size: int) -> DeepseekV3Config:
-    """The shape of `nano`: one dense layer, then layers of routed and shared experts, all with latent attention."""
-    from transformers import DeepseekV3Config
-
-    return DeepseekV3Config(
-        vocab_size=vocab_size,
-        hidden_size=192,
-        num_hidden_layers=4,
-        first_k_dense_replace=1,
-        intermediate_size=512,
-        moe_intermediate_size=112,
-        n_routed_experts=8,
-        num_experts_per_tok=2,
-        n_shared_experts=1,
-        n_group=1,
-        topk_group=1,
-        routed_scaling_factor=1.0,
-        norm_topk_prob=True,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        q_lora_rank=None,
-        kv_lora_rank=64,
-        qk_nope_head_dim=32,
-        qk_rope_head_dim=16,
-        v_head_dim=48,
-        max_position_embeddings=1024,
-        tie_word_embeddings=True,
-        num_nextn_predict_layers=0,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
-    )
-
-
-def new_model(vocab_size: int, seed: int) -> DeepseekV3ForCausalLM:
-    """A randomly initialised `nano`; what the pretrained one is measured against."""
-    import torch
-    from transformers import DeepseekV3ForCausalLM
-
-    torch.manual_seed(seed)
-    return DeepseekV3ForCausalLM(nano_config(vocab_size))
-
-
 def build(out: Path, recipe: Recipe = RECIPE) -> Path:
     """Pretrain by `recipe` and write the folder `out` (replaced as a whole at the end). Progress goes to stderr."""
     import torch
@@ -90,6 +48,7 @@ def build(out: Path, recipe: Recipe = RECIPE) -> Path:
     print("nano: building the tokenizer", file=sys.stderr, flush=True)
     tokenizer = build_tokenizer(tokenizer_words())
     model = new_model(len(tokenizer), recipe.seed)
+    lean_towards_copying(model)
     count = sum(parameter.numel() for parameter in model.parameters())
     print(
         f"nano: {len(tokenizer)} tokens, {count / 1e6:.2f} M parameters, {recipe.steps} steps",
@@ -123,7 +82,7 @@ def _train(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * rate_at(step, recipe)
         loss = batch_loss(model, batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -254,9 +213,11 @@ def _export(
 
     aside = out.with_name(f".{out.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
-    half = copy.deepcopy(model).to(torch.bfloat16)
+    half: Any = copy.deepcopy(model)
+    half.to(torch.bfloat16)
     # Greedy by construction: a sampling parameter left over would make every later save of a tuned model fail.
-    half.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=1, pad_token_id=2, do_sample=False)
+    greedy: Any = GenerationConfig
+    half.generation_config = greedy(bos_token_id=0, eos_token_id=1, pad_token_id=2, do_sample=False)
     half.save_pretrained(aside)
     tokenizer.save_pretrained(aside)
     (aside / "model.safetensors").chmod(0o644)  # the writer makes it private to this user
@@ -266,6 +227,9 @@ def _export(
     }
     marks.pop("backend", None)
     _write_json(aside / "tokenizer_config.json", marks)
+    vocabulary = json.loads((aside / "tokenizer.json").read_text("utf-8"))
+    compact = json.dumps(vocabulary, ensure_ascii=False, separators=(",", ":"))
+    (aside / "tokenizer.json").write_text(compact + "\n", "utf-8")
     settings = json.loads((aside / "config.json").read_text("utf-8")) | {"dtype": "float32"}
     _write_json(aside / "config.json", settings)
     libraries = {name: version(name) for name in ("torch", "transformers", "tokenizers", "safetensors")}

@@ -11,7 +11,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -134,7 +134,8 @@ def build_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     """The tokenizer with its chat template; `words` (English, with repeats) decide the learned merges."""
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast  # its constructor has no annotations
+    tokenizer: PreTrainedTokenizerFast = make(
         tokenizer_object=_backend(Counter(words)),
         bos_token=BOS,
         eos_token=EOS,
@@ -158,13 +159,13 @@ def _backend(words: Counter[str]) -> Tokenizer:
     vocabulary = {entry: i for i, entry in enumerate(entries)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [  # type: ignore[assignment]
+        [
             pre_tokenizers.Split(Regex(_ONE_BY_ONE), "isolated"),
             pre_tokenizers.Split(Regex(_WORDS), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()
     # As in DeepSeek's own files, the roles and the thinking marks survive `skip_special_tokens`.
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in (BOS, EOS, PAD)])
     tokenizer.add_tokens(
