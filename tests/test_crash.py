@@ -26,7 +26,7 @@ def fittingroom(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "fittingroom", *arguments],
         cwd=folder,
         env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -66,7 +66,7 @@ def assert_nothing_torn(folder: Path) -> None:
 def undisturbed(folder: Path) -> tuple[dict[str, Any], float]:
     started = time.monotonic()
     run = fittingroom(write_shop(folder), "run")
-    run.communicate()
+    run.wait()
     assert run.returncode == 0
     return outcome(folder), time.monotonic() - started
 
@@ -87,7 +87,7 @@ def killed_and_resumed(folder: Path, moments: list[float]) -> dict[str, Any]:
             return outcome(folder)
     started = bool(list((folder / "runs").glob("[!.]*"))) if (folder / "runs").exists() else False
     last = fittingroom(folder, "resume" if started else "run")
-    last.communicate()
+    last.wait()
     assert last.returncode == 0
     return outcome(folder)
 
