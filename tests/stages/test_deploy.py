@@ -48,12 +48,13 @@ def test_versions_count_from_one_and_keep_what_was_said(tmp_path: Path) -> None:
     ]
 
 
-def test_the_same_run_and_bundle_make_one_release(tmp_path: Path) -> None:
+def test_a_bundle_is_released_once(tmp_path: Path) -> None:
     assert made(tmp_path, 1) == 1
     before = (tmp_path / "registry" / "releases" / "0001.json").read_bytes()
     assert made(tmp_path, 1) == 1
     assert (tmp_path / "registry" / "releases" / "0001.json").read_bytes() == before
-    assert made(tmp_path, 1, run="another") == 2
+    assert made(tmp_path, 1, run="another") == 1
+    assert made(tmp_path, 2, run="another") == 2
 
 
 def test_alias_moves_keeps_previous_and_rolls_back_step_by_step(tmp_path: Path) -> None:

@@ -80,13 +80,14 @@ def register(
 ) -> Release:
     """Give a bundle the next version number.
 
-    The same run with the same bundle gets the release that it made before: a resumed run makes no second one.
+    A bundle that was released before keeps its version: neither a resumed run nor the same recipe run again makes a
+    second one.
     """
     folder = _releases_folder(root)
     with _locked(root):
         known = releases(root)
         for release in known:
-            if (release.run, release.bundle) == (run, bundle):
+            if release.bundle == bundle:
                 return release
         release = Release(
             version=max((release.version for release in known), default=0) + 1,
