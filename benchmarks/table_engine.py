@@ -9,6 +9,7 @@ lowest figure is reported, with the highest beside it. Before anything is timed,
 by row. A process that dies after its work is done, while the interpreter shuts down, is counted and its figures are
 kept; one that dies before is an error.
 """
+
 import argparse
 import json
 import os
@@ -78,8 +79,15 @@ def measure(rows: int, repeats: int, seed: int) -> dict[str, Any]:
                     _clear(folder / "time")
                 print(operation, {engine: round(done[-1]["cpu_s"], 2) for engine, done in engines.items()}, flush=True)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.parquet"))}
-    return {"machine": machine(), "rows": rows, "repeats": repeats, "seed": seed, "input_bytes": sizes,
-            "measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "runs": runs}
+    return {
+        "machine": machine(),
+        "rows": rows,
+        "repeats": repeats,
+        "seed": seed,
+        "input_bytes": sizes,
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "runs": runs,
+    }
 
 
 def child(engine: str, operation: str, folder: Path, purpose: str) -> dict[str, float]:

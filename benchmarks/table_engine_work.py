@@ -1,4 +1,5 @@
 """The work whose cost `table_engine.py` measures: generated tables, and the same operations in polars and in Daft."""
+
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -25,13 +26,40 @@ SOURCES = ("shop", "chat", "mail", "social")
 LABELS = ("positive", "neutral", "negative", "question", None)
 SPLITS = ("train",) * 7 + ("dev", "calibration", "test")
 ZH = (
-    "物流很快", "包装完好", "尺码偏小", "颜色和图片一样", "客服态度很好", "质量一般", "穿着舒服", "性价比高",
-    "有点异味", "想退货", "发错货了", "第二次购买", "面料柔软", "送给妈妈的", "洗后缩水", "值得推荐",
+    "物流很快",
+    "包装完好",
+    "尺码偏小",
+    "颜色和图片一样",
+    "客服态度很好",
+    "质量一般",
+    "穿着舒服",
+    "性价比高",
+    "有点异味",
+    "想退货",
+    "发错货了",
+    "第二次购买",
+    "面料柔软",
+    "送给妈妈的",
+    "洗后缩水",
+    "值得推荐",
 )
 EN = (
-    "fast delivery", "the box was damaged", "runs small", "true to colour", "helpful support", "average quality",
-    "comfy fit", "good value", "strange smell", "please refund", "wrong item", "bought it again", "soft fabric",
-    "a gift", "it shrank", "recommended",
+    "fast delivery",
+    "the box was damaged",
+    "runs small",
+    "true to colour",
+    "helpful support",
+    "average quality",
+    "comfy fit",
+    "good value",
+    "strange smell",
+    "please refund",
+    "wrong item",
+    "bought it again",
+    "soft fabric",
+    "a gift",
+    "it shrank",
+    "recommended",
 )
 
 
@@ -94,8 +122,9 @@ def run_polars(operation: str, folder: Path, out: Path, streaming: bool, check: 
         "sort": lambda: rows.sort("time", "id"),
         "anti_join": lambda: kept,
         "filter_write": lambda: rows.filter(pl.col("label").is_not_null() & (pl.col("source") != "mail")),
-        "chain": lambda: kept.join(first, on="id").join(clusters, on="id")
-        .filter(pl.col("label").is_not_null()).sort("time", "id"),
+        "chain": lambda: (
+            kept.join(first, on="id").join(clusters, on="id").filter(pl.col("label").is_not_null()).sort("time", "id")
+        ),
     }
     plan = plans[operation]()
     if check or operation in ("filter_write", "chain"):
@@ -125,14 +154,16 @@ def run_daft(operation: str, folder: Path, out: Path, check: bool) -> None:
         "sort": lambda: rows.sort(["time", "id"]),
         "anti_join": lambda: kept,
         "filter_write": lambda: rows.where(col("label").not_null()).where("source <> 'mail'"),
-        "chain": lambda: kept.join(first, on="id").join(clusters, on="id")
-        .where(col("label").not_null()).sort(["time", "id"]),
+        "chain": lambda: (
+            kept.join(first, on="id").join(clusters, on="id").where(col("label").not_null()).sort(["time", "id"])
+        ),
     }
     plan = plans[operation]()
     if operation in ("filter_write", "chain"):
         plan.write_parquet(str(out))
     elif check:
         import pyarrow.parquet as pq
+
         pq.write_table(plan.to_arrow(), out / "part.parquet")
     else:
         plan.collect()

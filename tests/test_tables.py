@@ -14,7 +14,7 @@ SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64()), ("s", pa.struct([("t
 
 
 def _records(count: int) -> list[dict[str, object]]:
-    return [{"id": f"r{n}", "n": n, "s": {"text": f"第 {n} 行\n\"引号\""}} for n in range(count)]
+    return [{"id": f"r{n}", "n": n, "s": {"text": f'第 {n} 行\n"引号"'}} for n in range(count)]
 
 
 def test_digest_ignores_order_and_file(tmp_path: Path) -> None:
