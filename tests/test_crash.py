@@ -102,7 +102,6 @@ def test_killed_a_few_times_and_resumed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_thirty_random_kills_each_resumed(tmp_path: Path) -> None:
     expected, seconds = undisturbed(tmp_path / "calm")
-    assert seconds < 40
     generator = random.Random(11)
     for number in range(30):
         folder = tmp_path / f"killed-{number}"
