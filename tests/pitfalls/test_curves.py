@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fittingroom.pitfalls.curves import RateLimits, Response, read, response
+from fittingroom.pitfalls.curves import RateLimits, Response, better_rate, read, response
 from fittingroom.types import Folder, Trained
 
 LIMITS = RateLimits()
@@ -93,17 +93,30 @@ def test_without_the_rate_used_there_is_no_response(facts: dict[str, Any]) -> No
     assert response(trained([1.0], facts=facts)) is None
 
 
+MOVING, STUCK = (0.1, 0.3), (0.3, 0.32)
+
+
 @pytest.mark.parametrize(
-    ("start", "losses", "factor"),
+    ("losses", "metrics", "factor"),
     [
-        (4.0, {0.1: 3.9, 0.3: 3.5, 1.0: 2.0, 3.0: 1.95, 10.0: 2.5}, 1.0),  # the best, as good as
-        (4.0, {0.1: 3.9, 0.3: 3.5, 1.0: 2.0, 3.0: 1.5, 10.0: 2.5}, 3.0),  # higher saves a quarter
-        (4.0, {0.1: 3.999, 0.3: 3.997, 1.0: 3.99, 3.0: 3.97, 10.0: 3.9}, 10.0),  # higher is ten times as fast
-        (4.0, {0.1: 4.0, 0.3: 4.0, 1.0: 4.0, 3.0: 4.0, 10.0: 3.999}, 1.0),  # nothing moves visibly
-        (4.0, {0.1: 3.0, 0.3: 1.5, 1.0: 2.0, 3.0: 5.0, 10.0: 9.0}, 0.3),  # lower saves a quarter
-        (4.0, {0.1: 1.05, 0.3: 1.02, 1.0: 1.0, 3.0: 1.4, 10.0: 4.0}, 0.1),  # a tenth reaches the same plateau
-        (4.0, {1.0: 2.0}, 1.0),  # nothing else was measured
+        ({0.1: 3.9, 0.3: 3.5, 1.0: 2.0, 3.0: 1.95, 10.0: 2.5}, MOVING, 1.0),  # the best is hardly better
+        ({0.1: 3.9, 0.3: 3.5, 1.0: 2.0, 3.0: 1.5, 10.0: 2.5}, MOVING, 3.0),  # higher saves a quarter
+        ({0.1: 3.999, 0.3: 3.997, 1.0: 3.99, 3.0: 3.97, 10.0: 3.9}, MOVING, 10.0),  # higher is ten times as fast
+        ({0.1: 4.0, 0.3: 4.0, 1.0: 4.0, 3.0: 4.0, 10.0: 3.9999}, MOVING, 1.0),  # nothing moves visibly
+        ({0.1: 3.0, 0.3: 1.5, 1.0: 2.0, 3.0: 5.0, 10.0: 9.0}, MOVING, 0.3),  # lower saves a quarter
+        ({0.1: 2.4, 0.3: 1.1, 1.0: 1.0, 3.0: 1.4, 10.0: 4.0}, STUCK, 0.1),  # stuck, and a tenth falls half as far
+        ({0.1: 2.4, 0.3: 1.1, 1.0: 1.0, 3.0: 1.4, 10.0: 4.0}, MOVING, 1.0),  # still learning
+        ({0.1: 3.4, 0.3: 2.1, 1.0: 1.0, 3.0: 1.4, 10.0: 4.0}, STUCK, 1.0),  # stuck for another reason
+        ({1.0: 2.0}, STUCK, 1.0),  # nothing else was measured
     ],
 )
-def test_the_better_rate(start: float, losses: dict[float, float], factor: float) -> None:
-    assert Response(start, losses).better(LIMITS) == factor
+def test_the_better_rate(losses: dict[float, float], metrics: tuple[float, float], factor: float) -> None:
+    early, late = metrics
+    evals = [
+        {"step": n, "epoch": n / 4, "dev_loss": 1.0, "dev_metric": 0.1, "train_loss": 1.0, "train_metric": metric}
+        for n, metric in ((0, 0.0), (2, early), (4, late), (8, late))
+    ]
+    curves = read(trained([2.0] * 8).model_copy(update={"evals": evals}))
+    assert curves is not None
+
+    assert better_rate(curves, Response(4.0, losses), LIMITS) == factor

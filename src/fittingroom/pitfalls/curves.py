@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ from pydantic import Field
 
 from fittingroom.types import Frozen, Trained
 
-VISIBLE = 1e-3
+VISIBLE = 1e-4
+STUCK = 0.45
 
 
 class RateLimits(Frozen):
@@ -23,8 +24,8 @@ class RateLimits(Frozen):
     """Share of the loss that another rate must save in the same few steps."""
     speed: float = Field(default=2.0, gt=1)
     """How many times as far the loss must fall in them at a higher rate."""
-    same: float = Field(default=0.95, gt=0, le=1)
-    """How nearly as far it must fall at the lowest rate to say that the rate used is beyond need."""
+    near: float = Field(default=0.5, gt=0, le=1)
+    """How nearly as far it must fall at the lowest rate to say of a stuck training that its rate is too high."""
     jump: float = Field(default=0.5, gt=0)
     """Nats by which the smoothed loss may rise above its lowest so far, where that is as large a share of it too."""
 
@@ -45,6 +46,8 @@ class Curves(NamedTuple):
     dev_metric: float
     """At the checkpoint that was kept."""
     last_train_metric: float
+    early_train_metric: float
+    """The best on the training rows in the first quarter, after the start."""
     best_dev_loss: float
     last_dev_loss: float
     last_train_loss: float
@@ -61,6 +64,11 @@ class Curves(NamedTuple):
         A run that was best on dev early has learnt its rows none the less.
         """
         return max(self.train_metric, self.last_train_metric)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether macro-F1 on the training rows ended low and hardly higher than it was in the first quarter."""
+        return self.learnt < STUCK and self.last_train_metric < 1.5 * self.early_train_metric
 
     def jumped(self, nats: float) -> bool:
         """Whether the loss jumped by so much, where that is as large a share of its lowest value too."""
@@ -88,6 +96,7 @@ def read(trained: Trained) -> Curves | None:
         train_metric=best["train_metric"],
         dev_metric=best["dev_metric"],
         last_train_metric=last["train_metric"],
+        early_train_metric=_early(trained.evals),
         best_dev_loss=min(dev_losses, default=math.inf),
         last_dev_loss=last["dev_loss"],
         last_train_loss=last["train_loss"],
@@ -95,6 +104,12 @@ def read(trained: Trained) -> Curves | None:
         last_epoch=last["epoch"],
         broken=broken,
     )
+
+
+def _early(evals: Sequence[Mapping[str, float]]) -> float:
+    after_start = [entry for entry in evals if entry["step"] > 0]
+    first = [entry for entry in after_start if entry["step"] <= after_start[-1]["step"] / 4] or after_start[:1]
+    return max((entry["train_metric"] for entry in first), default=0.0)
 
 
 def _largest_jump(losses: Sequence[float]) -> tuple[float, float]:
@@ -121,25 +136,12 @@ class Response(NamedTuple):
     def speed(self, factor: float) -> float:
         """How many times as far the loss falls from the start as at the rate used.
 
-        0 when it does not visibly fall (by a thousandth); 100 at most, for where the rate used leads nowhere.
+        0 when it does not visibly fall (by a ten-thousandth); 100 at most, for where the rate used leads nowhere.
         """
         fallen, used = self.start - self.losses[factor], self.start - self.losses[1.0]
         if fallen < VISIBLE * self.start:
             return 0.0
         return min(100.0, fallen / used) if used > 0 else 100.0
-
-    def better(self, limits: RateLimits) -> float:
-        """The factor on the rate that is the better one to take; 1 when none is clearly better.
-
-        Higher: it saves the share `gain` of the loss, or is `speed` times as fast (where the rate is far too low, no
-        few steps save much). Lower: it saves that share; or the lowest one falls `same` as far, for then the rate used
-        has long reached the plateau on which it stays.
-        """
-        best = min(self.losses, key=lambda factor: (self.losses[factor], abs(math.log(factor))))
-        if self.gain(best) >= limits.gain or (best > 1 and self.speed(best) >= limits.speed):
-            return best
-        lowest = min(self.losses)
-        return lowest if lowest < 1 and self.speed(lowest) >= limits.same else 1.0
 
     def lower(self) -> float:
         """The best of the factors below 1; a tenth when none was measured."""
@@ -158,3 +160,17 @@ def response(trained: Trained) -> Response | None:
 def _bounded(loss: float | None) -> float:
     """A loss that is not finite is worse than any other."""
     return loss if loss is not None and math.isfinite(loss) else 1e9
+
+
+def better_rate(curves: Curves, answer: Response, limits: RateLimits) -> float:
+    """The factor on the rate that is the better one to take; 1 when none is clearly better.
+
+    Higher: it saves the share `gain` of the loss, or is `speed` times as fast (where the rate is far too low, no few
+    steps save much). Lower: it saves that share; or training is stuck and the lowest rate falls `near` as far in a few
+    steps, for then the rate used was soon on the plateau that it never left.
+    """
+    best = min(answer.losses, key=lambda factor: (answer.losses[factor], abs(math.log(factor))))
+    if answer.gain(best) >= limits.gain or (best > 1 and answer.speed(best) >= limits.speed):
+        return best
+    lowest = min(answer.losses)
+    return lowest if lowest < 1 and curves.stuck and answer.speed(lowest) >= limits.near else 1.0

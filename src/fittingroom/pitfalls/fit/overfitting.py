@@ -5,8 +5,9 @@ What goes wrong
 Why it hurts
     The score on rows it has seen keeps rising while the score on new rows falls, and answers get over-confident.
 How it is detected
-    At the end, macro-F1 on the training sample is well above macro-F1 on dev (by 0.1), and the dev loss has risen
-    clearly from its lowest point (by a quarter) while the training loss went on falling.
+    At the end, macro-F1 on the training sample is well above macro-F1 on dev, and the dev loss has risen from its
+    lowest point while the training loss went on falling. Both count together: a gap of 0.1 needs a rise by a quarter,
+    one of 0.25 a rise by a tenth.
 What the remedy does
     Trains for about as many epochs as the best checkpoint had, with stronger weight decay (up to 0.3) and dropout (up
     to 0.3).
@@ -33,8 +34,10 @@ class Settings(Frozen):
 
     gap: float = Field(default=0.1, gt=0, lt=1)
     """Macro-F1 on the training sample minus macro-F1 on dev, at the end."""
-    rise: float = Field(default=0.25, gt=0)
+    rise: float = Field(default=0.1, gt=0)
     """Share by which the dev loss rose above its lowest point; a tenth is usual, and the best checkpoint stays."""
+    both: float = Field(default=0.025, gt=0)
+    """Gap times rise: the wider the gap, the smaller the rise that is enough."""
     jump: float = Field(default=0.5, gt=0)
     """Nats by which the training loss may jump; beyond, the rate is the cause."""
 
@@ -47,8 +50,9 @@ def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
     last = trained.evals[-1]
     gap = last["train_metric"] - last["dev_metric"]
     rise = curves.last_dev_loss / curves.best_dev_loss - 1
-    if not (gap >= settings.gap and rise >= settings.rise and curves.last_train_loss < curves.best_dev_loss):
-        return  # a measurement that is not a number is none
+    wide = gap >= settings.gap and rise >= settings.rise and gap * rise >= settings.both
+    if not wide or curves.last_train_loss >= curves.best_dev_loss:
+        return
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
@@ -59,7 +63,7 @@ def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
         ),
         measured={"gap": gap, "rise": rise, "best_epoch": curves.best_epoch, "last_epoch": curves.last_epoch},
         limits={"gap": settings.gap, "rise": settings.rise},
-        strength=min(gap / settings.gap, rise / settings.rise),
+        strength=gap * rise / settings.both,
     )
 
 
@@ -93,8 +97,8 @@ ZH = Page(
     title="过拟合",
     what_goes_wrong="模型学完一般规律后训练仍在继续,此后只是在背训练数据。",
     why_it_hurts="见过的数据分数继续上升,新数据分数下降,而且答案过度自信。",
-    how_it_is_detected="结束时训练样本的 macro-F1 明显高于开发集(0.1 以上),"
-    "且开发集损失从最低点明显回升(四分之一以上),而训练损失仍在下降。",
+    how_it_is_detected="结束时训练样本的 macro-F1 明显高于开发集,"
+    "且开发集损失从最低点回升,而训练损失仍在下降。两者合看:差距 0.1 时需回升四分之一,差距 0.25 时回升一成即可。",
     what_the_remedy_does="轮数减到最佳检查点附近,加大权重衰减(上限 0.3)与 dropout(上限 0.3)。",
     not_detected="多次尝试造成的对开发集的过拟合(由测试集把关);泄漏进测试集的数据。",
     source="Prechelt,Early Stopping - But When?,1998;arXiv 2606.31048(最佳检查点在 1000 步中的第 200 步)。",

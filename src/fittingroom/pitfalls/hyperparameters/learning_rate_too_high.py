@@ -8,8 +8,9 @@ How it is detected
     One of three measurements. Training stopped on a loss that was not finite or left all bounds. The smoothed training
     loss jumped by more than half a nat and half of the lowest value it had before. The training rows were not learnt
     (macro-F1 below 0.85) and, from the same start, the same few steps at a lower rate reach a loss that is a tenth
-    lower, or fall just as far at a tenth of the rate: then the rate used soon reached the plateau on which it stayed.
-    The configured number is not looked at.
+    lower; or training is stuck (macro-F1 on the training rows ends below 0.45 and hardly higher than in the first
+    quarter) though a few steps at a tenth of the rate fall half as far or more: then the rate used was soon on the
+    plateau that it never left. The configured number is not looked at.
 What the remedy does
     Multiplies the rate that was used by the lower factor that did best in the rate response (a tenth without one), down
     to 1e-6.
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.pitfalls.curves import RateLimits, better_rate, read, response
 from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 LOWEST = 1e-6
@@ -51,7 +52,7 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
         return
     if answer is None or curves.learnt >= settings.learnt:
         return
-    factor = answer.better(settings)
+    factor = better_rate(curves, answer, settings)
     if factor >= 1:
         return
     gain, speed = answer.gain(factor), answer.speed(factor)
@@ -62,8 +63,8 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
         f"损失的降幅是原来的 {speed:.2f} 倍",
     )
     measured = {"train_macro_f1": curves.learnt, "best_factor": factor, "gain": gain, "speed": speed}
-    limits = {"train_macro_f1": settings.learnt, "gain": settings.gain, "speed": settings.same}
-    yield _finding(text, measured, limits, max(gain / settings.gain, speed / settings.same))
+    limits = {"train_macro_f1": settings.learnt, "gain": settings.gain, "speed": settings.near}
+    yield _finding(text, measured, limits, max(gain / settings.gain, speed / settings.near))
 
 
 def _finding(summary: Text, measured: dict[str, float], limits: dict[str, float], strength: float) -> Finding:
@@ -94,7 +95,8 @@ ZH = Page(
     how_it_is_detected="三项测量之一:训练因损失非有限或失控而停止;"
     "平滑后的训练损失比此前最低值跳升半个 nat 以上且超过其一半;"
     "训练数据没有学会(macro-F1 低于 0.85),而从同一起点走同样几步,"
-    "更低的学习率损失低一成以上,或十分之一的学习率降得同样多:说明所用学习率很快到达并停在平台上。不看配置里的数字。",
+    "更低的学习率损失低一成以上;或训练停滞(训练数据 macro-F1 最终低于 0.45,且与前四分之一时相差无几),"
+    "而十分之一的学习率走几步也能降一半以上:说明所用学习率很快到达平台而再没有离开。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数(没有响应时为十分之一),下限 1e-6。",
     not_detected="只略高的学习率,早停与调度能够包容。任何学习率都学不会的数据(标签全凭运气)也停在平台上,起初会被当作此坑。",
     source="Smith,arXiv 1506.01186(范围测试)。",

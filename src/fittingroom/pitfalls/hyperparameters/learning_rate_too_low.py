@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.pitfalls.curves import RateLimits, better_rate, read, response
 from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 HIGHEST = 1e-2
@@ -38,7 +38,7 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
         return
     if curves.learnt >= settings.learnt:
         return
-    best = answer.better(settings)
+    best = better_rate(curves, answer, settings)
     if best <= 1:
         return
     gain, speed = answer.gain(best), answer.speed(best)
