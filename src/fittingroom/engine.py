@@ -7,12 +7,16 @@ configuration and this `Context`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from fittingroom.errors import RecipeError
 from fittingroom.types import Frozen
+
+_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 ProgressSink = Callable[[str, float, float], None]
 """(what, done, total): how far the work inside a stage is."""
@@ -23,6 +27,22 @@ class EngineConfig(Frozen):
 
     kind: Literal["local"] = "local"
     """`local`: this process."""
+
+
+def expanded(text: str) -> str:
+    """`${NAME}` replaced from the environment. Raises RecipeError for one that is not set."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in os.environ:
+            raise RecipeError(
+                f"the environment variable {name} is not set; set it before the run",
+                f"环境变量 {name} 未设置；请在运行前设置",
+                place="${" + name + "}",
+            )
+        return os.environ[name]
+
+    return _NAME.sub(value, text)
 
 
 def silent(what: str, done: float, total: float) -> None:
@@ -44,7 +64,7 @@ class Context:
 
     def path(self, relative: str) -> Path:
         """A path of the recipe, made absolute."""
-        path = Path(relative).expanduser()
+        path = Path(expanded(relative)).expanduser()
         return path if path.is_absolute() else self.root / path
 
 

@@ -7,8 +7,6 @@ changing rows, and the other way round.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, expanded
 from fittingroom.errors import RecipeError, SourceError
 from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import SqlSource
@@ -25,7 +23,6 @@ from fittingroom.sources.files import Reject
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LANES = 1 << 128
 
 
@@ -147,22 +144,6 @@ def _file(config: SqlSource, context: Context) -> Path:
             place=f"sources.url ({scheme})",
         )
     return context.path(rest[1:])
-
-
-def expanded(text: str) -> str:
-    """`${NAME}` replaced from the environment. Raises RecipeError for one that is not set."""
-
-    def value(found: re.Match[str]) -> str:
-        name = found.group(1)
-        if name not in os.environ:
-            raise RecipeError(
-                f"the environment variable {name} is not set; set it before the run",
-                f"环境变量 {name} 未设置;请在运行前设置",
-                place="sources.url",
-            )
-        return os.environ[name]
-
-    return _NAME.sub(value, text)
 
 
 def _statement(connection: sqlite3.Connection, config: SqlSource) -> str:
