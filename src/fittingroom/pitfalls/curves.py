@@ -18,7 +18,7 @@ STUCK = 0.45
 class RateLimits(Frozen):
     """Limits of the pitfalls that share the reading of the rate response, so that one of them at most speaks."""
 
-    learnt: float = Field(default=0.85, gt=0, le=1)
+    learnt: float = Field(default=0.95, gt=0, le=1)
     """Macro-F1 on the training rows from which on they count as learnt."""
     gain: float = Field(default=0.1, gt=0, lt=1)
     """Share of the loss that another rate must save in the same few steps."""

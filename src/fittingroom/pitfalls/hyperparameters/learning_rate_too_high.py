@@ -7,7 +7,7 @@ Why it hurts
 How it is detected
     One of three measurements. Training stopped on a loss that was not finite or left all bounds. The smoothed training
     loss jumped by more than half a nat and half of the lowest value it had before. The training rows were not learnt
-    (macro-F1 below 0.85) and, from the same start, the same few steps at a lower rate reach a loss that is a tenth
+    (macro-F1 below 0.95) and, from the same start, the same few steps at a lower rate reach a loss that is a tenth
     lower; or training is stuck (macro-F1 on the training rows ends below 0.45 and hardly higher than in the first
     quarter) though a few steps at a tenth of the rate fall half as far or more: then the rate used was soon on the
     plateau that it never left. The configured number is not looked at.
@@ -94,7 +94,7 @@ ZH = Page(
     why_it_hurts="模型达不到应有的水平,常常对所有输入都答同一个标签,多少轮也救不回来。",
     how_it_is_detected="三项测量之一:训练因损失非有限或失控而停止;"
     "平滑后的训练损失比此前最低值跳升半个 nat 以上且超过其一半;"
-    "训练数据没有学会(macro-F1 低于 0.85),而从同一起点走同样几步,"
+    "训练数据没有学会(macro-F1 低于 0.95),而从同一起点走同样几步,"
     "更低的学习率损失低一成以上;或训练停滞(训练数据 macro-F1 最终低于 0.45,且与前四分之一时相差无几),"
     "而十分之一的学习率走几步也能降一半以上:说明所用学习率很快到达平台而再没有离开。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数(没有响应时为十分之一),下限 1e-6。",

@@ -8,7 +8,7 @@ Why it hurts
     The model stays close to the untuned one. More data or more epochs help slowly and cost much.
 How it is detected
     Two measurements together. After training, macro-F1 on a fixed sample of the training rows themselves is still low
-    (below 0.85). And the rate response says why: from the same start, the same few steps at a higher rate reach a loss
+    (below 0.95). And the rate response says why: from the same start, the same few steps at a higher rate reach a loss
     that is a tenth lower, or fall twice as far. The configured number is not looked at.
 What the remedy does
     Multiplies the rate that was used by the factor that did best in the rate response (3 or 10), up to 0.01.
@@ -78,7 +78,7 @@ ZH = Page(
     what_goes_wrong="每一步方向都对,但步子太小,训练结束时连训练数据都没学会。"
     "从大模型或全量微调文章里抄来的学习率,对小模型或 LoRA 往往小了十倍。",
     why_it_hurts="模型几乎停留在未微调的样子;加数据、加轮数见效慢、花费大。",
-    how_it_is_detected="两项测量同时成立:训练后,在固定的一份训练样本上 macro-F1 仍低(低于 0.85);"
+    how_it_is_detected="两项测量同时成立:训练后,在固定的一份训练样本上 macro-F1 仍低(低于 0.95);"
     "并且学习率响应表明原因:从同一起点走同样几步,更高的学习率损失低一成以上,或降幅达到两倍。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的倍数(3 或 10),上限 0.01。",
     not_detected="只略低的学习率;只对某些层偏低的学习率。轮数太少的表现有一部分相同:提高学习率更省,因此先试。",
