@@ -42,7 +42,7 @@ def tell_run(summary: RunSummary, root: Path, language: str) -> str:
         lines.append(f"  {'报告' if chinese else 'report'}: {summary.report}")
     if summary.release:
         where = "" if root.resolve() == Path.cwd() else f" -w {root}"
-        question = "我买的鞋大了，能换小一码吗？" if chinese else "the shoes are too big, can I get a smaller size?"
+        question = "我买的鞋大了，能换小一码吗？" if chinese else "where is my parcel?"
         lines.append(f'  {"试一试" if chinese else "ask it"}: fittingroom{where} ask "{question}"')
     return "\n".join(lines)
 
