@@ -77,7 +77,7 @@ def test_runs_of_an_empty_workspace_is_an_empty_list(tmp_path: Path) -> None:
     assert json.loads(run("runs", "--json", cwd=tmp_path).stdout) == []
     done = run("resume", cwd=tmp_path)
     assert done.returncode == 2
-    assert "no unfinished run" in done.stderr
+    assert "no run yet" in done.stderr
 
 
 @pytest.mark.parametrize("verb", [["ask", "hello"], ["rollback"], ["deploy", "1"]])

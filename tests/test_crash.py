@@ -23,14 +23,15 @@ ENVIRONMENT = {**os.environ, "FITTINGROOM_KEY": "k" * 32, "FITTINGROOM_LANG": "e
 
 def fittingroom(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start the program in a session of its own, so that all of it can be killed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "fittingroom", *arguments],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (folder / "said.txt").open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "fittingroom", *arguments],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def killed_and_resumed(folder: Path, moments: list[float]) -> dict[str, Any]:
     started = bool(list((folder / "runs").glob("[!.]*"))) if (folder / "runs").exists() else False
     last = fittingroom(folder, "resume" if started else "run")
     last.wait()
-    assert last.returncode == 0
+    assert last.returncode == 0, (folder / "said.txt").read_text("utf-8")[-2000:]
     return outcome(folder)
 
 

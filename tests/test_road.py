@@ -54,6 +54,16 @@ def test_the_first_run_ends_in_a_release_that_answers(shop: Path, first: RunSumm
     assert sum(answer.probabilities.values()) == pytest.approx(1.0)
 
 
+def test_resume_after_a_kill_just_past_the_end_shows_the_ended_run(shop: Path, first: RunSummary) -> None:
+    folder = shop / "runs" / first.id
+    events = (folder / "events.jsonl").read_bytes()
+    (folder / "report.html").unlink()
+    for resumed in (Workspace(shop).resume(), Workspace(shop).resume(first.id)):
+        assert resumed == first
+    assert (folder / "report.html").exists()
+    assert (folder / "events.jsonl").read_bytes() == events
+
+
 def test_the_same_recipe_again_recalls_every_stage(shop: Path, first: RunSummary) -> None:
     again = Workspace(shop).run()
     assert all(stages(shop, again).values())

@@ -18,6 +18,10 @@ from fittingroom.store import write_json
 from fittingroom.types import Attempt, RunStatus, RunSummary, Text, Verdict
 
 
+ENDED: frozenset[RunStatus] = frozenset({"passed", "failed", "inconclusive"})
+"""A run that got this far said its last word."""
+
+
 class History:
     """The folder `runs/` of a workspace."""
 
@@ -44,11 +48,7 @@ class History:
         ids = self.ids()
         found = [name for name in ids if name.startswith(run_id)] if run_id else ids[-1:]
         if len(found) != 1:
-            raise StoreError(
-                "no such run; `fittingroom runs` lists them" if not found else "several runs begin like this",
-                "没有这个运行；`fittingroom runs` 列出全部" if not found else "有多个运行以此开头",
-                place=run_id or "runs",
-            )
+            raise StoreError(*_not_found(run_id, found), place=run_id or "runs")
         return self.folder / found[0]
 
     def config(self, folder: Path) -> RunConfig:
@@ -88,16 +88,21 @@ class History:
         """All runs, oldest first."""
         return [self.summary(self.folder / name) for name in self.ids()]
 
-    def unfinished(self) -> Path:
-        """The newest run that can be resumed."""
+    def unfinished(self) -> Path | None:
+        """The newest run that can be resumed, if there is one."""
         for name in reversed(self.ids()):
             if self.summary(self.folder / name).status in {"interrupted", "waiting", "error"}:
                 return self.folder / name
-        raise StoreError(
-            "there is no unfinished run; `fittingroom run` starts one",
-            "没有未完成的运行；用 `fittingroom run` 开始",
-            place="runs",
-        )
+        return None
+
+
+def _not_found(run_id: str | None, found: list[str]) -> tuple[str, str]:
+    """What to say, in English and Chinese."""
+    if found:
+        return "several runs begin like this", "有多个运行以此开头"
+    if run_id:
+        return "no such run; `fittingroom runs` lists them", "没有这个运行；`fittingroom runs` 列出全部"
+    return "there is no run yet; `fittingroom run` starts one", "还没有运行；用 `fittingroom run` 开始"
 
 
 @contextmanager

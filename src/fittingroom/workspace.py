@@ -127,12 +127,21 @@ class Workspace:
         return self._carry_out(folder, config)
 
     def resume(self, run_id: str | None = None) -> RunSummary:
-        """Go on with a run that was stopped; without an id, with the newest unfinished one."""
-        from fittingroom.history import History
+        """Go on with a run that was stopped; without an id, with the newest unfinished one.
+
+        A run that has ended is only shown, never done again: its release may have been rolled back since. It counts
+        as found without an id when nothing is unfinished, for the kill may have come just after the end.
+        """
+        from fittingroom.history import ENDED, History
+        from fittingroom.reporting import write_report
 
         history = History(self.root)
-        folder = history.find(run_id) if run_id else history.unfinished()
-        return self._carry_out(folder, history.config(folder))
+        folder = history.find(run_id) if run_id else history.unfinished() or history.find(None)
+        if history.summary(folder).status not in ENDED:
+            return self._carry_out(folder, history.config(folder))
+        if not all((folder / page).exists() for page in ("report.html", "report.zh.html")):
+            write_report(self.root, history, folder)
+        return history.summary(folder)
 
     def runs(self) -> list[RunSummary]:
         """All runs, oldest first."""
