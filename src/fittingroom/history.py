@@ -17,7 +17,6 @@ from fittingroom.journal import Journal
 from fittingroom.store import write_json
 from fittingroom.types import Attempt, RunStatus, RunSummary, Text, Verdict
 
-
 ENDED: frozenset[RunStatus] = frozenset({"passed", "failed", "inconclusive"})
 """A run that got this far said its last word."""
 

@@ -190,7 +190,7 @@ class Trained(Output):
     """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample)."""
     best_step: int
     stopped: str
-    """Why training ended: completed, early_stopping, diverged, non_finite."""
+    """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite."""
     facts: dict[str, Any] = Field(default_factory=dict)
     timing: dict[str, float] = Field(default_factory=dict)
 

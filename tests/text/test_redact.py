@@ -78,6 +78,8 @@ def card_number(rng: random.Random, prefix: str, size: int) -> str:
         ("收件人张三电话13812345678", "收件人[NAME]电话[MOBILE]"),
         ("我叫欧阳娜娜，", "我叫[NAME]，"),
         ("我叫李想退货", "我叫[NAME]退货"),
+        ("本人姓名张三，", "本人姓名[NAME]，"),
+        ("本人：李四光", "本人：[NAME]"),
         ("王小姐你好", "[NAME]小姐你好"),
         ("李师傅装的", "[NAME]师傅装的"),
         ("my name is John Smith and", "my name is [NAME] and"),
@@ -93,6 +95,8 @@ def test_personal_data_is_replaced(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "本人高度近视，本人王者水平",
+        "蒙牛哥哥推荐的",
         "1299.00元 10*20cm 300g*2 5000mAh 1080P",
         "编号12345678901，条码6901234567892",
         "￥13800138000",

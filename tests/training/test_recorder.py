@@ -34,6 +34,24 @@ def test_the_metric_chooses_the_weights_and_patience_ends() -> None:
     assert (recorder.best_step, recorder.stopped) == (30, "early_stopping")
 
 
+def test_rows_learnt_by_heart_end_the_training() -> None:
+    known = {"dev_loss": 0.5, "dev_metric": 0.7, "train_loss": 0.004, "train_metric": 1.0}
+    recorder = Recorder(total=100, patience=3)
+    recorder.evaluated(10, 1.0, known)
+    assert recorder.stopped == "", "once may be luck"
+    recorder.evaluated(20, 2.0, {**known, "dev_metric": 0.8})
+    assert (recorder.best_step, recorder.stopped) == (20, "learnt_by_heart")
+    for nearly in ({**known, "train_loss": 0.006}, {**known, "train_metric": 0.99}):
+        learning = Recorder(total=100, patience=3)
+        for step in (10, 20):
+            learning.evaluated(step, 1.0, {**nearly, "dev_metric": step / 100})
+        assert learning.stopped == ""
+    endless = Recorder(total=100, patience=None)
+    for step in (10, 20):
+        endless.evaluated(step, 1.0, known)
+    assert endless.stopped == ""
+
+
 def test_without_patience_training_runs_to_the_end() -> None:
     recorder = Recorder(total=100, patience=None)
     for step in range(9):

@@ -116,6 +116,7 @@ WORDS: dict[str, Text] = {
     "stopped": _text("training ended", "训练结束方式"),
     "completed": _text("all steps done", "跑完全部步数"),
     "early_stopping": _text("no more progress on dev", "开发集不再进步"),
+    "learnt_by_heart": _text("the training rows are learnt by heart", "训练数据已全部记住"),
     "diverged": _text("the loss ran away", "损失发散"),
     "non_finite": _text("values that are no numbers", "出现非数值"),
     "no_findings": _text("No findings.", "没有发现问题。"),

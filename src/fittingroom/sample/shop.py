@@ -23,7 +23,7 @@ from fittingroom.sample.truth import Rates, Truth
 
 Record = dict[str, Any]
 
-MESSAGES = 2900
+MESSAGES = 2700
 REVIEWS = 1500
 MENTIONS = 160
 CUSTOMERS = 1900

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,11 @@ from fittingroom.serving.bundle import ADAPTER, MODEL, BundleInfo
 
 def tuned(folder: Path) -> Any:
     """The weights that were fitted, merged or with their adapter."""
+    from fittingroom.models.adapters import with_adapter
     from fittingroom.models.load import load_model
 
     model: Any = load_model(folder / MODEL)
-    if (folder / ADAPTER).is_dir():
-        from peft import PeftModel
-
-        with warnings.catch_warnings():
-            # peft asks transformers for an attribute by its old name.
-            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
-            model = PeftModel.from_pretrained(model, str(folder / ADAPTER), is_trainable=False)
-        model.eval()
-    return model
+    return with_adapter(model, folder / ADAPTER) if (folder / ADAPTER).is_dir() else model
 
 
 def untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:

@@ -40,7 +40,7 @@ from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("pyarrow", "ftfy")
 
 _SHOWN = 200

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
@@ -15,13 +16,13 @@ from fittingroom.models.render import Renderer
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
-from fittingroom.training.evaluation import evaluation_steps, make_probe
+from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
 from fittingroom.training.fit import Fitted, fit, prepared, repeatable
 from fittingroom.training.response import rate_response
 from fittingroom.training.rows import Encoded, encode
 from fittingroom.types import Folder, Plan, Splits, Trained
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95
@@ -48,53 +49,30 @@ def train(
     """
     started = time.monotonic()
     base = resolve(model, context.root)
-    tokenizer = load_tokenizer(base.path)
-    renderer = Renderer(tokenizer)
-    labels = labels_of(splits, task)
-    rows = _with_loss(
-        encode(
-            splits.train,
-            task=task,
-            labels=labels,
-            renderer=renderer,
-            max_length=plan.max_length,
-            class_weights=splits.class_weights,
-        )
-    )
-    dev = encode(splits.dev, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
-    probe = make_probe(
-        rows,
-        dev,
-        [renderer.answer_ids(answer(label)) for label in labels],
-        rows=train.eval_rows,
-        epochs=plan.epochs,
-        evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
-        seed=seed,
-    )
+    material = _material(base, plan, splits, train, task, seed)
 
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
 
-    pad = int(tokenizer.pad_token_id)
     fitted = fit(
         fresh(),
-        rows=rows,
-        probe=probe,
+        rows=material.rows,
+        probe=material.probe,
         plan=plan,
         train=train,
-        pad=pad,
+        pad=material.pad,
         base_digest=base.digest,
         seed=seed,
         context=context,
     )
-    facts = _facts(fitted, plan, labels, len(probe.dev_rows), len(probe.train_rows))
+    facts = _facts(fitted, plan, material)
     if _unlearnt(fitted):
         with repeatable(context.threads):
             facts["rate_response"] = rate_response(
                 fresh,
-                rows,
+                material.rows,
                 plan,
-                pad=pad,
+                pad=material.pad,
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )
@@ -108,6 +86,36 @@ def train(
         facts=facts,
         timing={"seconds": round(time.monotonic() - started, 1), "torn_checkpoints": float(len(fitted.skipped))},
     )
+
+
+class _Material(NamedTuple):
+    """What there is to learn from."""
+
+    labels: list[str]
+    rows: Encoded
+    probe: Probe
+    pad: int
+
+
+def _material(
+    base: BaseModelInfo, plan: Plan, splits: Splits, train: TrainConfig, task: TaskConfig, seed: int
+) -> _Material:
+    """Training rows with an answer, and the probe on dev and train."""
+    tokenizer = load_tokenizer(base.path)
+    renderer = Renderer(tokenizer)
+    labels = labels_of(splits, task)
+    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
+    rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    probe = make_probe(
+        rows,
+        render(splits.dev),
+        [renderer.answer_ids(answer(label)) for label in labels],
+        rows=train.eval_rows,
+        epochs=plan.epochs,
+        evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
+        seed=seed,
+    )
+    return _Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
 def _with_loss(rows: Encoded) -> Encoded:
@@ -128,14 +136,14 @@ def _unlearnt(fitted: Fitted) -> bool:
     return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
-def _facts(fitted: Fitted, plan: Plan, labels: list[str], dev_rows: int, train_rows: int) -> dict[str, Any]:
+def _facts(fitted: Fitted, plan: Plan, material: _Material) -> dict[str, Any]:
     weights = list(fitted.model.parameters())
     return {
-        "labels": labels,
+        "labels": material.labels,
         "max_length": plan.max_length,
         "parameters": sum(value.numel() for value in weights),
         "trainable": sum(value.numel() for value in weights if value.requires_grad),
-        "eval_rows": {"dev": dev_rows, "train": train_rows},
+        "eval_rows": {"dev": len(material.probe.dev_rows), "train": len(material.probe.train_rows)},
     }
 
 

@@ -33,7 +33,8 @@ class TrainConfig(Frozen):
     max_length: Annotated[int, Field(ge=16, le=1_048_576)] | Auto = "auto"
     """Tokens of prompt and answer; a longer input is cut at its end, never the answer."""
     early_stopping: Annotated[int, Field(ge=1, le=100)] | None = 3
-    """Evaluations without a better dev macro-F1 after which training ends; null trains to the end."""
+    """Evaluations without a better dev macro-F1 after which training ends, as it does when the train rows are learnt by
+    heart; null trains to the end."""
     eval_rows: int = Field(default=300, ge=10, le=100_000)
     """Dev rows per evaluation at most (half as many train rows); fewer where evaluations would cost too much time."""
     lora_rank: int = Field(default=16, ge=1, le=1024)

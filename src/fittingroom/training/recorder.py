@@ -11,6 +11,8 @@ _RECORDS = 400
 _SMOOTH = 0.9
 _CLEARLY = 0.995
 """Share of the lowest dev loss below which a new one counts as still falling."""
+_BY_HEART = 0.005
+"""Train loss (nats per answer token) below which, with every train row of the probe right, nothing is left to learn."""
 
 
 @dataclass
@@ -74,7 +76,8 @@ class Recorder:
         """Note an evaluation; whether it is the best so far (dev metric, then dev loss). May ask to stop.
 
         The metric chooses the weights. But while the dev loss still falls the model is still learning, even where the
-        metric, which moves in jumps, stands still: such an evaluation does not use up patience.
+        metric, which moves in jumps, stands still: such an evaluation does not use up patience. Training also ends
+        when two evaluations in a row find the train rows learnt by heart: their gradient is gone.
         """
         better = self.best_step < 0 or _key(measured) > _key(self._best())
         lowest = min((entry["dev_loss"] for entry in self.evals), default=math.inf)
@@ -82,8 +85,11 @@ class Recorder:
         if better:
             self.best_step = step
         self.idle = 0 if better or measured["dev_loss"] < _CLEARLY * lowest else self.idle + 1
-        if self.patience is not None and self.idle >= self.patience and not self.stopped:
-            self.stopped = "early_stopping"
+        if self.patience is not None and not self.stopped:
+            if self.idle >= self.patience:
+                self.stopped = "early_stopping"
+            elif len(self.evals) > 1 and all(_by_heart(entry) for entry in self.evals[-2:]):
+                self.stopped = "learnt_by_heart"
         return better
 
     def _best(self) -> dict[str, float]:
@@ -97,3 +103,7 @@ class Recorder:
 def _key(measured: dict[str, float]) -> tuple[float, float]:
     loss = measured["dev_loss"]
     return measured["dev_metric"], -loss if math.isfinite(loss) else -math.inf
+
+
+def _by_heart(measured: dict[str, float]) -> bool:
+    return measured["train_metric"] >= 1.0 and measured["train_loss"] < _BY_HEART
