@@ -51,7 +51,7 @@ split: {{dev: 0.16, calibration: 0.06, test: 0.16}}
 # Numbers that people copy from blogs. The loop is free to change them, and the report shows that it did.
 train: {{method: full, learning_rate: 1.0e-4, batch_size: 32, epochs: 10, schedule: cosine}}
 # A low bar: the built-in model is a stand-in of four million parameters. A real base model deserves 0.8 or more.
-gate: {{metric: macro_f1, at_least: 0.55, better_than: [majority, untuned]}}
+gate: {{metric: macro_f1, at_least: 0.5, better_than: [majority, untuned]}}
 adapt: {{max_attempts: 4, max_minutes: 60}}
 """
 
