@@ -100,6 +100,14 @@ def not_a_database(folder: Path) -> None:
     recipe(folder, "{kind: csv, path: messages.csv, key: id, group: customer}", source)
 
 
+def target_among_inputs(folder: Path) -> None:
+    recipe(folder, "input: [text]", "input: [text, label]")
+
+
+def gate_without_its_baseline(folder: Path) -> None:
+    recipe(folder, "better_than: []", "better_than: [untuned]")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -117,6 +125,8 @@ def not_a_database(folder: Path) -> None:
         (no_such_model, r"not-there"),
         (broken_yaml, r"recipe\.yaml.*YAML"),
         (not_a_database, r"shop\.db"),
+        (target_among_inputs, r"task.*target"),
+        (gate_without_its_baseline, r"evaluate\.baselines.*untuned|untuned.*evaluate\.baselines"),
     ],
 )
 def test_one_clear_line_and_exit_2(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
@@ -132,6 +142,41 @@ def test_one_clear_line_and_exit_2(tmp_path: Path, spoil: Callable[[Path], None]
         (path / "manifest.json").exists() for path in (folder / "objects").iterdir()
     )
     assert not list((folder / "aside").glob("*")) if (folder / "aside").exists() else True
+    assert not list((folder / "scratch").glob("*")) if (folder / "scratch").exists() else True
+
+
+def test_check_refuses_what_run_refuses(tmp_path: Path) -> None:
+    folder = write_shop(tmp_path / "shop", rows=60)
+    for wrong in ("pitfalls.disable=[nope]", "train.epochs=[", "model.base=./not-there"):
+        done = run(folder, "check", "--set", wrong)
+        assert done.returncode == 2, wrong
+        assert done.stderr.strip().splitlines()[-1].startswith("error: "), done.stderr
+        assert not (folder / "objects").exists()
+
+
+def test_the_workspace_recipe_wins_over_one_where_the_command_is_typed(tmp_path: Path) -> None:
+    write_shop(tmp_path / "shop", rows=60)
+    (tmp_path / "recipe.yaml").write_text("name: [wrong", encoding="utf-8")
+    done = run(tmp_path, "-w", "shop", "check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_is_not_there_and_a_bug_are_told_apart_from_a_gate(tmp_path: Path) -> None:
+    done = run(tmp_path, "-w", "no-such-folder", "runs")
+    assert done.returncode == 2
+    assert "no-such-folder" in done.stderr
+
+
+def test_init_adds_a_key_to_an_env_file_that_has_none(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OTHER=1", encoding="utf-8")
+    (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
+    done = run(tmp_path, "init")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / ".env").read_text("utf-8").splitlines()
+    assert lines[0] == "OTHER=1"
+    assert any(line.startswith("FITTINGROOM_KEY=") and len(line) > 50 for line in lines)
+    assert "mine.txt" not in done.stdout
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
 
 
 def test_the_line_is_chinese_when_asked_for(tmp_path: Path) -> None:
@@ -160,3 +205,6 @@ def test_broken_rows_are_rejected_with_file_and_line_and_the_run_goes_on(tmp_pat
     done = run(folder, "check", "--json")
     assert done.returncode == 0, done.stderr
     assert '"rejected": 2' in done.stdout
+    told = run(folder, "check").stdout
+    assert "messages.csv:11" in told
+    assert "messages.csv:21" in told

@@ -132,3 +132,14 @@ def test_rows_in_are_kept_dropped_or_rejected(shop: Path, first: RunSummary) -> 
     assert sum(ledger["label"].values()) == ledger["prepare"]["kept"]
     assert sum(ledger["dedup"].values()) == ledger["label"]["kept"]
     assert sum(ledger["split"].values()) == ledger["dedup"]["kept"]
+
+
+def test_rows_with_personal_data_are_not_kept(tmp_path: Path) -> None:
+    rows = [row | {"text": f"{row['text']} 13812345678"} for row in messages(60)]
+    write_csv(write_shop(tmp_path, rows=60) / "messages.csv", rows)
+    checked = Workspace(tmp_path).check(sets=["prepare.redact.kinds=[email]", "prepare.redact.pseudonyms=[]"])
+    assert checked.blocked is not None
+    assert [finding.pitfall for finding in checked.findings] == ["personal-data"]
+    assert not list((tmp_path / "objects").glob("*"))
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "messages.csv"]
+    assert not [path for path in left if b"13812345678" in path.read_bytes()]

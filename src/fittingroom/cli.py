@@ -1,7 +1,7 @@
 """Command line: parse, call one verb of `Workspace`, show what it returned.
 
 Results go to standard output, progress and errors to standard error. Exit codes: 0 good; 1 the gate or a blocking
-finding says no; 2 wrong use or bad input; 3 inconclusive, or waiting for a person; 130 stopped.
+finding says no; 2 wrong use or bad input; 3 inconclusive, or waiting for a person; 70 our own bug; 130 stopped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fittingroom.types import RunSummary
     from fittingroom.workspace import Workspace
 
+INTERNAL = 70
+"""EX_SOFTWARE of sysexits.h: so that a bug is never taken for a gate that said no."""
 _STATUS_EXIT = {"passed": 0, "failed": 1, "error": 2, "inconclusive": 3, "waiting": 3, "interrupted": 130}
 
 
@@ -37,6 +39,12 @@ class _Face:
         from fittingroom.progress import ProgressLine
         from fittingroom.workspace import Workspace
 
+        if not self.root.is_dir():
+            raise UserError(
+                "there is no such folder; `fittingroom init` makes one",
+                "没有这个文件夹；可用 `fittingroom init` 创建",
+                place=str(self.root),
+            )
         return Workspace(self.root, progress=ProgressLine(self.language))
 
     def say(self, en: str, zh: str) -> None:
@@ -68,13 +76,28 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the result a
 _sets = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Replace one value of the recipe.")
 _recipe = click.argument("recipe", default="recipe.yaml")
 _run_id = click.argument("run_id", required=False)
-_face = click.pass_obj
+
+
+def _speak(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ["FITTINGROOM_LANG"] = value
+        context.obj.language = value
+
+
+_lang = click.option("--lang", callback=_speak, expose_value=False, hidden=True, is_eager=True)
+
+
+def _face(function: Callable[..., None]) -> Callable[..., None]:
+    """Hand a verb what the options before it say; `--lang` may also stand behind it."""
+    return _lang(click.pass_obj(function))
 
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--sample", is_flag=True, help="Write a whole bilingual sample shop.")
-@click.option("--seed", default=7, show_default=True, help="Seed of the sample shop.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=7, show_default=True, help="Seed of the sample shop."
+)
 @_face
 def init(face: _Face, folder: Path, sample: bool, seed: int) -> None:
     """Write a recipe, or a whole sample shop, into FOLDER."""
@@ -161,10 +184,12 @@ def review(face: _Face, run_id: str | None, out: Path) -> None:
 
 @cli.command()
 @_run_id
+@_json
 @_face
-def report(face: _Face, run_id: str | None) -> None:
+def report(face: _Face, run_id: str | None, as_json: bool) -> None:
     """Write the HTML report of a run, and print its path."""
-    click.echo(str(face.workspace().report(run_id, language=face.language)))
+    page = str(face.workspace().report(run_id, language=face.language))
+    face.json({"report": page}) if as_json else click.echo(page)
 
 
 @cli.command()
@@ -208,20 +233,26 @@ def models(face: _Face, as_json: bool) -> None:
 @cli.command()
 @click.argument("version", type=int)
 @click.option("--alias", default="champion", show_default=True)
+@_json
 @_face
-def deploy(face: _Face, version: int, alias: str) -> None:
+def deploy(face: _Face, version: int, alias: str, as_json: bool) -> None:
     """Move ALIAS to release VERSION."""
     release = face.workspace().deploy(version, alias=alias)
-    face.say(f"{alias} is release {release.version}", f"{alias} 现为第 {release.version} 版")
+    face.json(release) if as_json else face.say(
+        f"{alias} is release {release.version}", f"{alias} 现为第 {release.version} 版"
+    )
 
 
 @cli.command()
 @click.option("--alias", default="champion", show_default=True)
+@_json
 @_face
-def rollback(face: _Face, alias: str) -> None:
+def rollback(face: _Face, alias: str, as_json: bool) -> None:
     """Move ALIAS back to the release before."""
     release = face.workspace().rollback(alias=alias)
-    face.say(f"{alias} is release {release.version} again", f"{alias} 已回到第 {release.version} 版")
+    face.json(release) if as_json else face.say(
+        f"{alias} is release {release.version} again", f"{alias} 已回到第 {release.version} 版"
+    )
 
 
 @cli.command()
@@ -293,6 +324,7 @@ def _stop(number: int, frame: object) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: errors that a user can act on become one line, never a traceback."""
     signal.signal(signal.SIGTERM, _stop)
+    os.umask(0o077)  # what is written holds customers' words, though redacted: it is for its owner alone
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -326,4 +358,4 @@ def _internal(error: Exception, language: str) -> None:
         f"内部错误 {type(error).__name__}，位于 {place}；设置 FITTINGROOM_DEBUG=1 可看到全部",
     )
     click.echo(unknown.text(language), err=True)
-    sys.exit(1)
+    sys.exit(INTERNAL)

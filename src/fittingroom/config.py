@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
@@ -62,6 +62,15 @@ class RunConfig(Frozen):
     engine: EngineConfig = EngineConfig()
     pitfalls: PitfallsConfig = PitfallsConfig()
 
+    @model_validator(mode="after")
+    def _gate_can_be_judged(self) -> RunConfig:
+        missing = [name for name in self.gate.better_than if name not in self.evaluate.baselines]
+        if missing:
+            raise ValueError(
+                f"gate.better_than asks for {', '.join(missing)}, which evaluate.baselines does not hold: add it there"
+            )
+        return self
+
     @property
     def digest(self) -> str:
         """Digest of every value; a configuration is tried once."""
@@ -109,8 +118,19 @@ def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
         name, separator, value = item.partition("=")
         if not separator:
             raise RecipeError("write it as path=value", "请写成 path=value", place=f"--set {item}")
-        set_path(values, name.strip(), yaml.safe_load(value))
+        set_path(values, name.strip(), _yaml_value(item, value))
     return parse(values, place=str(path))
+
+
+def _yaml_value(item: str, text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(
+            "the value is not valid YAML; quote it", "这个值不是合法的 YAML；请加引号", place=f"--set {item}"
+        ) from error
 
 
 def parse(values: Mapping[str, Any], place: str) -> RunConfig:

@@ -88,11 +88,25 @@ class History:
         return [self.summary(self.folder / name) for name in self.ids()]
 
     def unfinished(self) -> Path | None:
-        """The newest run that can be resumed, if there is one."""
+        """The newest run that can be resumed, if there is one.
+
+        A run is over when a later one of the same recipe has ended: to take it up would put an older release in the
+        place of a newer one. It can still be resumed by its id.
+        """
+        ended: set[str] = set()
         for name in reversed(self.ids()):
-            if self.summary(self.folder / name).status in {"interrupted", "waiting", "error"}:
-                return self.folder / name
+            folder = self.folder / name
+            status, recipe = self.summary(folder).status, self._recipe(folder)
+            if status in {"interrupted", "waiting", "error"} and recipe not in ended:
+                return folder
+            if status in ENDED:
+                ended.add(recipe)
         return None
+
+    @staticmethod
+    def _recipe(folder: Path) -> str:
+        stored: dict[str, Any] = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        return str(stored["recipe"])
 
 
 def _not_found(run_id: str | None, found: list[str]) -> tuple[str, str]:
@@ -108,13 +122,23 @@ def _not_found(run_id: str | None, found: list[str]) -> tuple[str, str]:
 def exclusively(folder: Path) -> Iterator[None]:
     """Hold a run: two processes never work on the same one. The lock goes with the process, also under kill -9."""
     with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _taken(file.fileno()):
             raise StoreError(
                 "another process works on this run", "另一个进程正在处理这个运行", place=f"runs/{folder.name}"
-            ) from error
+            )
         yield
+
+
+def _taken(handle: int) -> bool:
+    """Try for a second: who only looks whether a run is being worked on holds its lock for a moment."""
+    for _ in range(20):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
 
 
 def locked(folder: Path) -> bool:

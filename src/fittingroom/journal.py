@@ -1,15 +1,17 @@
 """Append-only events of a run; the state of a run is a fold over them.
 
 Each event is one JSON line, flushed to disk before `append` returns. A torn last line (the process was killed while
-writing it) is ignored by `read`, and cut off before the next append.
+writing it) is ignored by `read`, and cut off before the next append. Writers in several processes wait for each other.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # else one writer cuts off what another is writing
             os.ftruncate(handle, self._whole(handle))
             os.lseek(handle, 0, os.SEEK_END)
             written = 0
@@ -62,6 +65,34 @@ class Journal:
                 return start + found + 1
             end = start
         return 0
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, waiting for other processes. The lock goes with the process, also under kill -9.
+
+    The file is removed afterwards. Who waited on the removed one takes the new one, so that two never hold it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is(file.fileno(), path):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink()
+            return
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Whether the open file still is the one at `path`."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return there.st_ino == os.fstat(handle).st_ino and there.st_dev == os.fstat(handle).st_dev
 
 
 def fsync_folder(folder: Path) -> None:

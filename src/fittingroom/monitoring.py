@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from fittingroom.config import RunConfig
@@ -13,6 +14,7 @@ from fittingroom.serving.recorder import FOLDER, read_traffic
 from fittingroom.stages.deploy import alias_target
 from fittingroom.stages.monitor import DriftReport, compare, reference_of
 from fittingroom.store import Store
+from fittingroom.tasks.config import TaskConfig
 from fittingroom.types import EvalReport, Release, Splits
 
 
@@ -21,26 +23,29 @@ def compare_traffic(
 ) -> DriftReport:
     """Compare the last `monitor.days` of requests to an alias with the release's own test part.
 
+    What the release was asked, and in which fields, its own run says; the recipe of today only says how to compare.
     Raises StoreError when nothing is deployed, or when the rows of the release's run are gone from the store.
     """
     release = alias_target(root, alias)
-    reference, splits = _judged(root, release)
+    task, reference, splits = _judged(root, release)
     since = (now or datetime.now(UTC)) - timedelta(days=config.monitor.days)
-    traffic = read_traffic(root / FOLDER, since=since, alias=alias, release=release.version)
+    wanted = partial(read_traffic, root / FOLDER, since=since, alias=alias, release=release.version)
     context = Context(root=root, scratch=root, secret=secret, progress=progress)
-    return compare(
-        reference_of(reference, splits.parts()[reference.part], config.task),
-        traffic.table,
+    report = compare(
+        reference_of(reference, splits.parts()[reference.part], task),
+        wanted().table,
         monitor=config.monitor,
         seed=config.seed,
         context=context,
     )
+    return report.model_copy(update={"chats": wanted(route="chat").table.rows})
 
 
-def _judged(root: Path, release: Release) -> tuple[EvalReport, Splits]:
-    """The report that let the release through, and the parts it was judged on."""
+def _judged(root: Path, release: Release) -> tuple[TaskConfig, EvalReport, Splits]:
+    """The task of the release, the report that let it through, and the parts it was judged on."""
     history, store = History(root), Store(root)
-    digests = history.summary(history.find(release.run)).digests
+    folder = history.find(release.run)
+    digests = history.summary(folder).digests
     report, splits = digests.get("evaluate.test"), digests.get("balance")
     if not report or not splits or not store.has(report) or not store.has(splits):
         raise StoreError(
@@ -48,4 +53,4 @@ def _judged(root: Path, release: Release) -> tuple[EvalReport, Splits]:
             "该版本评判所用的数据已不在存储中；请重新运行其配方",
             place=f"release {release.version}, run {release.run}",
         )
-    return store.load(report, EvalReport), store.load(splits, Splits)
+    return history.config(folder).task, store.load(report, EvalReport), store.load(splits, Splits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from fittingroom.journal import Journal
+from fittingroom.journal import Journal, alone
 from fittingroom.types import Text
 
 
@@ -26,16 +26,18 @@ class Openings:
 
     def __init__(self, root: Path) -> None:
         self._journal = Journal(root / "openings.jsonl")
+        self._lock = root / "locks" / "openings"
 
     def open(self, test: str, bundle: str, run: str) -> Opening:
         """Record that `bundle` is judged on the test part `test`, unless that is the third one."""
-        seen = self.bundles(test)
-        if bundle in seen:
-            return self._opening(seen.index(bundle) + 1)
-        number = len(seen) + 1
-        if number < 3:
-            self._journal.append("opened", test=test, bundle=bundle, run=run)
-        return self._opening(number)
+        with alone(self._lock):
+            seen = self.bundles(test)
+            if bundle in seen:
+                return self._opening(seen.index(bundle) + 1)
+            number = len(seen) + 1
+            if number < 3:
+                self._journal.append("opened", test=test, bundle=bundle, run=run)
+            return self._opening(number)
 
     def bundles(self, test: str) -> list[str]:
         """Bundles that saw this test part, oldest first."""

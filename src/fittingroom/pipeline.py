@@ -107,8 +107,9 @@ def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
     report = run.step(evaluate, config, judged.bundle, judged.splits, part="test")
     decision = run.step(gate, config, report, part="test")
     if decision.verdict is not Verdict.PASS:
-        status: RunStatus = "failed" if decision.verdict is Verdict.FAIL else "inconclusive"
-        return Outcome(status, _TEST_SAID_NO)
+        if decision.verdict is Verdict.FAIL:
+            return Outcome("failed", _TEST_SAID_NO)
+        return Outcome("inconclusive", _undecided(decision))
     version = deploy(
         run.root,
         deploy=config.deploy,
@@ -144,6 +145,15 @@ def _gave_up(verdicts: list[Verdict | None], advice: Text) -> Outcome:
     """Nothing deployable came out: INCONCLUSIVE when the last word was that, failed otherwise."""
     inconclusive = bool(verdicts) and verdicts[-1] is Verdict.INCONCLUSIVE
     return Outcome("inconclusive" if inconclusive else "failed", advice)
+
+
+def _undecided(decision: GateDecision) -> Text:
+    """Which condition the test part left open, in the gate's own words."""
+    open_ones = [check.reason for check in decision.checks if check.verdict is Verdict.INCONCLUSIVE]
+    return Text(
+        en=f"passed on dev, undecided on test: {'; '.join(reason.en for reason in open_ones)}",
+        zh=f"开发集通过，测试集尚无定论：{'；'.join(reason.zh for reason in open_ones)}",
+    )
 
 
 def _deployed(version: int, alias: str) -> Text:

@@ -35,6 +35,11 @@ _NAMES_ZH = {
     "gate.dev": "门禁（开发集）",
     "evaluate.test": "评测（测试集）",
     "gate.test": "门禁（测试集）",
+    "rates": "试探学习率",
+    "merge": "合并权重",
+    "calibrate": "校准",
+    "render": "渲染",
+    "time a step": "测一步用时",
 }
 
 
@@ -47,24 +52,30 @@ class ProgressLine:
         self._live = self._stream.isatty()
         self._every = 0.2 if self._live else every
         self._stage = ""
+        self._phase = ""
+        """What a stage is doing besides its main work: rendering, trying rates, calibrating."""
+        self._entered = 0.0
         self._started = 0.0
         self._said = 0.0
 
     def __call__(self, what: str, done: float, total: float) -> None:
         """Show that `done` of `total` is done in `what`; done = 0 starts a stage, done = total ends it."""
         now = time.monotonic()
-        stage = what if what in _STAGES else self._stage or what
-        if stage != self._stage or done <= 0:
-            self._stage, self._started, self._said = stage, now, 0.0
-        finished = done >= total and what in _STAGES
+        if what in _STAGES and (what != self._stage or done <= 0):
+            self._stage, self._entered, self._said = what, now, 0.0
+        if what != self._phase or done <= 0:
+            self._phase, self._started = what, now
+        finished = done >= total and what in _STAGES and what == self._stage
         if not finished and now - self._said < self._every:
             return
         self._said = now
-        self._write(stage, done, total, now - self._started, finished)
+        self._write(what, done, total, now - (self._entered if finished else self._started), finished)
 
-    def _write(self, stage: str, done: float, total: float, spent: float, finished: bool) -> None:
+    def _write(self, phase: str, done: float, total: float, spent: float, finished: bool) -> None:
+        stage = self._stage or phase
         place = f"[{_STAGES.index(stage) + 1:2d}/{len(_STAGES)}] " if stage in _STAGES else ""
-        name = _NAMES_ZH.get(stage, stage) if self._chinese else stage
+        names = [stage] if phase == stage else [stage, phase]
+        name = ": ".join(_NAMES_ZH.get(each, each) if self._chinese else each for each in names)
         if finished:
             tail = f"{spent:6.1f} s"
         else:

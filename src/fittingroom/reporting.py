@@ -45,6 +45,8 @@ _KINDS: dict[str, type[Output]] = {
 _LIBRARIES = ("fittingroom", "torch", "transformers", "peft", "polars", "scikit-learn", "cleanlab")
 _EXAMPLES = 8
 _LONGEST = 160
+_REJECTED_SHOWN = 5
+"""Per source."""
 
 Event = dict[str, Any]
 
@@ -140,19 +142,31 @@ def _load(store: Store, event: Event) -> Output | None:
 
 
 def _line(event: Event, output: Output | None) -> StageLine:
-    reasons: Counter[str] = Counter()
-    if isinstance(output, Rows | Splits):
-        reasons.update(_reasons(output.dropped))
-    if isinstance(output, Rows) and output.rejected is not None:
-        reasons.update(_reasons(output.rejected))
     return StageLine(
         stage=event["stage"],
         rows=event["ledger"],
-        reasons=dict(reasons.most_common()),
+        reasons=reasons_of(output) if isinstance(output, Rows | Splits) else {},
+        rejected=first_rejected(output) if isinstance(output, Rows) else [],
         facts=getattr(output, "facts", {}),
         seconds=event["seconds"],
         recalled=event["recalled"],
     )
+
+
+def reasons_of(output: Rows | Splits) -> dict[str, int]:
+    """Why rows were dropped or rejected -> how many, the most frequent first."""
+    reasons = Counter(_reasons(output.dropped))
+    if isinstance(output, Rows) and output.rejected is not None:
+        reasons.update(_reasons(output.rejected))
+    return dict(reasons.most_common())
+
+
+def first_rejected(output: Rows) -> list[tuple[str, str]]:
+    """Some rows that could not be read, the first ones of every source: `file:line` and why."""
+    if output.rejected is None:
+        return []
+    shown = output.rejected.frame().group_by("source", maintain_order=True).head(_REJECTED_SHOWN).to_dicts()
+    return [(f"{row['file'] or row['source']}:{row['line']}", row["reason"]) for row in shown]
 
 
 def _reasons(table: Table) -> dict[str, int]:

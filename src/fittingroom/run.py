@@ -20,8 +20,8 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
 from fittingroom.engine import Context, ProgressSink, silent
-from fittingroom.errors import Blocked
-from fittingroom.journal import Journal
+from fittingroom.errors import Blocked, FittingroomError
+from fittingroom.journal import Journal, alone
 from fittingroom.store import Store, digest_of, file_sha256
 from fittingroom.types import Attempt, Bundle, EvalReport, Finding, GateDecision, Output, Rows, Severity, Splits
 
@@ -118,7 +118,10 @@ class Run:
         key = self._key(stage, arguments, inputs, context)
         digest, recalled = self._recall(key), True
         if digest is None:
-            digest, recalled = self._execute(stage, arguments, inputs, context, key), False
+            with alone(self.store.root / "locks" / key):
+                digest = self._recall(key)  # another process may have made it while this one waited
+                if digest is None:
+                    digest, recalled = self._execute(stage, arguments, inputs, context, key), False
         output = self.store.load(digest, kind)
         self.outputs[name], self.digests[name] = output, digest
         self._digest_of[id(output)] = (output, digest)
@@ -137,7 +140,7 @@ class Run:
             findings=[finding.model_dump(mode="json") for finding in found],
         )
         self.progress(name, 1.0, 1.0)
-        self._stop_if_blocked(found)
+        self._stop_if_blocked(found, name)
         return output
 
     def digest(self, output: Output) -> str:
@@ -201,7 +204,11 @@ class Run:
         )
         if "context" in inspect.signature(stage).parameters:
             arguments = {**arguments, "context": inside}
-        output = stage(*inputs, **arguments)
+        try:
+            output = stage(*inputs, **arguments)
+        except FittingroomError:
+            shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
+            raise
         digest = self.store.publish(output)
         self.store.remember(key, {"digest": digest, "stage": stage.__name__})
         shutil.rmtree(scratch)
@@ -217,12 +224,16 @@ class Run:
         if memory is not None:
             return [Finding.model_validate(finding) for finding in memory["findings"]]
         found = pitfalls.detect_all(output, stage, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
-        self.store.remember(key, {"findings": [finding.model_dump(mode="json") for finding in found]})
+        if not any("check_failed" in finding.measured for finding in found):
+            self.store.remember(key, {"findings": [finding.model_dump(mode="json") for finding in found]})
         return found
 
-    def _stop_if_blocked(self, found: list[Finding]) -> None:
+    def _stop_if_blocked(self, found: list[Finding], name: str) -> None:
         blocking = [finding for finding in found if finding.severity is Severity.BLOCK]
         if blocking:
+            if any(pitfalls.catalog()[finding.pitfall].guards for finding in blocking):
+                self.outputs.pop(name)
+                self.store.discard(self.digests[name])  # what a guard objects to is not kept either
             first = blocking[0]
             raise Blocked(first.summary.en, first.summary.zh, place=first.pitfall)
 
@@ -257,6 +268,14 @@ def _plain(value: Any) -> Any:
 
 @functools.cache
 def _detectors() -> str:
-    """Digest of the code of the pitfalls: findings of an older detector are not recalled."""
-    folder = Path(inspect.getfile(pitfalls)).parent
-    return digest_of({str(path.relative_to(folder)): file_sha256(path) for path in sorted(folder.rglob("*.py"))})
+    """Digest of the code that looks for pitfalls: findings of an older detector are not recalled.
+
+    Ours with what it stands on (recognisers, similarity, statistics), and the versions of the packages that add some.
+    """
+    root = Path(inspect.getfile(pitfalls)).parents[1]
+    files = [path for room in ("pitfalls", "text", "statistics") for path in sorted((root / room).rglob("*.py"))]
+    others = {
+        f"{entry.name} {entry.value}": entry.dist.version if entry.dist else ""
+        for entry in importlib.metadata.entry_points(group=pitfalls.GROUP)
+    }
+    return digest_of({**{str(path.relative_to(root)): file_sha256(path) for path in files}, **others})

@@ -45,11 +45,13 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=True))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically: aside, fsync, rename, fsync of the folder."""
+def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Write a text file atomically: aside, fsync, rename, fsync of the folder. `mode`: its permissions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with aside.open("w", encoding="utf-8") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -76,9 +76,16 @@ def tell_check(checked: Checked, language: str) -> str:
     lines = [f"{checked.recipe}"]
     for stage, ledger in checked.ledger.items():
         lines.append(f"  {stage:<10} " + "  ".join(f"{name} {rows:,}" for name, rows in ledger.items()))
-    classes = checked.facts.get("split", {}).get("classes", {}).get("train", {})
-    for label, rows in sorted(classes.items(), key=lambda item: -item[1]):
-        lines.append(f"    {label:<24} {rows:>7,}")
+        reasons = checked.reasons.get(stage, {})
+        if reasons:
+            lines.append("             " + "; ".join(f"{reason}: {rows:,}" for reason, rows in reasons.items()))
+        if stage == "prepare":
+            lines += [f"             {place}  {reason}" for place, reason in checked.rejected]
+        if stage == "split":
+            classes = checked.facts["split"].get("classes", {}).get("train", {})
+            lines += [
+                f"    {label:<24} {rows:>7,}" for label, rows in sorted(classes.items(), key=lambda item: -item[1])
+            ]
     if checked.plan:
         plan = checked.plan
         said = (
@@ -121,6 +128,9 @@ def tell_drift(drift: DriftReport, language: str) -> str:
     chinese = language.startswith("zh")
     rows = f"{drift.rows_window:,} / {drift.rows_reference:,}"
     lines = [f"  {'请求 / 参照' if chinese else 'requests / reference'}: {rows}"]
+    if drift.chats:
+        en = f"chat requests: {drift.chats:,}, counted but not compared"
+        lines.append(f"  对话请求：{drift.chats:,} 条，只计数，不参与比较" if chinese else f"  {en}")
     for signal in drift.signals:
         lines.append(f"  {'!' if signal.drifted else ' '} {signal.name:<14} {signal.summary.say(language)}")
     return "\n".join([*lines, *(f"  -> {step.say(language)}" for step in drift.next)])

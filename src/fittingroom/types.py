@@ -346,6 +346,8 @@ class Pitfall:
     zh: Page
     """The page in Chinese; the English page is the module's docstring."""
     rank: int = 50
+    guards: bool = False
+    """Whether nothing may be trained unless this detector has looked: when it raises, the attempt is blocked."""
 
 
 # ---------------------------------------------------------------------------------------------- runs

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from fittingroom.engine import ProgressSink, silent
 from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
-from fittingroom.journal import Journal
-from fittingroom.types import Finding, Frozen, Page, Release, RunSummary, Text
+from fittingroom.journal import Journal, alone
+from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, Splits, Text
 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
+    from fittingroom.models.load import BaseModelInfo
     from fittingroom.run import Run
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
@@ -33,6 +36,10 @@ class Checked(Frozen):
     facts: dict[str, dict[str, Any]]
     plan: dict[str, Any]
     findings: list[Finding]
+    rejected: list[tuple[str, str]] = Field(default_factory=list)
+    """Some rows that could not be read: `file:line` and why."""
+    reasons: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Stage -> why rows were dropped or rejected -> rows."""
     blocked: Text | None = None
 
 
@@ -74,6 +81,7 @@ class Workspace:
                 place=str(self.root / RECIPE),
             )
         self.root.mkdir(parents=True, exist_ok=True)
+        before = {path.name for path in self.root.iterdir()}
         if sample:
             from fittingroom.sample.shop import write_sample
 
@@ -82,18 +90,21 @@ class Workspace:
             from fittingroom.starter import RECIPE_TEXT
 
             (self.root / RECIPE).write_text(RECIPE_TEXT, encoding="utf-8")
-            env = self.root / ".env"
-            if not env.exists():
-                env.touch(mode=0o600)
-                env.write_text(f"# Key of pseudonyms. Keep it secret and keep it.\n{KEY}={secrets.token_hex(32)}\n")
-        return sorted(path for path in self.root.iterdir() if path.is_file())
+            _add_key(self.root / ".env")
+        return sorted(path for path in self.root.iterdir() if path.is_file() and path.name not in before)
 
     def check(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Checked:
         """Walk the data road and plan the training, without training: rows per stage, findings, minutes and memory."""
+        config = self._load(recipe, sets)
+        self._preflight(config)
+        with alone(self.root / "locks" / f"check-{config.digest}"):
+            return self._checked(recipe, config)
+
+    def _checked(self, recipe: str, config: RunConfig) -> Checked:
         from fittingroom.pipeline import data_road
+        from fittingroom.reporting import first_rejected, reasons_of
         from fittingroom.stages.configure import configure
 
-        config = self._load(recipe, sets)
         folder = self.root / "checks" / config.digest
         shutil.rmtree(folder, ignore_errors=True)
         run = self._run(folder)
@@ -105,6 +116,7 @@ class Workspace:
             plan = run.step(configure, config, splits).model_dump(mode="json")
         except Blocked as error:
             blocked = Text(en=error.text("en"), zh=error.text("zh"))
+        prepared = run.outputs.get("prepare")
         done = [event for event in run.journal.read() if event["kind"] == "stage_done"]
         return Checked(
             recipe=recipe,
@@ -112,6 +124,8 @@ class Workspace:
             facts={name: getattr(output, "facts", {}) for name, output in run.outputs.items()},
             plan=plan,
             findings=run.findings,
+            rejected=first_rejected(prepared) if isinstance(prepared, Rows) else [],
+            reasons={name: reasons_of(out) for name, out in run.outputs.items() if isinstance(out, Rows | Splits)},
             blocked=blocked,
         )
 
@@ -122,7 +136,7 @@ class Workspace:
         from fittingroom.history import History
 
         config = self._load(recipe, sets)
-        self._preflight(config)
+        config = self._pinned(config, self._preflight(config))
         folder = History(self.root).create(config, recipe)
         return self._carry_out(folder, config)
 
@@ -310,8 +324,9 @@ class Workspace:
     def _load(self, recipe: str, sets: Sequence[str]) -> RunConfig:
         from fittingroom.config import load
 
-        path = Path(recipe)
-        return load(path if path.is_absolute() or path.exists() else self.root / path, sets)
+        # The workspace's own recipe comes first: one of the same name may lie where the command was typed.
+        own = self.root / recipe
+        return load(own if own.exists() or not Path(recipe).exists() else Path(recipe), sets)
 
     def _run(self, folder: Path) -> Run:
         from fittingroom.run import Run
@@ -319,7 +334,14 @@ class Workspace:
 
         return Run(folder, Store(self.root), root=self.root, secret=self._secret(), progress=self._progress)
 
-    def _preflight(self, config: RunConfig) -> None:
+    @staticmethod
+    def _pinned(config: RunConfig, base: BaseModelInfo) -> RunConfig:
+        """With the revision that the hub gave now: a run stays with it, whatever comes out meanwhile."""
+        if not base.revision or config.model.revision == base.revision:
+            return config
+        return config.patched({"model.revision": base.revision})
+
+    def _preflight(self, config: RunConfig) -> BaseModelInfo:
         """What can be known to be wrong before a run is written down: unreadable sources, an unusable base model."""
         from fittingroom.engine import Context
         from fittingroom.models.load import resolve
@@ -330,15 +352,11 @@ class Workspace:
         for source in config.sources:
             check_source(source, context)
         check_settings(config.pitfalls)
-        resolve(config.model, self.root)
+        return resolve(config.model, self.root)
 
     def _secret(self) -> bytes:
         """Key of pseudonyms: from the environment, or from the workspace's `.env`, which only its owner can read."""
-        value = os.environ.get(KEY, "")
-        env = self.root / ".env"
-        if not value and env.is_file():
-            lines = [line.strip() for line in env.read_text(encoding="utf-8").splitlines()]
-            value = next((line.split("=", 1)[1].strip() for line in lines if line.startswith(f"{KEY}=")), "")
+        value = os.environ.get(KEY, "") or _kept_key(self.root / ".env")
         if len(value) < 16:
             raise RecipeError(
                 f"set {KEY} in the environment (or in .env) to a secret of at least 16 characters; row ids and "
@@ -347,6 +365,26 @@ class Workspace:
                 place=str(self.root),
             )
         return value.encode()
+
+
+def _kept_key(env: Path) -> str:
+    """The key in a `.env` file, or nothing."""
+    if not env.is_file():
+        return ""
+    lines = [line.strip() for line in env.read_text(encoding="utf-8").splitlines()]
+    return next((line.split("=", 1)[1].strip() for line in lines if line.startswith(f"{KEY}=")), "")
+
+
+def _add_key(env: Path) -> None:
+    """Put a new key into a `.env` file that has none; what else stands there stays."""
+    if _kept_key(env):
+        return
+    from fittingroom.store import write_text
+
+    old = env.read_text(encoding="utf-8") if env.is_file() else ""
+    gap = "" if not old or old.endswith("\n") else "\n"
+    text = f"{old}{gap}# Key of pseudonyms. Keep it secret and keep it.\n{KEY}={secrets.token_hex(32)}\n"
+    write_text(env, text, mode=0o600)
 
 
 _STOPPED = Text(

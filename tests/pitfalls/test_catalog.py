@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import re
 import sys
@@ -119,6 +120,15 @@ def test_a_plugin_that_is_no_pitfall_is_refused(plugins: list[Any]) -> None:
 
     with pytest.raises(TypeError, match="made0"):
         catalog()
+
+
+def test_a_guard_that_raises_blocks(plugins: list[Any]) -> None:
+    plugins += [dataclasses.replace(pit("made-guard", broken), guards=True)]
+
+    (finding,) = detect_all(DECISION, "gate", settings={}, disabled=[])
+
+    assert finding.severity is Severity.BLOCK
+    assert "13812345678" not in finding.summary.en
 
 
 def test_a_detector_that_raises_becomes_a_finding(plugins: list[Any]) -> None:

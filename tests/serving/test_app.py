@@ -88,6 +88,15 @@ def test_chat_answers_in_the_shape_of_openai(house: House) -> None:
     assert answer["usage"] == {"prompt_tokens": 7, "completion_tokens": 7, "total_tokens": 14}
 
 
+def test_what_a_client_leaves_null_is_the_default(house: House) -> None:
+    nulls = dict.fromkeys(("temperature", "top_p", "stream", "n", "stop", "logprobs", "max_tokens", "seed"))
+    before = {"role": "assistant", "content": None}
+    turns = [{"role": "user", "content": "你好"}, before, {"role": "user", "content": "在吗"}]
+    assert house.client.post("/v1/chat/completions", json=CHAT | nulls | {"messages": turns}).status_code == 200
+    empty = [{"role": "user", "content": None}]
+    assert house.client.post("/v1/chat/completions", json=CHAT | {"messages": empty}).status_code == 422
+
+
 def test_chat_streams_whole_characters_and_ends_with_done(house: House) -> None:
     house.predictor.answer = "好评 ok"
     asked = CHAT | {"stream": True, "stream_options": {"include_usage": True}}

@@ -58,7 +58,7 @@ def chat_format(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
     raise ModelError(
         f"the tokenizer speaks none of DeepSeek's chat formats (no {USER} and {ASSISTANT} tokens): take the tokenizer "
         "files from the deepseek-ai repository of this model",
-        f"分词器不属于 DeepSeek 的任何对话格式(没有 {USER} 与 {ASSISTANT}):"
+        f"分词器不属于 DeepSeek 的任何对话格式（没有 {USER} 与 {ASSISTANT}）："
         "请使用该模型在 deepseek-ai 仓库中的分词器文件",
         place="model.base",
     )

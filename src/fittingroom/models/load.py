@@ -71,7 +71,7 @@ def resolve(config: ModelConfig, root: Path) -> BaseModelInfo:
         else:
             raise ModelError(
                 "is neither 'nano', nor an existing folder, nor a hub id such as org/name: correct model.base",
-                "既不是 nano,也不是已有的文件夹,也不是 org/name 形式的模型编号:请修改 model.base",
+                "既不是 nano，也不是已有的文件夹，也不是 org/name 形式的模型编号：请修改 model.base",
                 place=f"model.base = {config.base}",
             )
     check_folder(path, config.base)
@@ -87,19 +87,20 @@ def check_folder(path: Path, place: str) -> None:
         raise ModelError(
             f"holds pickle files, which can run code when opened ({', '.join(pickles[:3])}): convert the weights to "
             "safetensors and remove these files",
-            f"含有 pickle 文件,打开时可能执行代码({'、'.join(pickles[:3])}):请把权重转换为 safetensors 并删除这些文件",
+            f"含有 pickle 文件，打开时可能执行代码（{'、'.join(pickles[:3])}）："
+            "请把权重转换为 safetensors 并删除这些文件",
             place=place,
         )
     if not any(path.glob("*.safetensors")):
         raise ModelError(
             "holds no *.safetensors weights: download the model again, or convert its weights",
-            "没有 *.safetensors 权重文件:请重新下载模型或转换权重",
+            "没有 *.safetensors 权重文件：请重新下载模型或转换权重",
             place=place,
         )
     if not (path / "tokenizer.json").is_file():
         raise ModelError(
             "has no tokenizer.json: put the tokenizer files of the same model into the folder",
-            "缺少 tokenizer.json:请把同一模型的分词器文件放入该文件夹",
+            "缺少 tokenizer.json：请把同一模型的分词器文件放入该文件夹",
             place=place,
         )
 
@@ -108,7 +109,7 @@ def _check_config(path: Path, place: str) -> None:
     if not (path / "config.json").is_file():
         raise ModelError(
             "has no config.json: it is not the folder of a model in the transformers format",
-            "缺少 config.json:这不是 transformers 格式的模型文件夹",
+            "缺少 config.json：这不是 transformers 格式的模型文件夹",
             place=place,
         )
     try:
@@ -117,7 +118,7 @@ def _check_config(path: Path, place: str) -> None:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"config.json cannot be read ({type(error).__name__}): download the model again",
-            f"config.json 无法读取({type(error).__name__}):请重新下载模型",
+            f"config.json 无法读取（{type(error).__name__}）：请重新下载模型",
             place=place,
         ) from error
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -128,8 +129,8 @@ def _check_config(path: Path, place: str) -> None:
         raise ModelError(
             f"a model of type '{model_type}' can be loaded {why}; code from model folders is never run: "
             "choose a model with a native class (llama, qwen2, qwen3, deepseek_v2, deepseek_v3 …)",
-            f"类型“{model_type}”的模型{why_zh}加载,本工具从不执行模型文件夹中的代码:"
-            "请选择有内置类的模型(llama、qwen2、qwen3、deepseek_v2、deepseek_v3 等)",
+            f"类型“{model_type}”的模型{why_zh}加载，本工具从不执行模型文件夹中的代码："
+            "请选择有内置类的模型（llama、qwen2、qwen3、deepseek_v2、deepseek_v3 等）",
             place=place,
         )
 
@@ -145,7 +146,8 @@ def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
         raise ModelError(
             f"could not be fetched from the hub ({type(error).__name__}): check the name, the revision and the network "
             "(HF_ENDPOINT names a mirror), or give a local folder",
-            f"无法从模型库获取({type(error).__name__}):请检查名称、版本与网络(HF_ENDPOINT 可指定镜像),或改用本地文件夹",
+            f"无法从模型库获取（{type(error).__name__}）：请检查名称、版本与网络（HF_ENDPOINT 可指定镜像），"
+            "或改用本地文件夹",
             place=f"model.base = {name}",
         ) from error
     # The snapshot folder is named after the commit, also when a branch or tag was asked for.
@@ -158,7 +160,7 @@ def _from_modelscope(name: str, revision: str | None) -> tuple[Path, str]:
     except ImportError as error:
         raise ModelError(
             "needs the package 'modelscope', which is not installed: pip install modelscope, or give a local folder",
-            "需要安装 modelscope:pip install modelscope,或改用本地文件夹",
+            "需要安装 modelscope:pip install modelscope，或改用本地文件夹",
             place=f"model.base = modelscope:{name}",
         ) from error
     try:
@@ -166,7 +168,7 @@ def _from_modelscope(name: str, revision: str | None) -> tuple[Path, str]:
     except Exception as error:  # modelscope raises plain exceptions of many kinds; all mean: not fetched
         raise ModelError(
             f"could not be fetched from ModelScope ({type(error).__name__}): check name, revision and network",
-            f"无法从 ModelScope 获取({type(error).__name__}):请检查名称、版本与网络",
+            f"无法从 ModelScope 获取（{type(error).__name__}）：请检查名称、版本与网络",
             place=f"model.base = modelscope:{name}",
         ) from error
     return Path(folder), revision or ""
@@ -210,7 +212,7 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     except Exception as error:  # the Rust reader raises bare Exception for a broken file
         raise ModelError(
             f"the tokenizer cannot be read ({type(error).__name__}): download the model again",
-            f"分词器无法读取({type(error).__name__}):请重新下载模型",
+            f"分词器无法读取（{type(error).__name__}）：请重新下载模型",
             place=place,
         ) from error
     ids = plain.encode(_PROBE, add_special_tokens=False).ids
@@ -219,14 +221,14 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
         raise ModelError(
             "the tokenizer does not give text back as it was (blanks or characters are lost): use the publisher's "
             "own tokenizer files",
-            "分词器不能还原文本(丢失空格或字符):请使用发布者原始的分词器文件",
+            "分词器不能还原文本（丢失空格或字符）：请使用发布者原始的分词器文件",
             place=place,
         )
     if tokenizer.eos_token_id is None:
         raise ModelError(
             "the tokenizer names no end-of-sentence token, without which an answer never ends: add eos_token to "
             "tokenizer_config.json",
-            "分词器没有结束符,回答将无法结束:请在 tokenizer_config.json 中加入 eos_token",
+            "分词器没有结束符，回答将无法结束：请在 tokenizer_config.json 中加入 eos_token",
             place=place,
         )
     if tokenizer.pad_token_id is None:
@@ -251,17 +253,20 @@ def load_model(path: Path) -> PreTrainedModel:
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"the weights cannot be loaded ({type(error).__name__}): download the model again",
-            f"权重无法加载({type(error).__name__}):请重新下载模型",
+            f"权重无法加载（{type(error).__name__}）：请重新下载模型",
             place=path.name,
         ) from error
     model, report = loaded
+    if hasattr(model.config, "auto_map"):
+        # It points at the folder's own code, which is never run: what we write shall not ask for it either.
+        del model.config.auto_map
     missing = sorted(report["missing_keys"]) + sorted(str(item) for item in report.get("mismatched_keys", []))
     if missing:
         # transformers would fill these with random numbers and go on.
         raise ModelError(
             f"weights are missing or of the wrong shape ({len(missing)}, first: {missing[0]}): the files do not belong "
             "together, download the model again",
-            f"权重缺失或形状不符({len(missing)} 个,首个:{missing[0]}):文件不属于同一模型,请重新下载",
+            f"权重缺失或形状不符（{len(missing)} 个，首个：{missing[0]}）：文件不属于同一模型，请重新下载",
             place=path.name,
         )
     return _settled(model, path)

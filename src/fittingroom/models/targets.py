@@ -34,7 +34,7 @@ def lora_targets(model: PreTrainedModel) -> list[str]:
     if family is None:
         raise ModelError(
             f"no LoRA targets are known for the model type '{model.config.model_type}': set train.method to full",
-            f"不知道模型类型“{model.config.model_type}”的 LoRA 目标层:请把 train.method 设为 full",
+            f"不知道模型类型“{model.config.model_type}”的 LoRA 目标层：请把 train.method 设为 full",
             place="model.base",
         )
     pattern = re.compile(family.lora_targets)
@@ -46,7 +46,7 @@ def lora_targets(model: PreTrainedModel) -> list[str]:
     if not found:
         raise ModelError(
             "none of the model's layers matches the LoRA targets of its family: set train.method to full",
-            "模型中没有任何层符合该系列的 LoRA 目标:请把 train.method 设为 full",
+            "模型中没有任何层符合该系列的 LoRA 目标：请把 train.method 设为 full",
             place="model.base",
         )
     return found

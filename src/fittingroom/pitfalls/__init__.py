@@ -104,7 +104,7 @@ def detect_all(
 ) -> list[Finding]:
     """Findings of every pitfall that looks at this stage's output, in order of rank.
 
-    A detector that raises becomes a finding "check failed", never silence.
+    A detector that raises becomes a finding "check failed", never silence; one that guards blocks the attempt.
     """
     found: list[Finding] = []
     looking = [pitfall for pitfall in catalog().values() if pitfall.after == stage and pitfall.id not in disabled]
@@ -113,7 +113,7 @@ def detect_all(
         try:
             findings = list(pitfall.detect(output, own))
         except Exception as error:
-            findings = [_check_failed(error)]
+            findings = [_check_failed(error, pitfall)]
         found += [finding.model_copy(update={"pitfall": pitfall.id, "stage": stage}) for finding in findings]
     return found
 
@@ -129,11 +129,11 @@ def _settings(pitfall: Pitfall, values: Mapping[str, Any]) -> Frozen:
         ) from None
 
 
-def _check_failed(error: Exception) -> Finding:
+def _check_failed(error: Exception, pitfall: Pitfall) -> Finding:
     """The class only: the text of a foreign error may quote a customer's words."""
     name = type(error).__name__
     return Finding(
-        severity=Severity.INFO,
+        severity=Severity.BLOCK if pitfall.guards else Severity.INFO,
         summary=Text(en=f"check failed: the detector raised {name}", zh=f"检查失败：检测器抛出 {name}"),
         measured={"check_failed": 1.0},
     )

@@ -39,8 +39,8 @@ _INTRODUCTION = Text(
     en="What is watched for in every run. Each finding says what was measured and against which limit; its remedy is a "
     "bounded change of the recipe that the loop tries, compares and records. Limits are moved under "
     "`pitfalls.settings.<id>`, a check is left out by `pitfalls.disable`.",
-    zh="每次运行都会检查这些问题。每条诊断都说明测到了什么、限值是多少;补救办法是对配方的有限修改,由循环尝试、比较并记录。"
-    "限值可在 `pitfalls.settings.<id>` 中调整,用 `pitfalls.disable` 关闭某项检查。",
+    zh="每次运行都会检查这些问题。每条诊断都说明测到了什么、限值是多少；补救办法是对配方的有限修改，由循环尝试、比较并记录。"
+    "限值可在 `pitfalls.settings.<id>` 中调整，用 `pitfalls.disable` 关闭某项检查。",
 )
 _LOOKED_FOR = Text(en="Looked for after the stage `{}`.", zh="在阶段 `{}` 之后检查。")
 _LIMITS = Text(en="Limits", zh="限值")

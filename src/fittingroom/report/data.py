@@ -18,6 +18,8 @@ class StageLine(Frozen):
     """The ledger: `in`, `kept`, `dropped`, `rejected`, or rows by part."""
     reasons: dict[str, int] = Field(default_factory=dict)
     """Why rows were dropped or rejected: reason -> rows."""
+    rejected: list[tuple[str, str]] = Field(default_factory=list)
+    """Some rows that could not be read: `file:line` and why."""
     facts: dict[str, Any] = Field(default_factory=dict)
     """The `facts` of the stage's output."""
     seconds: float = 0.0

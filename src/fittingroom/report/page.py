@@ -97,7 +97,7 @@ def _opening(test: Judgement, language: str) -> Html:
     """How often this test part was looked at: each look makes its score a little more hopeful."""
     chinese = language.startswith("zh")
     if test.opening <= 1:
-        said = "测试集仅为本次上线打开过一次。" if chinese else "The test part was opened once, for this release."
+        said = "测试集只为这个模型打开过一次。" if chinese else "The test part was opened once, for this model."
         return tag("p", said, class_="soft")
     said = (
         f"已有 {test.opening} 个版本看过这个测试集：它的分数略显乐观，下次请补充新数据。"

@@ -182,8 +182,12 @@ def _measured(line: StageLine, say: Say, language: str) -> Html | None:
     shown = {name: value for name, value in line.facts.items() if name not in {"slices", "calibration", "distribution"}}
     if not shown:
         return None
+    unread: list[list[Child]] = [[tag("code", place), say(reason)] for place, reason in line.rejected]
+    head: list[Child] = [say("rejected"), say("why")]
     note = f" · {say('recalled')}" if line.recalled else f" · {number(line.seconds, 1)} {say('seconds')}"
-    return details(join(say(line.stage), tag("span", note, class_="soft")), _facts(shown))
+    return details(
+        join(say(line.stage), tag("span", note, class_="soft")), table(head, unread) if unread else None, _facts(shown)
+    )
 
 
 def _facts(facts: dict[str, Any]) -> Html:

@@ -125,7 +125,7 @@ WORDS: dict[str, Text] = {
     "in": _text("in", "进入"),
     "kept": _text("kept", "保留"),
     "dropped": _text("dropped", "剔除"),
-    "rejected": _text("rejected", "拒收"),
+    "rejected": _text("rejected", "无法读取"),
     "why": _text("why", "原因"),
     "seconds": _text("seconds", "秒"),
     "recalled": _text("recalled", "取自存储"),

@@ -43,7 +43,7 @@ class Token:
         if len(value) < _SHORTEST or not value.isascii() or any(sign.isspace() for sign in value):
             raise UserError(
                 f"needs at least {_SHORTEST} ASCII characters without blanks; unset it and one is made",
-                f"至少需要 {_SHORTEST} 个不含空白的 ASCII 字符;不设置则自动生成",
+                f"至少需要 {_SHORTEST} 个不含空白的 ASCII 字符；不设置则自动生成",
                 place=TOKEN,
             )
         self._digest = hashlib.sha256(value.encode()).digest()

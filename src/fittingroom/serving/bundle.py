@@ -84,7 +84,7 @@ def read_info(folder: Path) -> BundleInfo:
     if not path.is_file():
         raise StoreError(
             "is missing: this folder is no bundle, or it is not whole",
-            "缺失:该文件夹不是模型包,或不完整",
+            "缺失：该文件夹不是模型包，或不完整",
             place=_place(folder, INFO),
         )
     try:
@@ -94,7 +94,7 @@ def read_info(folder: Path) -> BundleInfo:
         key = ".".join(str(step) for step in first["loc"])
         raise StoreError(
             f"cannot be read ({key}: {first['type']}): make the bundle again by running the recipe",
-            f"无法读取({key}:{first['type']}):请重新运行配方生成模型包",
+            f"无法读取（{key}:{first['type']}）：请重新运行配方生成模型包",
             place=_place(folder, INFO),
         ) from None
 
@@ -121,18 +121,18 @@ def verify(folder: Path) -> None:
         if Path(name).suffix.lower() in _RUNS_CODE:
             raise StoreError(
                 "could run code when it is opened; a bundle holds safetensors and JSON only",
-                "打开时可能执行代码;模型包只应包含 safetensors 与 JSON",
+                "打开时可能执行代码；模型包只应包含 safetensors 与 JSON",
                 place=place,
             )
         if name not in listed:
-            raise StoreError("is not in the manifest: remove it", "不在清单中:请删除该文件", place=place)
+            raise StoreError("is not in the manifest: remove it", "不在清单中：请删除该文件", place=place)
         if name not in there:
-            raise StoreError(f"is missing; {_AGAIN_EN}", f"缺失;{_AGAIN_ZH}", place=place)
+            raise StoreError(f"is missing; {_AGAIN_EN}", f"缺失；{_AGAIN_ZH}", place=place)
         path = folder / name
         if path.stat().st_size != listed[name]["bytes"] or file_sha256(path) != listed[name]["sha256"]:
             raise StoreError(
                 f"is not what the manifest says (torn or changed); {_AGAIN_EN}",
-                f"与清单不符(损坏或被改动);{_AGAIN_ZH}",
+                f"与清单不符（损坏或被改动）；{_AGAIN_ZH}",
                 place=place,
             )
 
@@ -147,11 +147,11 @@ def _listed(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         raise StoreError(
             f"is missing, so the bundle is not whole; {_AGAIN_EN}",
-            f"缺失,模型包不完整;{_AGAIN_ZH}",
+            f"缺失，模型包不完整；{_AGAIN_ZH}",
             place=_place(folder, MANIFEST),
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise StoreError(f"is damaged; {_AGAIN_EN}", f"已损坏;{_AGAIN_ZH}", place=_place(folder, MANIFEST)) from None
+        raise StoreError(f"is damaged; {_AGAIN_EN}", f"已损坏；{_AGAIN_ZH}", place=_place(folder, MANIFEST)) from None
 
 
 def _names(folder: Path) -> list[str]:
@@ -162,7 +162,7 @@ def _names(folder: Path) -> list[str]:
         if path.is_symlink():
             raise StoreError(
                 "is a link; a bundle holds plain files only",
-                "是链接;模型包只能包含普通文件",
+                "是链接；模型包只能包含普通文件",
                 place=_place(folder, name),
             )
         if path.is_file() and name != MANIFEST:

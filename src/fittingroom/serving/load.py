@@ -25,7 +25,7 @@ def load_release(root: Path, release: Release) -> Predictor:
         raise UserError(
             f"set {_KEY} in the environment (or in .env) to the key of the training: order numbers become pseudonyms "
             "with it",
-            f"请在环境变量(或 .env)里设置训练时所用的 {_KEY}:订单号要用它变成化名",
+            f"请在环境变量（或 .env）里设置训练时所用的 {_KEY}：订单号要用它变成化名",
             place=str(root),
         )
     return predictor
@@ -37,7 +37,7 @@ def bundle_folder(root: Path, release: Release) -> Path:
     if not store.has(release.bundle):
         raise StoreError(
             "the bundle of this release is gone or not whole; run the recipe again",
-            "该版本的模型包缺失或不完整;请重新运行配方",
+            "该版本的模型包缺失或不完整；请重新运行配方",
             place=f"objects/{release.bundle}",
         )
     return store.objects / release.bundle / "folder"

@@ -95,7 +95,7 @@ class Predictor:
             raise StoreError(
                 "this version writes another prompt than the one that the model was trained with; serve it with the "
                 "version that made it, or run the recipe again",
-                "当前版本生成的提示与训练时不同;请用制作它的版本提供服务,或重新运行配方",
+                "当前版本生成的提示与训练时不同；请用制作它的版本提供服务，或重新运行配方",
                 place=BUNDLE_INFO,
             )
 

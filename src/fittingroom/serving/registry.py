@@ -116,9 +116,10 @@ def release_of(root: Path, version: int) -> Release:
     path = _releases_folder(root) / f"{version:04d}.json"
     place = f"registry/releases/{path.name}"
     if not path.is_file():
+        known = ", ".join(str(release.version) for release in releases(root))
         raise StoreError(
-            f"there is no release {version}; `fittingroom models` lists them",
-            f"没有第 {version} 版;`fittingroom models` 列出所有版本",
+            f"there is no release {version}; there is {known or 'none yet'}",
+            f"没有第 {version} 版；现有：{known or '无'}",
             place=place,
         )
     try:
@@ -153,7 +154,7 @@ def alias_target(root: Path, alias: str = CHAMPION) -> Release:
     if version is None:
         raise StoreError(
             "no release stands behind this alias yet; run a recipe whose gate passes, or `fittingroom deploy VERSION`",
-            "此别名还没有指向任何版本;请运行一个能通过门槛的配方,或使用 `fittingroom deploy VERSION`",
+            "此别名还没有指向任何版本；请运行一个能通过门槛的配方，或使用 `fittingroom deploy VERSION`",
             place=f"alias {alias}",
         )
     return release_of(root, version)
@@ -225,7 +226,7 @@ def _check_name(alias: str) -> None:
     if alias == PREVIOUS or not _ALIAS.fullmatch(alias):
         raise StoreError(
             "cannot be the name of an alias: use lower-case letters, digits, . _ - (`previous` follows by itself)",
-            "不能用作别名:请用小写字母、数字、. _ -(`previous` 由系统自动维护)",
+            "不能用作别名：请用小写字母、数字、. _ -(`previous` 由系统自动维护)",
             place=f"alias {alias[:64]!r}",
         )
 
@@ -233,7 +234,7 @@ def _check_name(alias: str) -> None:
 def _damaged(place: str) -> StoreError:
     return StoreError(
         "is damaged: restore it from a backup, or remove it and deploy again",
-        "已损坏:请从备份恢复,或删除后重新部署",
+        "已损坏：请从备份恢复，或删除后重新部署",
         place=place,
     )
 

@@ -77,13 +77,13 @@ def check_exposure(host: str, *, expose: bool, chosen: bool) -> None:
         raise UserError(
             "other machines could reach this address; keep 127.0.0.1 and put a proxy with TLS in front of it, or ask "
             "for it with `expose`",
-            "其他机器可以访问此地址;请保留 127.0.0.1 并在前面放置带 TLS 的代理,或用 `expose` 明确要求",
+            "其他机器可以访问此地址；请保留 127.0.0.1 并在前面放置带 TLS 的代理，或用 `expose` 明确要求",
             place=f"host {host}",
         )
     if not chosen:
         raise UserError(
             f"an address that other machines can reach needs a token: set {TOKEN}",
-            f"对外开放的地址需要令牌:请设置 {TOKEN}",
+            f"对外开放的地址需要令牌：请设置 {TOKEN}",
             place=f"host {host}",
         )
 
@@ -98,7 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise UserError(
             f"cannot be listened on ({type(error).__name__}): choose another port or host",
-            f"无法监听({type(error).__name__}):请更换端口或地址",
+            f"无法监听（{type(error).__name__}）：请更换端口或地址",
             place=f"{host}:{port}",
         ) from None
 
@@ -110,7 +110,7 @@ def _greeting(listening: socket.socket, champions: Champions, alias: str, made: 
     assert served is not None
     lines = [f"serving {alias} (release {served.release.version}) at {address} / 正在服务"]
     if made:
-        lines.append(f"{TOKEN}={made}   (made for this start; shown once / 仅本次有效,只显示一次)")
+        lines.append(f"{TOKEN}={made}   (made for this start; shown once / 仅本次有效，只显示一次)")
     lines.append(
         f'curl {address}/v1/classify -H "Authorization: Bearer ${TOKEN}" '
         "-H 'Content-Type: application/json' -d '{\"input\": \"…\"}'"

@@ -29,7 +29,7 @@ def untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
     if base.digest != info.base.digest:
         raise StoreError(
             "the base model is not the one that this bundle was made from; run the recipe again",
-            "基座模型与制作此模型包时的不同;请重新运行配方",
+            "基座模型与制作此模型包时的不同；请重新运行配方",
             place=f"model.base = {info.base.name}",
         )
     return load_model(base.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 
 def _well_formed(value: str) -> str:
@@ -44,13 +44,20 @@ class Message(Wire):
     """One turn."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: String | list[TextPart]
+    content: String | list[TextPart] | None
+    """Nothing at all only for a turn of the assistant, as clients send it."""
     name: Name | None = None
     """Taken and not used: it may name a person."""
 
     def text(self) -> str:
         """The turn as one string."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content or [])
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Message:
+        if self.content is None and self.role != "assistant":
+            raise ValueError("content is missing")
+        return self
 
 
 class StreamOptions(Wire):
@@ -88,6 +95,12 @@ class ChatRequest(Wire):
     response_format: TextFormat | None = None
     user: Name | None = None
     """Taken and not used: it may name a person."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_default(cls, given: Any) -> Any:
+        """Clients send null for what they do not set."""
+        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
 
     def stops(self) -> list[str]:
         """Strings that end the answer; empty ones end nothing."""

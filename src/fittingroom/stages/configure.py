@@ -104,14 +104,14 @@ def _length(
         if train.max_length > reads:
             raise RecipeError(
                 f"the base model reads {reads} tokens at most: choose a smaller value",
-                f"基础模型最多可读 {reads} 个 token:请改用更小的值",
+                f"基础模型最多可读 {reads} 个 token：请改用更小的值",
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
     if not splits.train.rows:
         raise RecipeError(
             "no training rows are left: look at what the earlier stages dropped, and why",
-            "没有剩下任何训练数据:请查看前面各阶段丢弃了哪些数据及原因",
+            "没有剩下任何训练数据：请查看前面各阶段丢弃了哪些数据及原因",
             place="train",
         )
     whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
@@ -161,8 +161,8 @@ def _fit_into_memory(
         raise ModelError(
             f"training needs about {need(1) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
             "smaller base model, train.method lora, or a smaller train.max_length",
-            f"训练约需 {need(1) / 2**30:.1f} GiB,而 {device} 只有 {memory / 2**30:.1f} GiB:"
-            "请改用更小的基础模型、train.method 设为 lora,或减小 train.max_length",
+            f"训练约需 {need(1) / 2**30:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB:"
+            "请改用更小的基础模型、train.method 设为 lora，或减小 train.max_length",
             place="model.base",
         )
     if micro < batch:

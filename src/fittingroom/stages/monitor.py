@@ -73,6 +73,8 @@ class DriftReport(Output):
 
     rows_reference: int
     rows_window: int
+    chats: int = 0
+    """Requests to the chat route in the window. They are counted, not compared: an answer there need not be a label."""
     since: str
     """Time of the first and of the last request, ISO 8601; empty without requests."""
     until: str
@@ -177,16 +179,17 @@ def _signals(before: Side, now: Side, config: MonitorConfig, seed: int, context:
 
 
 def _wait(before: Side, now: Side, config: MonitorConfig) -> Text:
+    en, zh = [], []
+    if len(before.texts) < config.min_rows:
+        en.append(
+            f"the reference has only {len(before.texts)} rows, {config.min_rows} are needed: enlarge dev and test"
+        )
+        zh.append(f"参照数据只有 {len(before.texts)} 行，至少需要 {config.min_rows} 行：请扩大开发集和测试集")
     if len(now.texts) < config.min_rows:
         lack = config.min_rows - len(now.texts)
-        return Text(
-            en=f"{len(now.texts)} requests are too few to judge; compare again after {lack} more",
-            zh=f"只有 {len(now.texts)} 条请求，不足以判断；再积累 {lack} 条后重新比较",
-        )
-    return Text(
-        en=f"the reference has only {len(before.texts)} rows, {config.min_rows} are needed: enlarge dev and test",
-        zh=f"参照数据只有 {len(before.texts)} 行，至少需要 {config.min_rows} 行：请扩大开发集和测试集",
-    )
+        en.append(f"requests so far: {len(now.texts)}, too few to judge; compare again after {lack} more")
+        zh.append(f"只有 {len(now.texts)} 条请求，不足以判断；再积累 {lack} 条后重新比较")
+    return Text(en="; ".join(en), zh="；".join(zh))
 
 
 def _next(signals: Sequence[Signal], before: Side, now: Side, config: MonitorConfig) -> list[Text]:

@@ -104,7 +104,8 @@ def _by_time(
         raise UserError(
             "the split shall go by time, but no row has one: name the time column of a source (`time:`) or set "
             "`split.by_time` to false",
-            "要求按时间划分,但没有任何一行带有时间:请在数据源中指定时间列(`time:`),或将 `split.by_time` 设为 false",
+            "要求按时间划分，但没有任何一行带有时间：请在数据源中指定时间列（`time:`），"
+            "或将 `split.by_time` 设为 false",
             place="split.by_time",
         )
     newest: dict[str, Any] = {}
@@ -154,7 +155,7 @@ def _refuse_too_few(names: Sequence[str], config: SplitConfig) -> None:
         raise UserError(
             f"{len(names)} rows are too few for {len(counts)} classes: at least {need} are needed, "
             f"{need - len(names)} are missing",
-            f"{len(names)} 行数据不足以训练 {len(counts)} 个类别:至少需要 {need} 行,还缺 {need - len(names)} 行",
+            f"{len(names)} 行数据不足以训练 {len(counts)} 个类别：至少需要 {need} 行，还缺 {need - len(names)} 行",
             place="split",
         )
     short = {name: config.min_per_class - count for name, count in counts.items() if count < config.min_per_class}
@@ -171,8 +172,8 @@ def _refuse_bad_parts(parts: Sequence[int], names: Sequence[str], config: SplitC
         raise UserError(
             f"no row is left for {', '.join(empty)}: {len(parts)} rows, of which {largest} hang together by "
             f"{' and '.join(config.group_by) or 'nothing'}; add rows, set the share to 0, or shorten `split.group_by`",
-            f"{', '.join(empty)} 分不到任何数据:共 {len(parts)} 行,其中 {largest} 行因 "
-            f"{'、'.join(config.group_by) or '无'} 连在一起;请增加数据、把该比例设为 0,或缩短 `split.group_by`",
+            f"{', '.join(empty)} 分不到任何数据：共 {len(parts)} 行，其中 {largest} 行因 "
+            f"{'、'.join(config.group_by) or '无'} 连在一起；请增加数据、把该比例设为 0，或缩短 `split.group_by`",
             place="split",
         )
     if short:
@@ -184,7 +185,7 @@ def _refuse_classes(short: dict[str, int], config: SplitConfig) -> None:
     raise UserError(
         f"each class needs {config.min_per_class} rows in train; missing: {told}. Add rows of these classes, merge "
         "them into others with `task.aliases`, or lower `split.min_per_class`",
-        f"每个类别在训练部分至少需要 {config.min_per_class} 行;还缺:{told}。请补充这些类别的数据,"
-        "用 `task.aliases` 并入其他类别,或调低 `split.min_per_class`",
+        f"每个类别在训练部分至少需要 {config.min_per_class} 行；还缺：{told}。请补充这些类别的数据，"
+        "用 `task.aliases` 并入其他类别，或调低 `split.min_per_class`",
         place="split.min_per_class",
     )

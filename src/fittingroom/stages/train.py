@@ -124,7 +124,7 @@ def _with_loss(rows: Encoded) -> Encoded:
     if not kept:
         raise UserError(
             "no training row has room for its answer: raise train.max_length or shorten task.instruction",
-            "没有一条训练数据能放下答案:请增大 train.max_length 或缩短 task.instruction",
+            "没有一条训练数据能放下答案：请增大 train.max_length 或缩短 task.instruction",
             place="train.max_length",
         )
     return rows if len(kept) == len(rows) else rows.only(kept)

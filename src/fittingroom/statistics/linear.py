@@ -107,7 +107,7 @@ def out_of_fold(
     if folds < 2 or found < folds:
         raise UserError(
             f"{folds} folds need at least {max(folds, 2)} separate groups of rows, there are {found}: add rows",
-            f"{folds} 折交叉验证至少需要 {max(folds, 2)} 个互不相关的数据组,现有 {found} 个:请增加数据",
+            f"{folds} 折交叉验证至少需要 {max(folds, 2)} 个互不相关的数据组，现有 {found} 个：请增加数据",
         )
     target = _codes(kinds, labels)
     matrix = _Features.learn(texts).matrix(texts)
@@ -162,7 +162,7 @@ class _Features:
         except ValueError as error:
             raise UserError(
                 "the texts hold no character that a classifier could read: check the input fields of the task",
-                "文本中没有分类器可以使用的字符:请检查任务的输入字段",
+                "文本中没有分类器可以使用的字符：请检查任务的输入字段",
             ) from error
         return cls(counter, TfidfTransformer(sublinear_tf=True).fit(counts))
 
@@ -310,11 +310,11 @@ def _checked(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
         only = kinds[0] if kinds else ""
         raise UserError(
             f"a classifier needs rows of at least two classes, there are {len(texts)} rows of {len(kinds)} ({only!r})",
-            f"分类器至少需要两个类别的数据,现有 {len(texts)} 行,{len(kinds)} 个类别({only!r})",
+            f"分类器至少需要两个类别的数据，现有 {len(texts)} 行，{len(kinds)} 个类别（{only!r}）",
         )
     if len(texts) < 2 * len(kinds):
         raise UserError(
             f"{len(kinds)} classes need at least {2 * len(kinds)} rows, there are {len(texts)}: add rows",
-            f"{len(kinds)} 个类别至少需要 {2 * len(kinds)} 行数据,现有 {len(texts)} 行:请增加数据",
+            f"{len(kinds)} 个类别至少需要 {2 * len(kinds)} 行数据，现有 {len(texts)} 行：请增加数据",
         )
     return kinds

@@ -29,7 +29,7 @@ def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
     if len(found) < 2:
         raise UserError(
             f"the rows carry {len(found)} label(s), and a choice needs two: check task.target and the sources",
-            f"数据中只有 {len(found)} 个标签,分类至少需要两个:请检查 task.target 与数据源",
+            f"数据中只有 {len(found)} 个标签，分类至少需要两个：请检查 task.target 与数据源",
             place="task.target",
         )
     return sorted(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from fittingroom.types import Frozen
 
@@ -32,3 +32,11 @@ class TaskConfig(Frozen):
         if len(set(value)) != len(value):
             raise ValueError("the same field stands twice")
         return value
+
+    @model_validator(mode="after")
+    def _answer_is_not_given(self) -> TaskConfig:
+        if self.target in self.input:
+            raise ValueError(
+                f"input holds the target {self.target!r}: the model would be told the answer it shall find"
+            )
+        return self

@@ -42,17 +42,18 @@ def repeatable(threads: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic  # its stubs do not know the setting
+    filled = memory.fill_uninitialized_memory
     torch.set_num_threads(threads)
     # A guard against reading memory that was never written; it costs a twentieth of a step, and no result needs it.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    memory.fill_uninitialized_memory = False
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        memory.fill_uninitialized_memory = filled
 
 
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:

@@ -53,7 +53,7 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
         severity=Severity.WARN,
         summary=Text(
             en=f"{len(copies)} of {len(said)} rows ({share:.1%}) are copies of another row that stayed",
-            zh=f"{len(said)} 行中有 {len(copies)} 行({share:.1%})与另一条保留下来的数据重复",
+            zh=f"{len(said)} 行中有 {len(copies)} 行（{share:.1%}）与另一条保留下来的数据重复",
         ),
         measured={"copies_share": share, "copies": float(len(copies))},
         limits={"copies_share": settings.share, "alike": settings.alike},
@@ -73,26 +73,28 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     if not patch:
         return None
     return Remedy(
-        title=Text(en=f"Remove near copies (Jaccard {alike:g} or more)", zh=f"去除近似重复(Jaccard 不低于 {alike:g})"),
+        title=Text(
+            en=f"Remove near copies (Jaccard {alike:g} or more)", zh=f"去除近似重复（Jaccard 不低于 {alike:g}）"
+        ),
         safety=Safety.AUTOMATIC,
         patch=patch,
         expectation=Text(
             en=f"no copies are left: about {finding.measured['copies']:.0f} rows fewer",
-            zh=f"不再有重复:大约减少 {finding.measured['copies']:.0f} 行",
+            zh=f"不再有重复：大约减少 {finding.measured['copies']:.0f} 行",
         ),
     )
 
 
 ZH = Page(
     title="数据中仍有重复",
-    what_goes_wrong="同一投诉由许多顾客发出,同一模板填写上百次,同一份导出加载两遍:相同的话反复出现。",
-    why_it_hurts="损失把重复的话题计算多次,模型背下它而忽视其余;分数由重复内容主导。"
-    "重复落在划分的两边时,测试量的是记忆。",
-    how_it_is_detected="去重后保留的数据里,与另一条保留数据重复的比例:标签相同、数字与否定词相同,"
+    what_goes_wrong="同一投诉由许多顾客发出，同一模板填写上百次，同一份导出加载两遍：相同的话反复出现。",
+    why_it_hurts="损失把重复的话题计算多次，模型背下它而忽视其余；分数由重复内容主导。"
+    "重复落在划分的两边时，测试量的是记忆。",
+    how_it_is_detected="去重后保留的数据里，与另一条保留数据重复的比例：标签相同、数字与否定词相同，"
     "且字符 5-gram 至少 0.8 相同。",
-    what_the_remedy_does="让去重阶段去除近似重复,阈值不高于发现重复时所用的阈值。",
-    not_detected="自由改写和翻译;短于五个字符的文本之间的近似重复。",
-    source="Lee 等,Deduplicating Training Data Makes Language Models Better,arXiv 2107.06499。",
+    what_the_remedy_does="让去重阶段去除近似重复，阈值不高于发现重复时所用的阈值。",
+    not_detected="自由改写和翻译；短于五个字符的文本之间的近似重复。",
+    source="Lee 等，Deduplicating Training Data Makes Language Models Better,arXiv 2107.06499。",
 )
 
 PITFALL = Pitfall("duplicates", "dedup", Settings(), detect, remedy, ZH, rank=4)

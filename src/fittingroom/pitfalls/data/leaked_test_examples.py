@@ -78,8 +78,8 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         summary=Text(
             en=f"{worst.share:.1%} of {worst.part} have relatives in train: {counts['near_copies']:.0f} near copies, "
             f"{counts['shared_cluster']:.0f} rows of a shared cluster, {counts['shared_group']:.0f} of a shared group",
-            zh=f"{HELD_OUT[worst.part]}中 {worst.share:.1%} 与训练集有关联:近似重复 {counts['near_copies']:.0f} 行,"
-            f"同簇 {counts['shared_cluster']:.0f} 行,同组 {counts['shared_group']:.0f} 行",
+            zh=f"{HELD_OUT[worst.part]}中 {worst.share:.1%} 与训练集有关联：近似重复 {counts['near_copies']:.0f} 行，"
+            f"同簇 {counts['shared_cluster']:.0f} 行，同组 {counts['shared_group']:.0f} 行",
         ),
         measured={"leaked_share": worst.share, **counts},
         limits={"leaked_share": settings.share, "alike": settings.alike},
@@ -115,7 +115,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         patch=patch,
         expectation=Text(
             en="no held-out row has a relative in train; scores fall to what they are worth",
-            zh="留出数据在训练集中不再有关联行;分数回落到真实水平",
+            zh="留出数据在训练集中不再有关联行；分数回落到真实水平",
         ),
     )
 
@@ -137,15 +137,15 @@ def _no_copies(finding: Finding, dedup: Mapping[str, Any]) -> dict[str, Any]:
 
 ZH = Page(
     title="留出数据泄漏进训练集",
-    what_goes_wrong="同一条消息换个名字和数字再来一次,同一位顾客投诉两次:一条进了训练集,另一条进了开发集或测试集。",
-    why_it_hurts="分数量的是记忆而不是能力:实验室里高,上线后掉。尝试之间按不可信的开发集分数挑选,"
+    what_goes_wrong="同一条消息换个名字和数字再来一次，同一位顾客投诉两次：一条进了训练集，另一条进了开发集或测试集。",
+    why_it_hurts="分数量的是记忆而不是能力：实验室里高，上线后掉。尝试之间按不可信的开发集分数挑选，"
     "概率也在模型见过的数据上校准。",
-    how_it_is_detected="对每个留出部分统计:在训练集中有近似重复(字符 5-gram 0.8 相同,不论标签)、"
-    "与训练集同属一个近似簇(数字与姓名已遮盖)、或与训练集同属一位顾客或一段会话的行所占比例,以最严重的部分为准。",
-    what_the_remedy_does="按被拆散的关系划分:按簇、按组或两者,关联数据都落在同一边。"
-    "若簇没有拆散仍有泄漏,则去除近似重复并放宽聚簇。按组划分不丢数据,但测试集会变,之前的分数不可比。",
-    not_detected="自由改写、翻译、数据源没有标明的顾客,以及基座模型预训练时读过的内容。",
-    source="Elangovan 等,arXiv 2102.01818。",
+    how_it_is_detected="对每个留出部分统计：在训练集中有近似重复（字符 5-gram 0.8 相同，不论标签）、"
+    "与训练集同属一个近似簇（数字与姓名已遮盖）、或与训练集同属一位顾客或一段会话的行所占比例，以最严重的部分为准。",
+    what_the_remedy_does="按被拆散的关系划分：按簇、按组或两者，关联数据都落在同一边。"
+    "若簇没有拆散仍有泄漏，则去除近似重复并放宽聚簇。按组划分不丢数据，但测试集会变，之前的分数不可比。",
+    not_detected="自由改写、翻译、数据源没有标明的顾客，以及基座模型预训练时读过的内容。",
+    source="Elangovan 等，arXiv 2102.01818。",
 )
 
 PITFALL = Pitfall("leaked-test-examples", "split", Settings(), detect, remedy, ZH, rank=5)

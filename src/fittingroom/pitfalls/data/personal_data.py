@@ -81,7 +81,7 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
         severity=Severity.BLOCK,
         summary=Text(
             en=f"{len(holders)} rows still hold personal data ({told_en})",
-            zh=f"{len(holders)} 行仍含个人信息({told_zh})",
+            zh=f"{len(holders)} 行仍含个人信息（{told_zh}）",
         ),
         measured={"rows": float(len(holders)), **{kind: float(count) for kind, count in sorted(found.items())}},
         limits={"rows": 0.0},
@@ -121,14 +121,14 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
 
 ZH = Page(
     title="数据中仍有个人信息",
-    what_goes_wrong="顾客把电话、地址或卡号写进评论;某类个人信息因“这里很少出现”而被移出脱敏范围。此后存储的一切都带着它。",
-    why_it_hurts="生成模型可能被诱导说出训练中读到的内容,姓名与号码随权重流出。"
-    "它们还留在每一份存储的表、报告和日志里,而法律要求能查到并按请求删除。",
-    how_it_is_detected="对 `prepare` 产出的全部文本(保留、去掉和拒收的行,输入和答案)重新搜索各类个人信息。"
-    "配方中声明为公开的值(`prepare.redact.keep`)不算。发现一处即终止本次尝试。",
+    what_goes_wrong="顾客把电话、地址或卡号写进评论；某类个人信息因“这里很少出现”而被移出脱敏范围。此后存储的一切都带着它。",
+    why_it_hurts="生成模型可能被诱导说出训练中读到的内容，姓名与号码随权重流出。"
+    "它们还留在每一份存储的表、报告和日志里，而法律要求能查到并按请求删除。",
+    how_it_is_detected="对 `prepare` 产出的全部文本（保留、去掉和拒收的行，输入和答案）重新搜索各类个人信息。"
+    "配方中声明为公开的值（`prepare.redact.keep`）不算。发现一处即终止本次尝试。",
     what_the_remedy_does="把发现的类别重新纳入脱敏。",
-    not_detected="识别器不认识的:旁边没有提示词的姓名、用文字写的号码、熟人能认出作者的故事。",
-    source="Carlini 等,arXiv 2012.07805;《个人信息保护法》第六条、第四十七条;GDPR 第 5、17 条。",
+    not_detected="识别器不认识的：旁边没有提示词的姓名、用文字写的号码、熟人能认出作者的故事。",
+    source="Carlini 等，arXiv 2012.07805;《个人信息保护法》第六条、第四十七条；GDPR 第 5、17 条。",
 )
 
-PITFALL = Pitfall("personal-data", "prepare", Settings(), detect, remedy, ZH, rank=1)
+PITFALL = Pitfall("personal-data", "prepare", Settings(), detect, remedy, ZH, rank=1, guards=True)

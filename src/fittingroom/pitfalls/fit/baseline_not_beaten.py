@@ -55,7 +55,7 @@ def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
         severity=Severity.WARN,
         summary=Text(
             en=f"{name} {verb_en}: difference {worst.value:+.3f} [{worst.low:+.3f}, {worst.high:+.3f}]",
-            zh=f"{name} {verb_zh}:差值 {worst.value:+.3f} [{worst.low:+.3f}, {worst.high:+.3f}]",
+            zh=f"{name} {verb_zh}：差值 {worst.value:+.3f} [{worst.low:+.3f}, {worst.high:+.3f}]",
         ),
         measured={
             "lower_end": worst.low,
@@ -71,7 +71,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     epochs = float(used["train"]["epochs"])
     if epochs >= MOST_EPOCHS:
         return Remedy(
-            title=Text(en="Take the baseline, or a larger base model", zh="采用基线,或换更大的基座模型"),
+            title=Text(en="Take the baseline, or a larger base model", zh="采用基线，或换更大的基座模型"),
             safety=Safety.ADVICE,
         )
     more = min(float(MOST_EPOCHS), float(round(epochs * 1.5 + 0.5)))
@@ -85,12 +85,12 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
 
 ZH = Page(
     title="简单基线同样好",
-    what_goes_wrong="微调后的模型并不明显优于总答多数类、字符 n-gram 线性模型,或微调前的模型。",
-    why_it_hurts="商店花了大模型的钱,得到几行代码就能给的结果。许多分类任务上小分类器胜过大生成模型。",
-    how_it_is_detected="在同一批样本上,与某个基线的配对差值区间没有完全高于零。",
-    what_the_remedy_does="多训练一些(轮数 1.5 倍,上限 40);有其他原因时先用其补救办法。都无效就采用基线。",
+    what_goes_wrong="微调后的模型并不明显优于总答多数类、字符 n-gram 线性模型，或微调前的模型。",
+    why_it_hurts="商店花了大模型的钱，得到几行代码就能给的结果。许多分类任务上小分类器胜过大生成模型。",
+    how_it_is_detected="在同一批样本上，与某个基线的配对差值区间没有完全高于零。",
+    what_the_remedy_does="多训练一些（轮数 1.5 倍，上限 40）；有其他原因时先用其补救办法。都无效就采用基线。",
     not_detected="没有跑过的基线。",
-    source="Casanueva 等,arXiv 2003.04807;BANKING77 公开结果:微调编码器 94.0,10–80 亿参数生成模型 90–92。",
+    source="Casanueva 等，arXiv 2003.04807;BANKING77 公开结果：微调编码器 94.0,10–80 亿参数生成模型 90–92。",
 )
 
 PITFALL = Pitfall("baseline-not-beaten", "evaluate", Settings(), detect, remedy, ZH, rank=60)

@@ -63,10 +63,10 @@ def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"{top_share:.0%} of the rows are answered `{label}` (truly {truth[top] / rows:.0%}), and "
-            f"{len(dead)} of {len(counted)} classes are hardly ever recognised",
-            zh=f"{top_share:.0%} 的样本被答为 `{label}`(实际 {truth[top] / rows:.0%}),"
-            f"{len(counted)} 类中有 {len(dead)} 类几乎从未被认出",
+            en=f"{top_share:.0%} of the rows are answered `{label}` (truly {truth[top] / rows:.0%})"
+            + (f", and {len(dead)} of {len(counted)} classes are hardly ever recognised" if dead else ""),
+            zh=f"{top_share:.0%} 的样本被答为 `{label}`（实际 {truth[top] / rows:.0%}）"
+            + (f"，{len(counted)} 类中有 {len(dead)} 类几乎从未被认出" if dead else ""),
         ),
         measured={
             "excess": excess,
@@ -105,13 +105,13 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
 
 ZH = Page(
     title="塌缩到多数类",
-    what_goes_wrong="模型发现总答最常见的标签最稳妥,或过高的学习率抹掉了其余类别。",
-    why_it_hurts="某一类占多数时准确率看着不错,但少见的诉求全被送错地方。",
-    how_it_is_detected="在评测集中,某一标签被判出的次数远多于实际(超出全部样本的 0.3);"
-    "或多数样本(0.7)被判为同一标签,同时样本足够的类别有一半几乎从未被认出(召回率不超过 0.1)。",
-    what_the_remedy_does="类别本身不均时,训练中按稀有程度加权;本来均匀或已加权时,把学习率降到三分之一。",
-    not_detected="一小组相似标签内部的塌缩,见混淆矩阵。",
-    source="Zhao 等,Calibrate Before Use,arXiv 2102.09690(模型对多数标签的偏向)。",
+    what_goes_wrong="模型发现总答最常见的标签最稳妥，或过高的学习率抹掉了其余类别。",
+    why_it_hurts="某一类占多数时准确率看着不错，但少见的诉求全被送错地方。",
+    how_it_is_detected="在评测集中，某一标签被判出的次数远多于实际（超出全部样本的 0.3）；"
+    "或多数样本（0.7）被判为同一标签，同时样本足够的类别有一半几乎从未被认出（召回率不超过 0.1）。",
+    what_the_remedy_does="类别本身不均时，训练中按稀有程度加权；本来均匀或已加权时，把学习率降到三分之一。",
+    not_detected="一小组相似标签内部的塌缩，见混淆矩阵。",
+    source="Zhao 等，Calibrate Before Use,arXiv 2102.09690(模型对多数标签的偏向)。",
 )
 
 PITFALL = Pitfall("majority-collapse", "evaluate", Settings(), detect, remedy, ZH, rank=42)

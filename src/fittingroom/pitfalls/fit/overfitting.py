@@ -58,7 +58,7 @@ def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
         summary=Text(
             en=f"macro-F1 is {last['train_metric']:.2f} on seen rows and {last['dev_metric']:.2f} on dev, and the dev "
             f"loss rose {rise:.0%} above its lowest point",
-            zh=f"见过的数据 macro-F1 为 {last['train_metric']:.2f},开发集只有 {last['dev_metric']:.2f},"
+            zh=f"见过的数据 macro-F1 为 {last['train_metric']:.2f}，开发集只有 {last['dev_metric']:.2f},"
             f"开发集损失比最低点高 {rise:.0%}",
         ),
         measured={"gap": gap, "rise": rise, "best_epoch": curves.best_epoch, "last_epoch": curves.last_epoch},
@@ -83,24 +83,24 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     if not patch:
         return None
     return Remedy(
-        title=Text(en="Fewer epochs, more weight decay and dropout", zh="减少轮数,加大权重衰减与 dropout"),
+        title=Text(en="Fewer epochs, more weight decay and dropout", zh="减少轮数，加大权重衰减与 dropout"),
         safety=Safety.AUTOMATIC,
         patch=patch,
         expectation=Text(
             en="the dev loss no longer rises at the end; dev macro-F1 up by 0.01 or more",
-            zh="开发集损失末段不再上升;开发集 macro-F1 提高 0.01 以上",
+            zh="开发集损失末段不再上升；开发集 macro-F1 提高 0.01 以上",
         ),
     )
 
 
 ZH = Page(
     title="过拟合",
-    what_goes_wrong="模型学完一般规律后训练仍在继续,此后只是在背训练数据。",
-    why_it_hurts="见过的数据分数继续上升,新数据分数下降,而且答案过度自信。",
-    how_it_is_detected="结束时训练样本的 macro-F1 明显高于开发集,"
-    "且开发集损失从最低点回升,而训练损失仍在下降。两者合看:差距 0.1 时需回升四分之一,差距 0.25 时回升一成即可。",
-    what_the_remedy_does="轮数减到最佳检查点附近,加大权重衰减(上限 0.3)与 dropout(上限 0.3)。",
-    not_detected="多次尝试造成的对开发集的过拟合(由测试集把关);泄漏进测试集的数据。",
+    what_goes_wrong="模型学完一般规律后训练仍在继续，此后只是在背训练数据。",
+    why_it_hurts="见过的数据分数继续上升，新数据分数下降，而且答案过度自信。",
+    how_it_is_detected="结束时训练样本的 macro-F1 明显高于开发集，"
+    "且开发集损失从最低点回升，而训练损失仍在下降。两者合看：差距 0.1 时需回升四分之一，差距 0.25 时回升一成即可。",
+    what_the_remedy_does="轮数减到最佳检查点附近，加大权重衰减（上限 0.3）与 dropout(上限 0.3)。",
+    not_detected="多次尝试造成的对开发集的过拟合（由测试集把关）；泄漏进测试集的数据。",
     source="Prechelt,Early Stopping - But When?,1998;arXiv 2606.31048(最佳检查点在 1000 步中的第 200 步)。",
 )
 

@@ -41,7 +41,7 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
         summary=Text(
             en=f"the training rows themselves were not learnt: macro-F1 {curves.learnt:.2f} after "
             f"{curves.last_epoch:g} epochs",
-            zh=f"训练数据本身没有学会:{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.learnt:.2f}",
+            zh=f"训练数据本身没有学会：{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.learnt:.2f}",
         ),
         measured={
             "train_macro_f1": curves.learnt,
@@ -72,23 +72,23 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         title = Text(en=f"Epochs {epochs:g} -> {longer:g}", zh=f"轮数 {epochs:g} -> {longer:g}")
         return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.epochs": longer}, expectation=expectation)
     if train["method"] == "lora":
-        title = Text(en="Train all weights instead of LoRA", zh="改为训练全部参数,不用 LoRA")
+        title = Text(en="Train all weights instead of LoRA", zh="改为训练全部参数，不用 LoRA")
         return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.method": "full"}, expectation=expectation)
     return Remedy(
-        title=Text(en="Choose a larger base model (`model.base`)", zh="换用更大的基座模型(`model.base`)"),
+        title=Text(en="Choose a larger base model (`model.base`)", zh="换用更大的基座模型（`model.base`）"),
         safety=Safety.ADVICE,
     )
 
 
 ZH = Page(
     title="欠拟合",
-    what_goes_wrong="训练数据还没学会训练就结束了,或可训练的部分太小:轮数太少、LoRA 秩太低、正则过强。",
-    why_it_hurts="模型在本店任务上不比简单基线好,反而怪数据不好。",
-    how_it_is_detected="训练数据上的 macro-F1 仍低,损失没有发散,换别的学习率也不会明显更快。",
-    what_the_remedy_does="若被早停终止,则把耐心放宽到三倍(上限 20 次评测);否则轮数加倍(上限 40);"
-    "到上限后由 LoRA 改为全量训练;再不行建议换更大的基座。",
-    not_detected="标签本身错误或从文本看不出来而学不会的情况,见 `label-noise`。",
-    source="Biderman 等,arXiv 2405.09673。",
+    what_goes_wrong="训练数据还没学会训练就结束了，或可训练的部分太小：轮数太少、LoRA 秩太低、正则过强。",
+    why_it_hurts="模型在本店任务上不比简单基线好，反而怪数据不好。",
+    how_it_is_detected="训练数据上的 macro-F1 仍低，损失没有发散，换别的学习率也不会明显更快。",
+    what_the_remedy_does="若被早停终止，则把耐心放宽到三倍（上限 20 次评测）；否则轮数加倍（上限 40）；"
+    "到上限后由 LoRA 改为全量训练；再不行建议换更大的基座。",
+    not_detected="标签本身错误或从文本看不出来而学不会的情况，见 `label-noise`。",
+    source="Biderman 等，arXiv 2405.09673。",
 )
 
 PITFALL = Pitfall("underfitting", "train", RateLimits(), detect, remedy, ZH, rank=41)

@@ -37,7 +37,7 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     curves, answer = read(trained), response(trained)
     lower = answer.lower() if answer is not None else 0.1
     if trained.stopped in {"diverged", "non_finite"} or (curves is not None and curves.broken):
-        text = Text(en="the loss left all bounds and training was stopped", zh="损失失控,训练已停止")
+        text = Text(en="the loss left all bounds and training was stopped", zh="损失失控，训练已停止")
         yield _finding(text, {"best_factor": lower}, {}, 10.0)
         return
     if curves is None:
@@ -59,7 +59,7 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     text = Text(
         en=f"the training rows were not learnt (macro-F1 {curves.learnt:.2f}), and the same steps at {factor:g} times "
         f"the rate fall {speed:.2f} times as far",
-        zh=f"训练数据本身没有学会(macro-F1 {curves.learnt:.2f});同样步数下,学习率乘以 {factor:g},"
+        zh=f"训练数据本身没有学会（macro-F1 {curves.learnt:.2f}）；同样步数下，学习率乘以 {factor:g},"
         f"损失的降幅是原来的 {speed:.2f} 倍",
     )
     measured = {"train_macro_f1": curves.learnt, "best_factor": factor, "gain": gain, "speed": speed}
@@ -83,22 +83,22 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         patch={"train.learning_rate": float(f"{lowered:.6g}")},
         expectation=Text(
             en="the training loss falls and stays down, and dev macro-F1 rises by 0.05 or more",
-            zh="训练损失下降并保持,开发集 macro-F1 提高 0.05 以上",
+            zh="训练损失下降并保持，开发集 macro-F1 提高 0.05 以上",
         ),
     )
 
 
 ZH = Page(
     title="学习率过高",
-    what_goes_wrong="步子过大:损失跳动、居高不下或失控,基座模型原有的能力被覆盖。",
-    why_it_hurts="模型达不到应有的水平,常常对所有输入都答同一个标签,多少轮也救不回来。",
-    how_it_is_detected="三项测量之一:训练因损失非有限或失控而停止;"
-    "平滑后的训练损失比此前最低值跳升半个 nat 以上且超过其一半;"
-    "训练数据没有学会(macro-F1 低于 0.95),而从同一起点走同样几步,"
-    "更低的学习率损失低一成以上;或训练停滞(训练数据 macro-F1 最终低于 0.45,且与前四分之一时相差无几),"
-    "而十分之一的学习率走几步也能降一半以上:说明所用学习率很快到达平台而再没有离开。不看配置里的数字。",
-    what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数(没有响应时为十分之一),下限 1e-6。",
-    not_detected="只略高的学习率,早停与调度能够包容。任何学习率都学不会的数据(标签全凭运气)也停在平台上,起初会被当作此坑。",
+    what_goes_wrong="步子过大：损失跳动、居高不下或失控，基座模型原有的能力被覆盖。",
+    why_it_hurts="模型达不到应有的水平，常常对所有输入都答同一个标签，多少轮也救不回来。",
+    how_it_is_detected="三项测量之一：训练因损失非有限或失控而停止；"
+    "平滑后的训练损失比此前最低值跳升半个 nat 以上且超过其一半；"
+    "训练数据没有学会（macro-F1 低于 0.95），而从同一起点走同样几步，"
+    "更低的学习率损失低一成以上；或训练停滞（训练数据 macro-F1 最终低于 0.45，且与前四分之一时相差无几），"
+    "而十分之一的学习率走几步也能降一半以上：说明所用学习率很快到达平台而再没有离开。不看配置里的数字。",
+    what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数（没有响应时为十分之一），下限 1e-6。",
+    not_detected="只略高的学习率，早停与调度能够包容。任何学习率都学不会的数据（标签全凭运气）也停在平台上，起初会被当作此坑。",
     source="Smith,arXiv 1506.01186(范围测试)。",
 )
 

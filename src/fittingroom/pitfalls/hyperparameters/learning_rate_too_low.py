@@ -42,13 +42,17 @@ def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     if best <= 1:
         return
     gain, speed = answer.gain(best), answer.speed(best)
+    if speed >= settings.speed:
+        told = f"falls {speed:.1f} times as far", f"的降幅是原来的 {speed:.1f} 倍"
+    else:
+        told = f"ends {gain:.0%} lower", f"低 {gain:.0%}"
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"the training rows were not learnt (macro-F1 {curves.learnt:.2f}), and in the same steps the loss "
-            f"falls {speed:.1f} times as far at {best:g} times the rate",
-            zh=f"训练数据本身没有学会(macro-F1 {curves.learnt:.2f});同样步数下,学习率乘以 {best:g},"
-            f"损失的降幅是原来的 {speed:.1f} 倍",
+            en=f"the training rows were not learnt (macro-F1 {curves.learnt:.3f}, below {settings.learnt:g}); in the "
+            f"same few steps at {best:g} times the rate the loss {told[0]}",
+            zh=f"训练数据本身没有学会（macro-F1 {curves.learnt:.3f}，低于 {settings.learnt:g}）；同样的少量步数下，"
+            f"学习率乘以 {best:g}，损失{told[1]}",
         ),
         measured={"train_macro_f1": curves.learnt, "best_factor": best, "gain": gain, "speed": speed},
         limits={"train_macro_f1": settings.learnt, "gain": settings.gain, "speed": settings.speed},
@@ -68,20 +72,20 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         patch={"train.learning_rate": float(f"{raised:.6g}")},
         expectation=Text(
             en="macro-F1 on the training rows rises by 0.05 or more, and dev macro-F1 with it",
-            zh="训练数据上的 macro-F1 提高 0.05 以上,开发集随之提高",
+            zh="训练数据上的 macro-F1 提高 0.05 以上，开发集随之提高",
         ),
     )
 
 
 ZH = Page(
     title="学习率过低",
-    what_goes_wrong="每一步方向都对,但步子太小,训练结束时连训练数据都没学会。"
-    "从大模型或全量微调文章里抄来的学习率,对小模型或 LoRA 往往小了十倍。",
-    why_it_hurts="模型几乎停留在未微调的样子;加数据、加轮数见效慢、花费大。",
-    how_it_is_detected="两项测量同时成立:训练后,在固定的一份训练样本上 macro-F1 仍低(低于 0.95);"
-    "并且学习率响应表明原因:从同一起点走同样几步,更高的学习率损失低一成以上,或降幅达到两倍。不看配置里的数字。",
-    what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的倍数(3 或 10),上限 0.01。",
-    not_detected="只略低的学习率;只对某些层偏低的学习率。轮数太少的表现有一部分相同:提高学习率更省,因此先试。",
+    what_goes_wrong="每一步方向都对，但步子太小，训练结束时连训练数据都没学会。"
+    "从大模型或全量微调文章里抄来的学习率，对小模型或 LoRA 往往小了十倍。",
+    why_it_hurts="模型几乎停留在未微调的样子；加数据、加轮数见效慢、花费大。",
+    how_it_is_detected="两项测量同时成立：训练后，在固定的一份训练样本上 macro-F1 仍低（低于 0.95）；"
+    "并且学习率响应表明原因：从同一起点走同样几步，更高的学习率损失低一成以上，或降幅达到两倍。不看配置里的数字。",
+    what_the_remedy_does="把实际使用的学习率乘以学习率试探中表现最好的倍数（3 或 10），上限 0.01。",
+    not_detected="只略低的学习率；只对某些层偏低的学习率。轮数太少的表现有一部分相同：提高学习率更省，因此先试。",
     source="Smith,arXiv 1506.01186(范围测试);Schulman,LoRA Without Regret,2025。",
 )
 

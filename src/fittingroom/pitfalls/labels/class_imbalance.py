@@ -57,7 +57,7 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         summary=Text(
             en=f"`{heavy}` weighs {ratio:.0f} times as much in training as `{light}` ({rows[light]} rows); "
             f"{len(few)} of {len(rows)} classes hardly count",
-            zh=f"训练中 `{heavy}` 的分量是 `{light}`({rows[light]} 行)的 {ratio:.0f} 倍;"
+            zh=f"训练中 `{heavy}` 的分量是 `{light}`（{rows[light]} 行）的 {ratio:.0f} 倍；"
             f"{len(rows)} 类中有 {len(few)} 类几乎不起作用",
         ),
         measured={"ratio": ratio, "rarest_rows": float(rows[light]), "light_classes": float(len(few))},
@@ -71,7 +71,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     balance = used["balance"]
     expectation = Text(
         en="recall of the rare classes rises by 0.1 or more; accuracy may fall a little",
-        zh="少见类别的召回率提高 0.1 以上;准确率可能略降",
+        zh="少见类别的召回率提高 0.1 以上；准确率可能略降",
     )
     if balance["method"] != "weights":
         title = Text(en="Weigh classes by rarity", zh="按稀有程度给类别加权")
@@ -84,12 +84,12 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     if float(balance["max_factor"]) < MOST_WEIGHT:
         patch["balance.max_factor"] = MOST_WEIGHT
     if patch:
-        title = Text(en="Even the classes out, with a higher cap", zh="把各类拉平,并提高权重上限")
+        title = Text(en="Even the classes out, with a higher cap", zh="把各类拉平，并提高权重上限")
         return Remedy(title=title, safety=Safety.AUTOMATIC, patch=patch, expectation=expectation)
     return Remedy(
         title=Text(
             en="Collect rows of the rarest classes, or unite them with others (`task.aliases`)",
-            zh="补充最少见类别的数据,或并入其他类别(`task.aliases`)",
+            zh="补充最少见类别的数据，或并入其他类别（`task.aliases`）",
         ),
         safety=Safety.ADVICE,
     )
@@ -97,13 +97,13 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
 
 ZH = Page(
     title="类别失衡",
-    what_goes_wrong="店里问物流的有几千条,问过敏的只有几条:在损失的平均里,少见类别只是零头。",
-    why_it_hurts="忽略少见类别是降低损失、甚至提高准确率最省事的办法,而少见的诉求往往最不能漏。",
-    how_it_is_detected="每个类别在训练中的分量:行数(含重复)乘以损失权重。最重的类别超过最轻的 20 倍。",
-    what_the_remedy_does="按稀有程度给类别加权;不够时完全拉平(temperature 为 0)并把权重上限提高到至多 20,"
+    what_goes_wrong="店里问物流的有几千条，问过敏的只有几条：在损失的平均里，少见类别只是零头。",
+    why_it_hurts="忽略少见类别是降低损失、甚至提高准确率最省事的办法，而少见的诉求往往最不能漏。",
+    how_it_is_detected="每个类别在训练中的分量：行数（含重复）乘以损失权重。最重的类别超过最轻的 20 倍。",
+    what_the_remedy_does="按稀有程度给类别加权；不够时完全拉平（temperature 为 0）并把权重上限提高到至多 20,"
     "不让任何一行被无限放大。",
-    not_detected="虽多但难的类别;一行都没有的类别,权重也救不回来。",
-    source="He 与 Garcia,IEEE TKDE 2009;Cui 等,arXiv 1901.05555。",
+    not_detected="虽多但难的类别；一行都没有的类别，权重也救不回来。",
+    source="He 与 Garcia,IEEE TKDE 2009;Cui 等，arXiv 1901.05555。",
 )
 
 PITFALL = Pitfall("class-imbalance", "balance", Settings(), detect, remedy, ZH, rank=14)

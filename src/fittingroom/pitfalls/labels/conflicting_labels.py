@@ -54,7 +54,7 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
         severity=Severity.WARN,
         summary=Text(
             en=f"{len(torn)} of {len(said)} rows ({share:.1%}) say the same as a row with another label",
-            zh=f"{len(said)} 行中有 {len(torn)} 行({share:.1%})与另一行内容相同而标签不同",
+            zh=f"{len(said)} 行中有 {len(torn)} 行（{share:.1%}）与另一行内容相同而标签不同",
         ),
         measured={"conflicting_share": share, "conflicting": float(len(torn))},
         limits={"conflicting_share": settings.share},
@@ -81,20 +81,20 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         patch={"label.conflicts": "majority"},
         expectation=Text(
             en=f"no conflict is left; at most {finding.measured['conflicting']:.0f} rows fewer",
-            zh=f"不再有冲突;最多减少 {finding.measured['conflicting']:.0f} 行",
+            zh=f"不再有冲突；最多减少 {finding.measured['conflicting']:.0f} 行",
         ),
     )
 
 
 ZH = Page(
     title="标签相互冲突",
-    what_goes_wrong="同样的话被标了两次而且不同:两个人、两个各有规则的团队,或标签重新定义前后。",
-    why_it_hurts="没有模型能同时答对两行。训练时它们把权重往两边拉;在开发集和测试集里它们给所有分数压上天花板,"
+    what_goes_wrong="同样的话被标了两次而且不同：两个人、两个各有规则的团队，或标签重新定义前后。",
+    why_it_hurts="没有模型能同时答对两行。训练时它们把权重往两边拉；在开发集和测试集里它们给所有分数压上天花板，"
     "好模型也可能过不了门禁。",
-    how_it_is_detected="标注阶段之后保留的数据里,与另一行措辞相同(不计大小写、全半角、空格和标点)、"
+    how_it_is_detected="标注阶段之后保留的数据里，与另一行措辞相同（不计大小写、全半角、空格和标点）、"
     "数字与否定词也相同而标签不同的行所占比例。",
-    what_the_remedy_does="有明显多数时保留多数,其余去掉;没有则全部去掉。从不改标签。",
-    not_detected="改写之间的冲突;标签确实取决于文本之外信息的情况。",
+    what_the_remedy_does="有明显多数时保留多数，其余去掉；没有则全部去掉。从不改标签。",
+    not_detected="改写之间的冲突；标签确实取决于文本之外信息的情况。",
     source="Northcutt、Athalye、Mueller,arXiv 2103.14749。",
 )
 

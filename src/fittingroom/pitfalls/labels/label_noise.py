@@ -53,7 +53,7 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         summary=Text(
             en=f"about {share:.1%} of the training labels are probably wrong ({facts['flagged']} were flagged, "
             f"{facts['relabelled'] + facts['removed']} mended)",
-            zh=f"约 {share:.1%} 的训练标签可能是错的(标出 {facts['flagged']} 条,"
+            zh=f"约 {share:.1%} 的训练标签可能是错的(标出 {facts['flagged']} 条，"
             f"已修正 {facts['relabelled'] + facts['removed']} 条)",
         ),
         measured={"wrong_share": share, "wrong_share_before": float(facts["estimated_noise"])},
@@ -68,10 +68,10 @@ def _unmeasured(facts: Mapping[str, Any]) -> Finding:
     if facts["audited"]:
         accuracy = float(facts["model_accuracy"])
         why_en = f"the auditing model is right on {accuracy:.0%} of unseen rows only and is not believed"
-        why_zh = f"审计模型在未见数据上只答对 {accuracy:.0%},不予采信"
+        why_zh = f"审计模型在未见数据上只答对 {accuracy:.0%}，不予采信"
     return Finding(
         severity=Severity.INFO,
-        summary=Text(en=f"the labels were not checked: {why_en}", zh=f"标签未经检查:{why_zh}"),
+        summary=Text(en=f"the labels were not checked: {why_en}", zh=f"标签未经检查：{why_zh}"),
         measured={"model_accuracy": float(facts["model_accuracy"])},
     )
 
@@ -93,7 +93,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         return Remedy(
             title=Text(
                 en="Have people look at the review list (`fittingroom review`)",
-                zh="请人工查看复核清单(`fittingroom review`)",
+                zh="请人工查看复核清单（`fittingroom review`）",
             ),
             safety=Safety.ADVICE,
         )
@@ -110,14 +110,14 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
 
 ZH = Page(
     title="标签错误多",
-    what_goes_wrong="按错了旁边的按钮,星级评的是快递而不是商品,数据由昨天的规则打标:一部分标签与文本不符。",
-    why_it_hurts="模型把错误也学进去,模型够大时甚至背下来;在正确标签上能得多少分无从知道。"
-    "学会的噪声看起来像过拟合,会误导所有关于学习率和拟合的补救。",
-    how_it_is_detected="审计用线性模型的折外概率做置信学习,统计训练标签中可能错误而未修正的比例。"
-    "审计模型太差时不采信,只作说明。",
-    what_the_remedy_does="让审计修正训练部分:各次重复都以高概率同意另一标签时替换,否则去掉该行;"
+    what_goes_wrong="按错了旁边的按钮，星级评的是快递而不是商品，数据由昨天的规则打标：一部分标签与文本不符。",
+    why_it_hurts="模型把错误也学进去，模型够大时甚至背下来；在正确标签上能得多少分无从知道。"
+    "学会的噪声看起来像过拟合，会误导所有关于学习率和拟合的补救。",
+    how_it_is_detected="审计用线性模型的折外概率做置信学习，统计训练标签中可能错误而未修正的比例。"
+    "审计模型太差时不采信，只作说明。",
+    what_the_remedy_does="让审计修正训练部分：各次重复都以高概率同意另一标签时替换，否则去掉该行；"
     "每类损失不超过上限。开发集与测试集的标签交给人工。",
-    not_detected="一贯的错误(整个类别被理解成别的意思);字符线性模型判断不了的标签,如反讽。",
+    not_detected="一贯的错误（整个类别被理解成别的意思）；字符线性模型判断不了的标签，如反讽。",
     source="Northcutt、Jiang、Chuang,Confident Learning,JAIR 2021,arXiv 1911.00068。",
 )
 

@@ -48,7 +48,7 @@ def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
         summary=Text(
             en=f"{masked:.0f} of {rows:.0f} training rows ({share:.1%}) have no room for their answer: no token is "
             "left to learn from",
-            zh=f"{rows:.0f} 行训练数据中有 {masked:.0f} 行({share:.1%})没有可学的词元:答案放不下",
+            zh=f"{rows:.0f} 行训练数据中有 {masked:.0f} 行（{share:.1%}）没有可学的词元：答案放不下",
         ),
         measured={"masked_share": share, "truncated_share": tokens.get("truncated", 0.0) / rows},
         limits={"masked_share": settings.share, "longest": min(LONGEST, tokens.get("reads", LONGEST))},
@@ -64,7 +64,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         return Remedy(
             title=Text(
                 en="Shorten `task.instruction`, or leave the labels out of it (`task.list_labels`)",
-                zh="缩短 `task.instruction`,或不在其中列出标签(`task.list_labels`)",
+                zh="缩短 `task.instruction`，或不在其中列出标签（`task.list_labels`）",
             ),
             safety=Safety.ADVICE,
         )
@@ -78,12 +78,12 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
 
 ZH = Page(
     title="没有可学的词元",
-    what_goes_wrong="只有答案计入损失,而允许的词元数里放不下答案:指令、标签清单和消息已经占满。",
-    why_it_hurts="这样的行什么也教不了。若全部如此,损失为零或非数字,训练看似在跑,出来的还是原来的模型。",
+    what_goes_wrong="只有答案计入损失，而允许的词元数里放不下答案：指令、标签清单和消息已经占满。",
+    why_it_hurts="这样的行什么也教不了。若全部如此，损失为零或非数字，训练看似在跑，出来的还是原来的模型。",
     how_it_is_detected="在渲染后的训练数据上统计没有任何词元计入损失的行。超过百分之一就在花钱训练之前终止本次尝试。",
-    what_the_remedy_does="单行最长词元数加倍,上限为 8192 和基座模型的上下文长度;到上限后建议缩短指令。",
-    not_detected="答案放得下但消息末尾被截断的行:有多少会随本诊断和计划一起说明。",
-    source="监督微调中标签遮盖(-100)的实践;TRL,SFTTrainer,`assistant_only_loss`。",
+    what_the_remedy_does="单行最长词元数加倍，上限为 8192 和基座模型的上下文长度；到上限后建议缩短指令。",
+    not_detected="答案放得下但消息末尾被截断的行：有多少会随本诊断和计划一起说明。",
+    source="监督微调中标签遮盖（-100）的实践；TRL,SFTTrainer,`assistant_only_loss`。",
 )
 
 PITFALL = Pitfall("all-labels-masked", "configure", Settings(), detect, remedy, ZH, rank=20)
