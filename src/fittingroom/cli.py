@@ -20,6 +20,7 @@ from fittingroom.errors import FittingroomError, UserError
 from fittingroom.version import __version__
 
 if TYPE_CHECKING:
+    from fittingroom.reviewing import Decided
     from fittingroom.types import RunSummary
     from fittingroom.workspace import Workspace
 
@@ -68,6 +69,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the result a
 _sets = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Replace one value of the recipe.")
 _recipe = click.argument("recipe", default="recipe.yaml")
 _run_id = click.argument("run_id", required=False)
+_form = click.option(
+    "--format", "form", default="", metavar="csv|xlsx|jsonl|labelstudio", help="Format; else the file's ending says it."
+)
 _face = click.pass_obj
 
 
@@ -151,11 +155,26 @@ def runs(face: _Face, as_json: bool) -> None:
 
 @cli.command()
 @_run_id
-@click.option("--out", type=click.Path(path_type=Path), default=Path("review.csv"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the queue here (review.csv when nothing is said).")
+@click.option("--in", "back", type=click.Path(path_type=Path), help="Take the decisions of a filled-in file back.")
+@_form
+@click.option("--by", default="", help="Who decided, where the file's column `annotator` is empty.")
+@_json
 @_face
-def review(face: _Face, run_id: str | None, out: Path) -> None:
-    """Write the rows whose labels people should look at to a CSV file."""
-    number = face.workspace().review(run_id, out=out)
+def review(
+    face: _Face, run_id: str | None, out: Path | None, back: Path | None, form: str, by: str, as_json: bool
+) -> None:
+    """Write the rows whose labels people should look at, what to relabel next first; or take their decisions back."""
+    if out and back:
+        raise UserError("choose one of --out and --in", "--out 与 --in 只能选一个")
+    if back:
+        _took(face, face.workspace().decide(back, run_id, form=form, by=by), as_json)
+        return
+    out = out or Path("review.csv")
+    number = face.workspace().review(run_id, out=out, form=form)
+    if as_json:
+        face.json({"rows": number, "file": str(out)})
+        return
     face.say(f"{number} rows to look at in {out}", f"{number} 行待人工查看，已写入 {out}")
 
 
@@ -267,6 +286,17 @@ def monitor(face: _Face, recipe: str, sets: Sequence[str], alias: str, as_json: 
 
     drift = face.workspace().monitor(recipe, sets, alias=alias)
     face.json(drift) if as_json else click.echo(tell_drift(drift, face.language))
+
+
+def _took(face: _Face, decided: Decided, as_json: bool) -> None:
+    if as_json:
+        face.json(decided)
+        return
+    who = ", ".join(decided.annotators) or "-"
+    face.say(
+        f"{decided.rows} rows are filled in, {decided.new} decisions are new (by {who}); the next run goes by them",
+        f"已填写 {decided.rows} 行，新增 {decided.new} 个决定（{who}）；下次运行将采用",
+    )
 
 
 def _finish(face: _Face, summary: RunSummary, as_json: bool) -> None:

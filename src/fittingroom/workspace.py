@@ -16,6 +16,7 @@ from fittingroom.types import Finding, Frozen, Page, Release, RunSummary, Text
 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
+    from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
@@ -234,13 +235,24 @@ class Workspace:
 
         return [ModelRow(**row) for row in families()]
 
-    def review(self, run_id: str | None = None, *, out: Path) -> int:
-        """Write the rows whose labels people should look at (all parts) to a CSV file; returns their number."""
+    def review(self, run_id: str | None = None, *, out: Path, form: str = "") -> int:
+        """Write the rows whose labels people should look at (all parts), what to relabel next first.
+
+        `form`: csv, xlsx, jsonl or labelstudio; else the file's ending says it. Returns the number of rows.
+        """
         from fittingroom.history import History
         from fittingroom.reviewing import write_review
 
         history = History(self.root)
-        return write_review(self.root, history, history.find(run_id), out)
+        return write_review(self.root, history, history.find(run_id), out, form)
+
+    def decide(self, file: Path, run_id: str | None = None, *, form: str = "", by: str = "") -> Decided:
+        """Take a filled-in review file back: the next run goes by what people decided."""
+        from fittingroom.history import History
+        from fittingroom.reviewing import take_decisions
+
+        history = History(self.root)
+        return take_decisions(self.root, history, history.find(run_id), file, form, by)
 
     # ------------------------------------------------------------------------------------------ releases
 
