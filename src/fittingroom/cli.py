@@ -179,6 +179,43 @@ def review(
 
 
 @cli.command()
+@_recipe
+@_sets
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the clusters here (intents.yaml; .csv .xlsx .jsonl)."
+)
+@click.option("--in", "back", type=click.Path(path_type=Path), help="Take the names of an edited file back as labels.")
+@click.option("--by", default="", help="Who named the clusters.")
+@click.option("--clusters", type=click.IntRange(min=2), help="How many; else as many as suit the messages.")
+@click.option("--every", is_flag=True, help="All messages, not only the first of each conversation.")
+@click.option("--labelled", is_flag=True, help="Also messages that have a label.")
+@_json
+@_face
+def discover(
+    face: _Face, recipe: str, sets: Sequence[str], out: Path | None, back: Path | None, by: str, clusters: int | None,
+    every: bool, labelled: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Find what customers want in messages that nobody labelled; people name it, and the names become labels."""
+    if out and back:
+        raise UserError("choose one of --out and --in", "--out 与 --in 只能选一个")
+    if back:
+        _took(face, face.workspace().take_names(back, recipe, sets, by=by), as_json)
+        return
+    found = face.workspace().discover(
+        recipe, sets, out=out or Path("intents.yaml"), clusters=clusters, every=every, labelled=labelled
+    )
+    if as_json:
+        face.json(found)
+        return
+    for one in found.clusters:
+        click.echo(f"{one.cluster:<5} {one.rows:>7,}  {one.name}")
+    face.say(
+        f"{found.rows} messages in {len(found.clusters)} clusters; name them in {found.file}, then --in",
+        f"{found.rows} 条消息分为 {len(found.clusters)} 簇；请在 {found.file} 中命名，再用 --in 交回",
+    )
+
+
+@cli.command()
 @_run_id
 @_face
 def report(face: _Face, run_id: str | None) -> None:

@@ -101,7 +101,7 @@ def keep(found: Sequence[Decision], root: Path, rows: int) -> Decided:
     return Decided(
         rows=rows,
         new=decisions.add(root, found),
-        labels=dict(sorted(Counter(one.label for one in found).items())),
+        labels=dict(sorted(Counter(one.label for one in found if one.label).items())),
         annotators=sorted({one.annotator for one in found}),
     )
 
@@ -123,7 +123,7 @@ def _decision(line: sheets.Line, ids: set[str], spelling: Mapping[str, str], by:
         )
     label = spelling.get(folded(said))
     if label is None:
-        raise _unknown_label(said, sorted(set(spelling.values())), f"{line.place}, label")
+        raise unknown_label(said, sorted(set(spelling.values())), f"{line.place}, label")
     annotator = line.cells.get("annotator") or by
     if not annotator:
         raise UserError(
@@ -134,8 +134,10 @@ def _decision(line: sheets.Line, ids: set[str], spelling: Mapping[str, str], by:
     return Decision(id=name, label=label, annotator=annotator, at=_when(line.cells.get("at", "")), by="review")
 
 
-def _unknown_label(said: str, known: Sequence[str], place: str) -> UserError:
-    """What was typed is not quoted: with a shifted column it would be a customer's text."""
+def unknown_label(said: str, known: Sequence[str], place: str) -> UserError:
+    """The error for a label that is none. What was typed is not quoted: with a shifted column it would be a customer's
+    text.
+    """
     near = difflib.get_close_matches(said, known, n=1)
     hint, hint_zh = (f" (did you mean {near[0]!r}?)", f"(是否指 {near[0]!r}?)") if near else ("", "")
     listed, more = ", ".join(known[:20]), len(known) - 20

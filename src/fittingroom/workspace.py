@@ -16,6 +16,7 @@ from fittingroom.types import Finding, Frozen, Page, Release, RunSummary, Text
 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
+    from fittingroom.discovering import Discovered
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.serving.predictor import Prediction
@@ -253,6 +254,41 @@ class Workspace:
 
         history = History(self.root)
         return take_decisions(self.root, history, history.find(run_id), file, form, by)
+
+    def discover(
+        self,
+        recipe: str = RECIPE,
+        sets: Sequence[str] = (),
+        *,
+        out: Path,
+        clusters: int | None = None,
+        every: bool = False,
+        labelled: bool = False,
+    ) -> Discovered:
+        """Find what customers want in messages that nobody labelled, and write it for people to name.
+
+        The first message of each conversation is clustered (`every`: all of them; `labelled`: also rows with a label),
+        into `clusters` or as many as suit them. `out` ends with .yaml, .csv, .xlsx or .jsonl.
+        """
+        from fittingroom.discovering import discover
+        from fittingroom.stages.prepare import prepare
+
+        config = self._load(recipe, sets)
+        folder = self.root / "checks" / f"discover-{config.digest}"
+        shutil.rmtree(folder, ignore_errors=True)
+        run = self._run(folder)
+        run.folder.mkdir(parents=True)
+        rows = run.step(prepare, config)
+        return discover(
+            self.root, rows, run.digest(rows), config, out, number=clusters, every=every, labelled=labelled,
+            progress=lambda done, total: self._progress("discover", done, total),
+        )  # fmt: skip
+
+    def take_names(self, file: Path, recipe: str = RECIPE, sets: Sequence[str] = (), *, by: str = "") -> Decided:
+        """Take the file of `discover` back, as people left it: names become labels by `discover:<person>`."""
+        from fittingroom.discovering import take_names
+
+        return take_names(self.root, file, self._load(recipe, sets).task, by)
 
     # ------------------------------------------------------------------------------------------ releases
 

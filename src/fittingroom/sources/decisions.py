@@ -30,7 +30,8 @@ class Decision(Frozen):
     """One person's label for one row."""
 
     id: str = Field(min_length=1)
-    label: str = Field(min_length=1)
+    label: str
+    """Empty when the annotator takes an earlier word back."""
     annotator: str = Field(min_length=1)
     """The name as the person gave it."""
     at: str
@@ -60,13 +61,13 @@ def read(root: Path) -> list[Decision]:
     for *_, decision in sorted(found, key=lambda item: item[:3]):
         last.pop((decision.id, decision.who), None)
         last[decision.id, decision.who] = decision
-    return list(last.values())
+    return [one for one in last.values() if one.label]
 
 
 def add(root: Path, decisions: Sequence[Decision]) -> int:
     """Keep decisions that are not the last word already; returns how many are new. All of them are kept, or none."""
     said = {(one.id, one.who): one.label for one in read(root)}
-    fresh = [one for one in decisions if said.get((one.id, one.who)) != one.label]
+    fresh = [one for one in decisions if said.get((one.id, one.who), "") != one.label]
     if not fresh:
         return 0
     lines = [json.dumps(one.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for one in fresh]
