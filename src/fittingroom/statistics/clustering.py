@@ -3,8 +3,9 @@
 The features of the linear model (character n-grams of Chinese; words, word pairs and n-grams of others) as TF-IDF,
 brought to 100 dimensions (latent semantic analysis, Deerwester et al. 1990) and to length one; k-means on that. The
 number of clusters: of the numbers tried, the one with the best silhouette (Rousseeuw 1987), which errs on the side of
-too many: people unite clusters more easily than they split one. Density-based clusters (HDBSCAN) left half of the messages without any (benchmarks/intent_discovery.py). Terms are
-ranked by class-based TF-IDF (Grootendorst 2022, arXiv 2203.05794).
+too many: people unite clusters more easily than they split one. Density-based clusters (HDBSCAN) left half of the
+messages without any (benchmarks/intent_discovery.py). Terms are ranked by class-based TF-IDF (Grootendorst 2022, arXiv
+2203.05794).
 """
 
 from __future__ import annotations

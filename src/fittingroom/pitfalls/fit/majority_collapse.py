@@ -88,7 +88,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         return Remedy(
             title=Text(en="Weigh classes by rarity", zh="按稀有程度给类别加权"),
             safety=Safety.AUTOMATIC,
-            patch={"balance.method": "weights"},
+            patch={"balance.method": "weights", "balance.correct_prior": False},
             expectation=expectation,
         )
     rate = float(used["train"]["learning_rate"])

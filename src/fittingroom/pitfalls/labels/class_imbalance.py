@@ -76,7 +76,10 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     if balance["method"] != "weights":
         title = Text(en="Weigh classes by rarity", zh="按稀有程度给类别加权")
         return Remedy(
-            title=title, safety=Safety.AUTOMATIC, patch={"balance.method": "weights"}, expectation=expectation
+            title=title,
+            safety=Safety.AUTOMATIC,
+            patch={"balance.method": "weights", "balance.correct_prior": False},
+            expectation=expectation,
         )
     patch: dict[str, Any] = {}
     if float(balance["temperature"]) > 0:
