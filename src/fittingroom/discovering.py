@@ -245,9 +245,9 @@ def _from_yaml(root: Path, file: Path, by: str) -> _Given:
     for name, rows in members.items():
         number, one = entries.get(name, (-1, Named(cluster=name)))
         named = dict.fromkeys(rows, (one.name.strip(), f"{file}: clusters.{number}.name"))
-        for place, part in reversed(list(enumerate(one.split))):  # the first part that fits counts
+        for nth, part in reversed(list(enumerate(one.split))):  # the first part that fits counts
             hits = has_keyword([said[row] for row in rows], part.keywords)
-            where = f"{file}: clusters.{number}.split.{place}.name"
+            where = f"{file}: clusters.{number}.split.{nth}.name"
             named |= {row: (part.name.strip(), where) for row, hit in zip(rows, hits, strict=True) if hit}
         for row, (label, where) in named.items():
             yield row, label, by, where

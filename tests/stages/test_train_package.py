@@ -124,7 +124,7 @@ def test_the_shift_of_the_prior_goes_into_the_bundle_before_the_temperature_is_f
     assert "prior_shift" not in (plain.folder / "bundle.json").read_text()
     assert read_info(moved.folder.path).prior_shift == shift
     assert moved.facts["loss_before"] != plain.facts["loss_before"]
-    assert moved.facts["temperature"] != plain.facts["temperature"]
+    assert moved.facts["loss_after"] != plain.facts["loss_after"]
 
 
 def test_few_calibration_rows_leave_the_temperature(context: Context) -> None:

@@ -82,20 +82,13 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
     context.progress("label", 1, 3)
     said = texts(table, task)
     merged, agreement = merge(ratings, label.merge, said, table.column("group").to_pylist())
-    for index, value in sure.items():
-        merged[index] = value
+    merged = [sure.get(index, value) for index, value in enumerate(merged)]
     weak = _weak(table, label.rules, task, spelling)
-    silent = [index for index, value in enumerate(given) if not (value or "").strip() and not told[index]]
-    guessed, torn = _guesses(weak, silent) if weak else (dict[int, str](), set[int]())
+    spoken = {index for index, value in enumerate(given) if (value or "").strip() or told[index]}
+    guessed, torn = _guesses(weak, spoken) if weak else (dict[int, str](), set[int]())
     measured = {"rules": weak.facts(merged, len(guessed), len(torn))} if weak else {}
-    for index, value in guessed.items():
-        merged[index] = value
-    drops: dict[int, Drop] = {}
-    for index, value in enumerate(merged):
-        if value is None:
-            unknown = (given[index] or "").strip() or told[index]
-            left = "rules disagree" if index in torn else "unknown label" if unknown else "not labelled"
-            drops[index] = Drop("annotators disagree" if ratings[index] else left)
+    merged = [guessed.get(index, value) for index, value in enumerate(merged)]
+    drops = _without(merged, ratings, spoken, torn)
     _refuse_one_class(merged, drops, task)
     context.progress("label", 2, 3)
     conflicts = settle(
@@ -104,9 +97,7 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
     )  # fmt: skip
     drops.update(conflicts.drops)
     _refuse_one_class([None if index in drops else value for index, value in enumerate(merged)], drops, task)
-    changed = {index: ["label"] for index, value in enumerate(merged) if value is not None and value != given[index]}
-    changed |= {index: ["reviewed"] for index in changed.keys() & sure.keys()}
-    changed |= {index: ["weak label"] for index in guessed}
+    changed = _changed(merged, given, sure, guessed)
     table = with_edits(
         with_targets(table, task, [new or old for new, old in zip(merged, given, strict=True)]), task, changed
     )
@@ -125,6 +116,27 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
     }
     context.progress("label", 3, 3)
     return Rows(kept=kept, dropped=dropped, facts=facts)
+
+
+def _without(
+    merged: Sequence[str | None], ratings: Sequence[Mapping[str, str]], spoken: set[int], torn: set[int]
+) -> dict[int, Drop]:
+    """Rows without a label, and why: people disagree, rules disagree, no label of the task was said, or none at all."""
+    drops: dict[int, Drop] = {}
+    for index, value in enumerate(merged):
+        if value is None:
+            left = "rules disagree" if index in torn else "unknown label" if index in spoken else "not labelled"
+            drops[index] = Drop("annotators disagree" if ratings[index] else left)
+    return drops
+
+
+def _changed(
+    merged: Sequence[str | None], given: Sequence[str | None], sure: Mapping[int, str], guessed: Mapping[int, str]
+) -> dict[int, list[str]]:
+    """Rows whose label is not the one that the source gave, and where it comes from."""
+    changed = {index: ["label"] for index, value in enumerate(merged) if value is not None and value != given[index]}
+    changed |= {index: ["reviewed"] for index in changed.keys() & sure.keys()}
+    return changed | {index: ["weak label"] for index in guessed}
 
 
 def _decided(table: pa.Table, found: Sequence[Decision]) -> dict[int, list[Decision]]:
@@ -180,13 +192,15 @@ def _weak(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig, spellin
     return hold(table, spelled, task)
 
 
-def _guesses(weak: Weak, silent: Sequence[int]) -> tuple[dict[int, str], set[int]]:
-    """Row -> the label that all its rules name, and the rows whose rules contradict each other; `silent` are the rows
-    of which nobody spoke, for the others are none of the rules' business.
+def _guesses(weak: Weak, spoken: set[int]) -> tuple[dict[int, str], set[int]]:
+    """Row -> the label that all its rules name, and the rows whose rules contradict each other; the rows of which
+    somebody spoke are none of the rules' business.
     """
     guessed: dict[int, str] = {}
     torn: set[int] = set()
-    for index in silent:
+    for index in range(len(weak.votes)):
+        if index in spoken:
+            continue
         names = weak.labels(index)
         if len(names) == 1:
             guessed[index] = names[0]
