@@ -102,7 +102,8 @@ def test_decisions_come_back_into_the_next_run_with_a_name(shop: Path, name: str
         assert {"annotator": f"review:{who}", "label": right[row["text"]]} in now["annotations"]
     assert after.review is not None
     assert not {row["id"] for row in rows} & {row["id"] for row in after.review.dicts()}
-    assert Workspace(shop).review(out=shop / "again.csv") == after.review.rows
+    newest = max((shop / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert Workspace(shop).review(newest.name, out=shop / "again.csv") == after.review.rows
 
 
 def test_the_queue_has_everything_a_person_needs(shop: Path) -> None:
@@ -253,3 +254,88 @@ def test_files_that_are_something_else(tmp_path: Path, name: str, content: str, 
     path.write_text(content, "utf-8")
     with pytest.raises(UserError, match=message):
         list(sheets.read(path, sheets.format_of(path), ("id", "label")))
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Path:
+    """A shop with unlabelled rows under rules that contradict each other, and people who do."""
+    write_shop(tmp_path)
+    rows = messages(240)
+    for number in range(60):
+        rows[number]["label"] = ""
+    rows += [
+        {"id": "900", "customer": "z", "text": "退款,这个 lamp 的包裹到哪了", "label": ""},
+        {"id": "901", "customer": "z1", "text": "颜色和图片上看到的完全一样呢", "label": "praise"},
+        {"id": "902", "customer": "z2", "text": "颜色和图片上看到的完全一样呢!", "label": "refund"},
+        {"id": "903", "customer": "z3", "text": "不知道该说什么的一条消息", "label": ""},
+    ]
+    write_csv(tmp_path / "messages.csv", rows)
+    people = [{"id": "903", "annotator": "a", "label": "praise"}, {"id": "903", "annotator": "b", "label": "refund"}]
+    write_csv(tmp_path / "people.csv", people)
+    recipe = (tmp_path / "recipe.yaml").read_text("utf-8")
+    recipe = recipe.replace(
+        "group: customer}",
+        "group: customer}\n  - {kind: csv, role: annotations, path: people.csv, key: id, of: csv-1}\n"
+        "label:\n  rules:\n    - {label: refund, keywords: [退款, 退钱, refund, money back]}\n"
+        "    - {label: delivery, keywords: [包裹, 快递, 发货, 物流, parcel, courier, ship]}",
+    )
+    (tmp_path / "recipe.yaml").write_text(recipe, "utf-8")
+    return tmp_path
+
+
+def test_what_label_could_not_settle_stands_in_the_queue(ruled: Path) -> None:
+    walk(ruled)
+    Workspace(ruled).review(out=ruled / "q.jsonl")
+    rows = {line.cells["text"]: line.cells for line in sheets.read(ruled / "q.jsonl", "jsonl", COLUMNS)}
+    torn = rows["退款,这个 lamp 的包裹到哪了"]
+    assert (torn["part"], torn["reason"], torn["given"]) == ("dropped", "rules disagree", "")
+    assert torn["suggested"] in {"refund", "delivery"}
+    assert float(torn["confidence"]) == 0.5
+    apart = rows["不知道该说什么的一条消息"]
+    assert (apart["reason"], apart["suggested"], apart["confidence"]) == ("annotators disagree", "praise", "0.5")
+    one, other = rows["颜色和图片上看到的完全一样呢"], rows["颜色和图片上看到的完全一样呢!"]
+    assert (one["given"], one["suggested"]) == (other["suggested"], other["given"]) == ("praise", "refund")
+    for row in (torn, apart, one):
+        row |= {"label": "praise", "annotator": "Li"}
+    sheets.write(ruled / "q.jsonl", [torn, apart, one], COLUMNS, "jsonl", [])
+    assert Workspace(ruled).decide(ruled / "q.jsonl").new == 3
+    after, _ = walk(ruled)
+    found = {row["input"]["text"]: row for part in after.parts().values() for row in part.dicts()}
+    for row in (torn, apart, one):
+        assert found[row["text"]]["target"]["label"] == "praise"
+    assert other["text"] not in found, "the equal text with another label goes"
+
+
+def test_check_shows_what_rules_reach(
+    ruled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fittingroom.tell import tell_check
+
+    monkeypatch.setenv("FITTINGROOM_KEY", SECRET.decode())
+    checked = Workspace(ruled).check()
+    facts = checked.facts["label"]["rules"]
+    assert facts["labelled"] > 10
+    assert facts["by_rule"][0]["checked"] > 20
+    assert f"rules: coverage {facts['coverage']:.1%}" in tell_check(checked, "en")
+    assert f"弱标签 {facts['labelled']}" in tell_check(checked, "zh")
+
+
+def test_the_most_valuable_row_comes_first() -> None:
+    """Surer suggestions, contradicted labels and rare classes first; a label that was replaced already comes late."""
+    from fittingroom.reviewing import _Doubt, value_of
+
+    classes = {"common": 900, "middle": 90, "rare": 10}
+
+    def doubt(given: str, confidence: float, reason: str = "probably wrong", votes: tuple[str, ...] = ()) -> _Doubt:
+        row = {"id": "a", "input": {}, "annotations": [{"annotator": "a", "label": vote} for vote in votes]}
+        return _Doubt(row, "train", given, "common", confidence, reason)
+
+    def value(*arguments: Any, **named: Any) -> float:
+        return value_of(doubt(*arguments, **named), classes)
+
+    assert value("middle", 0.9) > value("middle", 0.6)
+    assert value("rare", 0.6) > value("middle", 0.6)
+    assert value("rare", 0.9) == pytest.approx(0.9 * 3)
+    assert value("middle", 0.6, votes=("common", "middle")) == pytest.approx(1.5 * value("middle", 0.6))
+    assert value("middle", 0.95, "relabelled") < value("middle", 0.6)
+    assert value("middle", 0.9) == pytest.approx(0.9 * (1000 / 3 / 90) ** 0.5)

@@ -193,13 +193,8 @@ class _Doubt(NamedTuple):
 def _queue(splits: Splits, labelled: Rows, config: RunConfig) -> list[dict[str, sheets.Cell]]:
     """Every doubtful row with its value, the most valuable first."""
     classes: dict[str, int] = labelled.facts["classes"]
-    mean = sum(classes.values()) / max(1, len(classes))
     found: list[dict[str, sheets.Cell]] = []
     for doubt in (*_audited(splits), *_contested(labelled, config)):
-        rarest = min(classes.get(name, 1) for name in (doubt.given, doubt.suggested) if name) if classes else 1
-        rarity = min(3.0, max(1 / 3, (mean / max(1, rarest)) ** 0.5))
-        change = 1 - doubt.confidence if doubt.reason == "relabelled" else doubt.confidence
-        value = change * (1 + _disagreement(doubt)) * rarity
         fields: dict[str, str | None] = doubt.row["input"]
         found.append(
             {
@@ -210,7 +205,7 @@ def _queue(splits: Splits, labelled: Rows, config: RunConfig) -> list[dict[str, 
                 "suggested": doubt.suggested,
                 "confidence": round(doubt.confidence, 6),
                 "reason": doubt.reason,
-                "value": round(value, 6),
+                "value": round(value_of(doubt, classes), 6),
                 "label": "",
                 "annotator": "",
             }
@@ -218,9 +213,15 @@ def _queue(splits: Splits, labelled: Rows, config: RunConfig) -> list[dict[str, 
     return sorted(found, key=lambda row: (-float(row["value"] or 0), str(row["id"])))
 
 
-def _disagreement(doubt: _Doubt) -> float:
+def value_of(doubt: _Doubt, classes: Mapping[str, int]) -> float:
+    """What a look at the row is expected to change: the rule of this module. `classes`: label -> rows."""
+    mean = sum(classes.values()) / max(1, len(classes))
+    rarest = min((classes.get(name, 1) for name in (doubt.given, doubt.suggested) if name), default=mean)
+    rarity = min(3.0, max(1 / 3, (mean / max(1, rarest)) ** 0.5))
+    change = 1 - doubt.confidence if doubt.reason == "relabelled" else doubt.confidence
     votes = [vote["label"] for vote in doubt.row["annotations"] or [] if vote["label"]]
-    return sum(vote != doubt.given for vote in votes) / len(votes) if votes else 0.0
+    disagreement = sum(vote != doubt.given for vote in votes) / len(votes) if votes else 0.0
+    return float(change * (1 + disagreement) * rarity)
 
 
 def _audited(splits: Splits) -> Iterator[_Doubt]:
