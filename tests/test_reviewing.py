@@ -88,7 +88,7 @@ def test_decisions_come_back_into_the_next_run_with_a_name(shop: Path, name: str
     rows = filled(shop, name)
     assert len(rows) == before.review.rows > 8
     decided = Workspace(shop).decide(shop / name)
-    who = "li@shop" if name == "q.json" else "Li"
+    who = "li" if name == "q.json" else "Li"
     assert (decided.rows, decided.new, decided.annotators) == (len(rows), len(rows), [who])
     assert Workspace(shop).decide(shop / name).new == 0, "the same file again says nothing new"
     after, recalled = walk(shop)
@@ -137,6 +137,7 @@ def bad(rows: list[dict[str, str]], **change: str) -> list[dict[str, str]]:
             r"is no label of the task \(did you mean 'refund'\?\); there are: delivery",
         ),
         ({"annotator": ""}, "row 3, annotator", "needs a name"),
+        ({"annotator": "Li 13812345678"}, "row 3, annotator", "personal data"),
     ],
 )
 def test_a_wrong_row_is_named_and_nothing_is_kept(shop: Path, change: dict[str, str], place: str, message: str) -> None:

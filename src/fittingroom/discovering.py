@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 from fittingroom import sheets
 from fittingroom.config import RunConfig
 from fittingroom.errors import StoreError, UserError
-from fittingroom.reviewing import Decided, keep, unknown_label
+from fittingroom.reviewing import Decided, keep, signed, unknown_label
 from fittingroom.sources import decisions
 from fittingroom.sources.decisions import Decision
 from fittingroom.statistics.clustering import Clusters, cluster, terms
@@ -225,8 +225,7 @@ _Given = Iterator[tuple[str, str, str, str]]
 
 
 def _from_yaml(root: Path, file: Path, by: str) -> _Given:
-    if not by:
-        raise UserError("say who named the clusters: --by NAME", "请说明由谁命名:--by 名字", place=str(file))
+    by = signed(by, str(file))
     names = _names(file)
     stored = _stored(root, names.discovery, file)
     members: dict[str, list[str]] = stored["clusters"]
@@ -275,19 +274,14 @@ def _from_sheet(root: Path, file: Path, by: str) -> _Given:
     known = {row for path in _stores(root) for rows in _load(path)["clusters"].values() for row in rows}
     seen: dict[tuple[str, str], str] = {}
     for line in sheets.read(file, _sheet(file), ("id", "label")):
-        row, person = line.cells.get("id", ""), line.cells.get("annotator") or by
+        row = line.cells.get("id", "")
         if row not in known:
             raise UserError(
                 "this id is in no discovery of this workspace",
                 "该 id 不在本工作区的任何一次发现中",
                 place=f"{line.place}, id",
             )
-        if not person:
-            raise UserError(
-                "say who named it: fill in `annotator`, or give --by NAME",
-                "请说明由谁命名:填写 annotator 列,或用 --by",
-                place=f"{line.place}, annotator",
-            )
+        person = signed(line.cells.get("annotator") or by, f"{line.place}, annotator")
         label = line.cells.get("label", "")
         if seen.setdefault((row, person), label) != label:
             raise UserError(

@@ -29,6 +29,7 @@ from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rules import hold
 from fittingroom.tasks.spelling import folded, spellings
+from fittingroom.text.redact import find_personal
 from fittingroom.types import Frozen, Output, Rows, Splits
 
 O = TypeVar("O", bound=Output)  # noqa: E741 - the conventional letter of an output type
@@ -124,14 +125,29 @@ def _decision(line: sheets.Line, ids: set[str], spelling: Mapping[str, str], by:
     label = spelling.get(folded(said))
     if label is None:
         raise unknown_label(said, sorted(set(spelling.values())), f"{line.place}, label")
-    annotator = line.cells.get("annotator") or by
-    if not annotator:
+    annotator = signed(line.cells.get("annotator") or by, f"{line.place}, annotator")
+    return Decision(id=name, label=label, annotator=annotator, at=_when(line.cells.get("at", "")), by="review")
+
+
+def signed(name: str, place: str) -> str:
+    """The name of who decided, which rows carry from then on: of an e-mail address the part before the @; no telephone
+    or card number. Raises UserError.
+    """
+    name = name.strip()
+    name = name.split("@", 1)[0] if "@" in name else name
+    if not name:
         raise UserError(
             "a decision needs a name: fill in `annotator`, or give --by NAME for the whole file",
             "每个决定都要有名字:请填写 annotator 列,或用 --by 给整个文件署名",
-            place=f"{line.place}, annotator",
+            place=place,
         )
-    return Decision(id=name, label=label, annotator=annotator, at=_when(line.cells.get("at", "")), by="review")
+    if any(kind != "name" for kind, _, _ in find_personal(name)):
+        raise UserError(
+            "is personal data (a number that leads to a person): sign with a name or a staff number",
+            "含有个人信息(可追溯到个人的号码):请用名字或工号署名",
+            place=place,
+        )
+    return name
 
 
 def unknown_label(said: str, known: Sequence[str], place: str) -> UserError:

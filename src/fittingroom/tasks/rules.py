@@ -117,7 +117,10 @@ def hold(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig) -> Weak:
         if rule.where:
             frame = _frame(table, task) if frame is None else frame
             held[number] &= _condition(frame, rule.where, f"{place}.where")
-    return Weak([np.flatnonzero(held[:, row]).tolist() for row in range(len(said))], rules)
+    votes: list[list[int]] = [[] for _ in said]
+    for row in np.flatnonzero(held.any(axis=0)).tolist():
+        votes[row] = np.flatnonzero(held[:, row]).tolist()
+    return Weak(votes, rules)
 
 
 def has_keyword(said: Sequence[str], keywords: Sequence[str]) -> list[bool]:
