@@ -20,6 +20,7 @@ from fittingroom.errors import FittingroomError, UserError
 from fittingroom.version import __version__
 
 if TYPE_CHECKING:
+    from fittingroom.reviewing import Decided
     from fittingroom.types import RunSummary
     from fittingroom.workspace import Workspace
 
@@ -76,6 +77,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the result a
 _sets = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Replace one value of the recipe.")
 _recipe = click.argument("recipe", default="recipe.yaml")
 _run_id = click.argument("run_id", required=False)
+_form = click.option(
+    "--format", "form", default="", metavar="csv|xlsx|jsonl|labelstudio", help="Format; else the file's ending says it."
+)
 
 
 def _speak(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -174,12 +178,64 @@ def runs(face: _Face, as_json: bool) -> None:
 
 @cli.command()
 @_run_id
-@click.option("--out", type=click.Path(path_type=Path), default=Path("review.csv"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the queue here (review.csv when nothing is said).")
+@click.option("--in", "back", type=click.Path(path_type=Path), help="Take the decisions of a filled-in file back.")
+@_form
+@click.option("--by", default="", help="Who decided, where the file's column `annotator` is empty.")
+@_json
 @_face
-def review(face: _Face, run_id: str | None, out: Path) -> None:
-    """Write the rows whose labels people should look at to a CSV file."""
-    number = face.workspace().review(run_id, out=out)
+def review(
+    face: _Face, run_id: str | None, out: Path | None, back: Path | None, form: str, by: str, as_json: bool
+) -> None:
+    """Write the rows whose labels people should look at, what to relabel next first; or take their decisions back."""
+    if out and back:
+        raise UserError("choose one of --out and --in", "--out 与 --in 只能选一个")
+    if back:
+        _took(face, face.workspace().decide(back, run_id, form=form, by=by), as_json)
+        return
+    out = out or Path("review.csv")
+    number = face.workspace().review(run_id, out=out, form=form)
+    if as_json:
+        face.json({"rows": number, "file": str(out)})
+        return
     face.say(f"{number} rows to look at in {out}", f"{number} 行待人工查看，已写入 {out}")
+
+
+@cli.command()
+@_recipe
+@_sets
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the clusters here (intents.yaml; .csv .xlsx .jsonl)."
+)
+@click.option("--in", "back", type=click.Path(path_type=Path), help="Take the names of an edited file back as labels.")
+@click.option("--by", default="", help="Who named the clusters.")
+@click.option("--clusters", type=click.IntRange(min=2), help="How many; else as many as suit the messages.")
+@click.option("--every", is_flag=True, help="All messages, not only the first of each conversation.")
+@click.option("--labelled", is_flag=True, help="Also messages that have a label.")
+@_json
+@_face
+def discover(
+    face: _Face, recipe: str, sets: Sequence[str], out: Path | None, back: Path | None, by: str, clusters: int | None,
+    every: bool, labelled: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Find what customers want in messages that nobody labelled; people name it, and the names become labels."""
+    if out and back:
+        raise UserError("choose one of --out and --in", "--out 与 --in 只能选一个")
+    if back:
+        _took(face, face.workspace().take_names(back, recipe, sets, by=by), as_json)
+        return
+    found = face.workspace().discover(
+        recipe, sets, out=out or Path("intents.yaml"), clusters=clusters, every=every, labelled=labelled
+    )
+    if as_json:
+        face.json(found)
+        return
+    for one in found.clusters:
+        click.echo(f"{one.cluster:<5} {one.rows:>7,}  {one.name}")
+    face.say(
+        f"{found.rows} messages in {len(found.clusters)} clusters; name them in {found.file}, then --in",
+        f"{found.rows} 条消息分为 {len(found.clusters)} 簇；请在 {found.file} 中命名，再用 --in 交回",
+    )
 
 
 @cli.command()
@@ -298,6 +354,17 @@ def monitor(face: _Face, recipe: str, sets: Sequence[str], alias: str, as_json: 
 
     drift = face.workspace().monitor(recipe, sets, alias=alias)
     face.json(drift) if as_json else click.echo(tell_drift(drift, face.language))
+
+
+def _took(face: _Face, decided: Decided, as_json: bool) -> None:
+    if as_json:
+        face.json(decided)
+        return
+    who = ", ".join(decided.annotators) or "-"
+    face.say(
+        f"{decided.rows} rows are filled in, {decided.new} decisions are new (by {who}); the next run goes by them",
+        f"已填写 {decided.rows} 行，新增 {decided.new} 个决定（{who}）；下次运行将采用",
+    )
 
 
 def _finish(face: _Face, summary: RunSummary, as_json: bool) -> None:

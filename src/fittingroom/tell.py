@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fittingroom.stages.monitor import DriftReport
@@ -86,6 +86,8 @@ def tell_check(checked: Checked, language: str) -> str:
             lines += [
                 f"    {label:<24} {rows:>7,}" for label, rows in sorted(classes.items(), key=lambda item: -item[1])
             ]
+        if stage == "label":
+            lines += list(_rules(checked.facts["label"].get("rules", {}), language))
     if checked.plan:
         plan = checked.plan
         said = (
@@ -102,6 +104,27 @@ def tell_check(checked: Checked, language: str) -> str:
     elif not checked.findings:
         lines.append("  没有发现问题" if chinese else "  no findings")
     return "\n".join(lines)
+
+
+def _rules(facts: dict[str, Any], language: str) -> Iterator[str]:
+    """What the rules for weak labels reach, and where they contradict each other or people."""
+    if not facts:
+        return
+    chinese = language.startswith("zh")
+    share, twice, torn, given = (facts[name] for name in ("coverage", "overlaps", "conflicts", "labelled"))
+    yield (
+        f"  规则：覆盖 {share:.1%}，重叠 {twice}，冲突 {torn}，弱标签 {given}"
+        if chinese
+        else f"  rules: coverage {share:.1%}, overlaps {twice}, conflicts {torn}, weak labels {given}"
+    )
+    for number, rule in enumerate(facts["by_rule"]):
+        right = f"{rule['right']}/{rule['checked']}"
+        told = (
+            f"行 {rule['rows']}，冲突 {rule['conflicts']}，与人一致 {right}"
+            if chinese
+            else f"rows {rule['rows']}, conflicts {rule['conflicts']}, as people say {right}"
+        )
+        yield f"    {number} {rule['label']:<22} {told}"
 
 
 _HEADINGS = {

@@ -18,7 +18,9 @@ from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, 
 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
+    from fittingroom.discovering import Discovered
     from fittingroom.models.load import BaseModelInfo
+    from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
@@ -248,13 +250,59 @@ class Workspace:
 
         return [ModelRow(**row) for row in families()]
 
-    def review(self, run_id: str | None = None, *, out: Path) -> int:
-        """Write the rows whose labels people should look at (all parts) to a CSV file; returns their number."""
+    def review(self, run_id: str | None = None, *, out: Path, form: str = "") -> int:
+        """Write the rows whose labels people should look at (all parts), what to relabel next first.
+
+        `form`: csv, xlsx, jsonl or labelstudio; else the file's ending says it. Returns the number of rows.
+        """
         from fittingroom.history import History
         from fittingroom.reviewing import write_review
 
         history = History(self.root)
-        return write_review(self.root, history, history.find(run_id), out)
+        return write_review(self.root, history, history.find(run_id), out, form)
+
+    def decide(self, file: Path, run_id: str | None = None, *, form: str = "", by: str = "") -> Decided:
+        """Take a filled-in review file back: the next run goes by what people decided."""
+        from fittingroom.history import History
+        from fittingroom.reviewing import take_decisions
+
+        history = History(self.root)
+        return take_decisions(self.root, history, history.find(run_id), file, form, by)
+
+    def discover(
+        self,
+        recipe: str = RECIPE,
+        sets: Sequence[str] = (),
+        *,
+        out: Path,
+        clusters: int | None = None,
+        every: bool = False,
+        labelled: bool = False,
+    ) -> Discovered:
+        """Find what customers want in messages that nobody labelled, and write it for people to name.
+
+        The first message of each conversation is clustered (`every`: all of them; `labelled`: also rows with a label),
+        into `clusters` or as many as suit them. `out` ends with .yaml, .csv, .xlsx or .jsonl.
+        """
+        from fittingroom.discovering import discover
+        from fittingroom.stages.prepare import prepare
+
+        config = self._load(recipe, sets)
+        folder = self.root / "checks" / f"discover-{config.digest}"
+        shutil.rmtree(folder, ignore_errors=True)
+        run = self._run(folder)
+        run.folder.mkdir(parents=True)
+        rows = run.step(prepare, config)
+        return discover(
+            self.root, rows, run.digest(rows), config, out, number=clusters, every=every, labelled=labelled,
+            progress=lambda done, total: self._progress("discover", done, total),
+        )  # fmt: skip
+
+    def take_names(self, file: Path, recipe: str = RECIPE, sets: Sequence[str] = (), *, by: str = "") -> Decided:
+        """Take the file of `discover` back, as people left it: names become labels by `discover:<person>`."""
+        from fittingroom.discovering import take_names
+
+        return take_names(self.root, file, self._load(recipe, sets).task, by)
 
     # ------------------------------------------------------------------------------------------ releases
 

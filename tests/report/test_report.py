@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from fittingroom.report import AttemptView, Change, ReportData, render_report
+from fittingroom.report.data import StageLine
+from fittingroom.report.story import road
 from fittingroom.report.words import WORDS, speaker
 from fittingroom.types import Attempt, EvalReport, RunSummary, Score, Text, Verdict
 from report.samples import around, curves, decided, evaluated, finding, metrics, report_data
@@ -163,6 +165,26 @@ def test_the_road_balances() -> None:
     row = page[page.index("prepare: read, clean") :]
     row = row[: row.index("</tr>")]
     assert re.findall(r'<td class="number">(\d+)</td>', row) == ["3064", "3000", "60", "4"]
+
+
+def test_agreement_and_rules_are_shown() -> None:
+    line = StageLine(
+        stage="label",
+        rows={"kept": 9, "dropped": 1},
+        reasons={"rules disagree": 1},
+        facts={
+            "agreement": {
+                "annotators": 3,
+                "fleiss_kappa": 0.6125,
+                "krippendorff_alpha": 0.5875,
+                "competence": {"a": 0.9},
+            },
+            "rules": {"coverage": 0.4375, "conflicts": 1, "by_rule": [{"label": "refund", "rows": 4, "overlaps": 1}]},
+        },
+    )
+    page = str(road([line], speaker("zh"), "zh"))
+    for shown in ("规则互相矛盾", "fleiss_kappa", "0.6125", "0.5875", "0.4375", "label: refund, rows: 4, overlaps: 1"):
+        assert shown in page
 
 
 def test_an_attempt_that_was_blocked_has_a_page() -> None:

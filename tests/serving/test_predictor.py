@@ -68,6 +68,19 @@ def test_scores_are_those_of_the_answers_calibrated(predictor: Predictor) -> Non
     assert np.allclose(found, classify.probabilities(raw, 2.0), atol=1e-6)
 
 
+def test_the_prior_of_a_balanced_training_is_put_right(tmp_path: Path, predictor: Predictor) -> None:
+    """Odds move by exactly the shift, before the temperature; labels without one stay; the base is not shifted."""
+    folder = make_bundle(tmp_path / "b", prior_shift={"good": 1.5, "bad": -0.5})
+    inputs = [{"review": text} for text in ("good quality", "破损,退款")]
+    plain = np.log(predictor.score(inputs))
+    moved = np.log(Predictor.load(folder).score(inputs))
+    change = (moved - plain) - (moved - plain)[:, LABELS.index("where"), None]
+    assert np.allclose(change, np.array([1.5, -0.5, 0.0, 0.0]) / 2.0)
+    base = make_bundle(tmp_path / "c")
+    untuned = [Predictor.load(one, weights="base").score(inputs) for one in (folder, base)]
+    assert np.array_equal(*untuned)
+
+
 def test_classify_prepares_and_says_what_it_did(predictor: Predictor) -> None:
     [found] = predictor.classify([DIRTY])
     assert found.label in LABELS

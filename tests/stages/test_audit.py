@@ -137,6 +137,20 @@ def test_what_annotators_agree_on_goes_to_people(noisy: Any, task: TaskConfig, c
     assert out.facts["flagged"] > 30
 
 
+def test_copies_of_one_cluster_do_not_vouch_for_each_other(noisy: Any, task: TaskConfig, context: Context) -> None:
+    """Every row stands twice with the same label; in different folds each would find its twin and believe it."""
+    splits, truth = noisy
+    rows = splits.train.dicts()
+    twins = [{**row, "id": f"{row['id']}-2", "group": None} for row in rows]
+    twice = Table.records([*({**row, "group": None} for row in rows), *twins], row_schema(["text"], "label"))
+    config = AuditConfig(mode="review")
+    out = audit(splits.model_copy(update={"train": twice}), audit=config, task=task, seed=3, context=context)
+    assert out.review is not None
+    flagged = {row["id"] for row in out.review.dicts() if row["part"] == "train"}
+    wrong = {name for row in rows if row["id"] in truth for name in (row["id"], f"{row['id']}-2")}
+    assert len(flagged & wrong) / len(wrong) > 0.8
+
+
 def test_too_little_to_judge_by(make_rows: Make, as_splits: Make, task: TaskConfig, context: Context) -> None:
     rows = make_rows([{"text": f"text {n}", "label": "ab"[n % 2], "group": "same"} for n in range(8)])
     out = audit(as_splits(rows, {"train": range(8)}), audit=AuditConfig(), task=task, seed=3, context=context)

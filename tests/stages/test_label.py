@@ -10,8 +10,11 @@ import pytest
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
-from fittingroom.stages.label import VERSION, LabelConfig, label
+from fittingroom.sources import decisions
+from fittingroom.sources.decisions import Decision
+from fittingroom.stages.label import VERSION, LabelConfig, label, observes
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.rules import LabelRule
 from fittingroom.types import Rows, dropped_schema, row_schema
 
 MakeRows = Callable[..., Rows]
@@ -181,3 +184,159 @@ def test_golden(make_rows: MakeRows, task: TaskConfig, context: Context) -> None
         "ff15cbb9e9cf6c672c085b37c9112027",
         "d383ee6ff514d261aff600b5b85f0dfa",
     )
+
+
+def rule(label: str, **asks: Any) -> LabelRule:
+    return LabelRule(label=label, **asks)
+
+
+def test_rules_label_what_nobody_labelled_and_never_overrule_people(make_rows: MakeRows, context: Context) -> None:
+    task = TaskConfig(kind="classify", input=["text"], target="label", labels=["refund", "praise", "size"])
+    rows = make_rows(
+        [
+            ("想退款,麻烦快点", "praise"),  # a person's label stays, right or not
+            ("ＲＥＦＵＮＤ please", None),  # full width and case do not matter
+            ("a refunded benefit", None),  # neither `refund` nor `fit` stands here as a word
+            ("不合身 fit很差", None),  # Chinese beside Latin is no part of the word
+            ("很好", None),
+            ("退款 but does it fit", None),  # contradiction
+            ("so-so", "so-so"),  # a person said something that is no label
+            {"text": "差 refund", "label": None, "annotations": votes(a="size", b="praise")},
+        ]
+    )
+    rules = [
+        rule("Refund", keywords=["退款", "refund"]),
+        rule("size", regex=r"(?i)合身|\bsize\b"),
+        rule("size", keywords=["fit"]),
+        rule("praise", where="length(text) <= 6 and text like '%好%'"),
+        rule("praise", keywords=["so-so"]),
+    ]
+    out = label(rows, label=LabelConfig(rules=rules), task=task, context=context)
+    assert said(out) == {"r000": "praise", "r001": "refund", "r003": "size", "r004": "praise"}
+    assert gone(out) == {
+        "r002": ("not labelled", None),
+        "r005": ("rules disagree", None),
+        "r006": ("unknown label", None),
+        "r007": ("annotators disagree", None),
+    }
+    edits = {row["id"]: [one["rule"] for one in row["edits"]] for row in out.kept.dicts()}
+    assert edits == {"r000": [], "r001": ["weak label"], "r003": ["weak label"], "r004": ["weak label"]}
+    facts = out.facts["rules"]
+    assert (facts["covered"], facts["overlaps"], facts["conflicts"]) == (7, 2, 1)
+    assert (facts["labelled"], facts["disagreeing"]) == (3, 1)
+    first = facts["by_rule"][0]
+    assert first == {"label": "refund", "rows": 4, "overlaps": 1, "conflicts": 1, "checked": 1, "right": 0}
+    assert out.kept.rows + out.dropped.rows == 8
+
+
+def test_a_weak_label_has_no_vote_against_a_person(make_rows: MakeRows, task: TaskConfig, context: Context) -> None:
+    rows = make_rows([("颜色一般般", "good"), ("颜色一般般。", None), ("颜色一般般!", None), ("另一件", "bad")])
+    out = label(rows, label=LabelConfig(rules=[rule("bad", keywords=["一般"])]), task=task, context=context)
+    assert said(out) == {"r000": "good", "r003": "bad"}
+    assert gone(out)["r001"] == ("conflicting labels", "r000")
+
+
+@pytest.mark.parametrize(
+    ("asks", "place", "message"),
+    [
+        ({"regex": "(?=x)"}, "label.rules.0.regex", "look-around"),
+        ({"where": "nope = 1"}, "label.rules.0.where", "columns: source, time, text"),
+        ({"where": "drop table x"}, "label.rules.0.where", "no SQL condition"),
+        ({"where": "length(text)"}, "label.rules.0.where", "true or false"),
+    ],
+)
+def test_rules_that_cannot_be_used(
+    make_rows: MakeRows, task: TaskConfig, context: Context, asks: Any, place: str, message: str
+) -> None:
+    rows = make_rows([("a1", "x"), ("b2", "y"), ("c3", None)])
+    with pytest.raises(RecipeError, match=message) as caught:
+        label(rows, label=LabelConfig(rules=[rule("x", **asks)]), task=task, context=context)
+    assert caught.value.place == place
+
+
+def test_a_rule_with_an_unknown_label_is_refused(make_rows: MakeRows, context: Context) -> None:
+    task = TaskConfig(kind="classify", input=["text"], target="label", labels=["x", "y"])
+    with pytest.raises(RecipeError, match="no label of the task"):
+        label(
+            make_rows([("a1", "x"), ("b2", "y")]),
+            label=LabelConfig(rules=[rule("z", keywords=["a"])]), task=task, context=context,
+        )  # fmt: skip
+    for asks in ({}, {"keywords": [" "]}):
+        with pytest.raises(ValueError, match=r"keyword|needs"):
+            rule("x", **asks)
+
+
+def test_review_outranks_everything(make_rows: MakeRows, task: TaskConfig, context: Context) -> None:
+    rows = make_rows(
+        [
+            ("颜色一般般", "good"),
+            ("颜色一般般。", "good"),
+            ("颜色一般般!", "good"),
+            {"text": "b2", "label": "good", "annotations": votes(a="good", b="good")},
+            ("c3", None),
+            ("d4", "bad"),
+        ]
+    )
+
+    def decide(row: str, value: str, who: str, day: int, by: Any = "review") -> Decision:
+        return Decision(id=row, label=value, annotator=who, at=f"2026-01-0{day}", by=by)
+
+    before = observes(context=context)
+    decisions.add(
+        context.root,
+        [
+            decide("r000", "bad", "Li", 1),
+            decide("r003", "bad", "Li", 1),
+            decide("r003", "good", "Wang", 2),
+            decide("r003", "bad", "Zhou", 3),
+            decide("r004", "good", "Li", 1, "discover"),
+            decide("r005", "good", "Li", 1, "discover"),
+        ],
+    )
+    assert before == {}
+    assert observes(context=context)["reviews"]
+    out = label(rows, label=LabelConfig(), task=task, context=context)
+    # The equal texts of r000 follow the person; a name given in `discover` counts as one annotator and no more.
+    assert said(out) == {"r000": "bad", "r003": "bad", "r004": "good", "r005": "bad"}
+    assert {name: why for name, (why, _) in gone(out).items()} == {
+        "r001": "conflicting labels",
+        "r002": "conflicting labels",
+    }
+    kept = {row["id"]: row for row in out.kept.dicts()}
+    assert {"annotator": "review:Wang", "label": "good"} in kept["r003"]["annotations"]
+    assert {"annotator": "discover:Li", "label": "good"} in kept["r004"]["annotations"]
+    assert kept["r000"]["edits"] == [{"rule": "reviewed", "count": 1}]
+    assert out.facts["reviewed"] == 2
+
+
+def test_crowdlab_listens_to_a_model_where_the_crowd_is_poor(
+    shop_rows: MakeRows, make_rows: MakeRows, task: TaskConfig, context: Context
+) -> None:
+    dice = random.Random(5)
+    kinds = ["ask", "blame", "praise"]
+    records = shop_rows(400).kept.dicts()
+    truth = {}
+    for record in records:
+        right = record["target"]["label"]
+        truth[record["id"]] = right
+        record["annotations"] = [
+            {"annotator": f"a{number}", "label": right if dice.random() < 0.55 else dice.choice(kinds)}
+            for number in dice.sample(range(6), 3)
+        ]
+    found = [
+        {"text": one["input"]["text"], "label": None, "annotations": one["annotations"], "group": one["group"]}
+        for one in records
+    ]
+
+    def right(method: Any) -> tuple[float, dict[str, Any]]:
+        out = label(make_rows(found), label=LabelConfig(merge=method, conflicts="keep"), task=task, context=context)
+        labels = said(out)
+        hits = [labels.get(f"r{number:03d}") == truth[one["id"]] for number, one in enumerate(records)]
+        return sum(hits) / len(hits), out.facts["agreement"]
+
+    crowd, facts = right("crowdlab")
+    skene, _ = right("dawid_skene")
+    assert facts["method"] == "crowdlab"
+    assert facts["model_accuracy"] > 0.65
+    assert len(facts["competence"]) == 6
+    assert crowd > skene > right("majority")[0]

@@ -115,6 +115,18 @@ def test_the_response_is_measured_where_the_rows_were_not_learnt(context: Contex
     assert "rate_response" not in fast.facts
 
 
+def test_the_shift_of_the_prior_goes_into_the_bundle_before_the_temperature_is_fitted(context: Context) -> None:
+    rows = splits()
+    made = trained(context, "a", rows, epochs=2)
+    plain = bundled(context, "b", made, rows)
+    shift = {"praise": 2.0, "refund": -2.0, "where": 0.0}
+    moved = bundled(context, "c", made, rows.model_copy(update={"facts": {"prior_shift": shift}}))
+    assert "prior_shift" not in (plain.folder / "bundle.json").read_text()
+    assert read_info(moved.folder.path).prior_shift == shift
+    assert moved.facts["loss_before"] != plain.facts["loss_before"]
+    assert moved.facts["loss_after"] != plain.facts["loss_after"]
+
+
 def test_few_calibration_rows_leave_the_temperature(context: Context) -> None:
     rows = splits(calibration=splits().test)
     bundle = bundled(context, "a", trained(context, "a", rows, epochs=1), rows)

@@ -149,6 +149,7 @@ WORDS: dict[str, Text] = {
     "not labelled": _text("not labelled", "没有标签"),
     "unknown label": _text("unknown label", "未知标签"),
     "annotators disagree": _text("annotators disagree", "标注者意见不一"),
+    "rules disagree": _text("rules disagree", "规则互相矛盾"),
     "wrong label": _text("wrong label", "标签错误"),
     "undersampled": _text("undersampled", "欠采样"),
     # slices

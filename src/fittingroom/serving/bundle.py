@@ -66,6 +66,8 @@ class BundleInfo(Frozen):
     labels: list[str] = Field(min_length=1)
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
+    prior_shift: dict[str, float] = Field(default_factory=dict)
+    """Added to the scores of the labels first, where training met the classes in another mix than the world has."""
     base: BaseRecord
     data: dict[str, str] = Field(default_factory=dict)
     """Part -> digest of the rows."""

@@ -86,6 +86,7 @@ class Predictor:
         self._model = model
         self._tokenizer = tokenizer
         self._temperature = info.temperature if calibrated else 1.0
+        self._shift = info.prior_shift if calibrated else {}
         self._secret = secret
         self._lock = threading.Lock()
         self._answers = [self.renderer.answer_ids(task_room.answer(label)) for label in info.labels]
@@ -176,7 +177,7 @@ class Predictor:
 
         with self._lock:
             scores = score_answers(self._model, prompts, self._answers)
-        return task_room.probabilities(scores, self._temperature)
+        return task_room.probabilities(task_room.shifted(scores, self.info.labels, self._shift), self._temperature)
 
     # ------------------------------------------------------------------------------------------ chat
 

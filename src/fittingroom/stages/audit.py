@@ -2,7 +2,8 @@
 
 Confident learning by cleanlab, on out-of-fold probabilities of a calibrated linear model with grouped folds. Dev,
 calibration and test are never touched: a test mended by a model flatters models like it. A poor auditor is not followed
-at all, and no class loses more than a share of its rows, because rare classes look like mistakes.
+at all, and no class loses more than a share of its rows, because rare classes look like mistakes. What a person decided
+in review is not doubted again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from fittingroom.engine import Context
+from fittingroom.sources.decisions import REVIEW
 from fittingroom.statistics.folds import components
 from fittingroom.statistics.label_errors import COST, detection_rate, probably_wrong
 from fittingroom.statistics.linear import fit_linear, out_of_fold
@@ -87,7 +89,7 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     chance = max(Counter(opinion.given.tolist()).values()) / len(opinion.given)
     skill = (opinion.accuracy - chance) / (1 - chance)
     trusted = opinion.converged and opinion.accuracy >= audit.min_accuracy and skill >= audit.min_skill
-    flagged = probably_wrong(opinion.given, opinion.chances)
+    flagged = probably_wrong(opinion.given, opinion.chances) & ~_decided(table, task)
     mended = _Mended({}, {}, {})
     review: list[dict[str, Any]] = []
     if trusted:
@@ -140,6 +142,20 @@ def _opinion(table: pa.Table, task: TaskConfig, config: AuditConfig, seed: int, 
 def _groups(table: pa.Table) -> list[str]:
     """What must stand in one fold: whatever shares a customer or a cluster."""
     return components(*(table.column(name).to_pylist() for name in ("group", "cluster")), ids=table["id"].to_pylist())
+
+
+def _decided(table: pa.Table, task: TaskConfig) -> NDArray[np.bool_]:
+    """Which rows carry the label that a person gave them in review."""
+    import numpy as np
+
+    votes = table.column("annotations").to_pylist()
+    return np.asarray(
+        [
+            any((vote["annotator"] or "").startswith(REVIEW) and vote["label"] == name for vote in found or [])
+            for found, name in zip(votes, labels(table, task), strict=True)
+        ],
+        dtype=bool,
+    )
 
 
 def _mend(table: pa.Table, opinion: _Opinion, flagged: NDArray[np.bool_], config: AuditConfig) -> _Mended:
@@ -213,7 +229,8 @@ def _review_others(
     chances = [opinion.chances]
     for part, table in parts.items():
         known = [(name in place, index) for index, name in enumerate(labels(table, task))]
-        keep = [index for good, index in known if good]
+        decided = _decided(table, task)
+        keep = [index for good, index in known if good and not decided[index]]
         names, ids = labels(table, task), table.column("id").to_pylist()
         where += [(part, ids[index], place[names[index]]) for index in keep]
         said = texts(table, task)

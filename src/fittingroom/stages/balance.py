@@ -1,9 +1,11 @@
 """Balance: how often each class is met in training. Only the training part is touched: the other parts keep the mix of
-the world, or their scores would speak of another one.
+the world, or their scores would speak of another one. What training then believes about the frequency of the classes is
+put right when the model answers: `facts["prior_shift"]` goes into the bundle.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
@@ -14,33 +16,42 @@ from fittingroom.engine import Context
 from fittingroom.statistics.folds import keyed_order
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.rows import Drop, dropped, labels, ordered, take, with_edits
+from fittingroom.tasks.rows import Drop, dropped, labels, ordered, replaced, take, with_edits
+from fittingroom.text.augment import varied
 from fittingroom.types import Frozen, Splits
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1
-LIBRARIES = ("pyarrow",)
+VERSION = 2
+LIBRARIES = ("pyarrow", "rjieba")
 
 
 class BalanceConfig(Frozen):
     """How far classes are brought together."""
 
-    method: Literal["none", "weights", "oversample", "undersample"] = "none"
+    method: Literal["none", "weights", "oversample", "undersample", "tempered"] = "none"
     """`weights`: rare classes weigh more in the loss; `oversample`: their rows are repeated; `undersample`: rows of
-    common classes are left out."""
+    common classes are left out; `tempered`: both, so that the number of rows stays about the same."""
     temperature: float = Field(default=0.5, ge=0, le=1)
     """Classes are drawn with p ∝ n^temperature: 1 leaves them as they are, 0 makes them equal."""
     max_factor: float = Field(default=5.0, ge=1)
     """No class is weighted, repeated or thinned out by more than this: twenty copies of a row teach it by heart."""
+    augment: float = Field(default=0.0, ge=0, le=0.3)
+    """Share of the words of a repeated row that are swapped with a neighbour, or left out where they are particles.
+    Numbers, negations and placeholders are never touched. 0 repeats rows as they are."""
+    correct_prior: bool = True
+    """The model answers as if it had met the classes as often as the world has them, though it was trained otherwise:
+    its probabilities are true ones. `false` leaves it in favour of the rare classes: more of them are found, at the
+    price of false alarms."""
 
 
 def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: int, context: Context) -> Splits:
     """The training part balanced, or class weights whose mean over the training rows is 1; all else passes unchanged.
 
-    Repeated rows carry the id of the row with `~1`, `~2`, …, its group and cluster, and the edit "oversampled"; rows
-    left out are dropped as "undersampled". Which ones is decided by a keyed hash of the id.
+    Repeated rows carry the id of the row with `~1`, `~2`, …, its group and cluster, and the edit "oversampled" (and
+    "augmented", where words were moved); rows left out are dropped as "undersampled". Which ones is decided by a keyed
+    hash of the id.
     """
     table = ordered(splits.train.arrow(), task)
     names = labels(table, task)
@@ -49,11 +60,13 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
     train, drops, weights = table, dict[int, Drop](), dict[str, float]()
     if balance.method == "weights":
         weights = _weights(before, wanted)
-    elif balance.method == "oversample":
-        train = _repeated(table, names, wanted, task, seed)
-    elif balance.method == "undersample":
+    if balance.method in ("oversample", "tempered"):
+        train = _repeated(table, names, wanted, task, seed, balance.augment)
+    if balance.method in ("undersample", "tempered"):
         drops = _left_out(table, names, wanted, seed)
-        train = take(table, task, [index for index in range(len(names)) if index not in drops]).arrow()
+        gone = {table.column("id")[index].as_py() for index in drops}
+        kept = [index for index, name in enumerate(train.column("id").to_pylist()) if name not in gone]
+        train = take(train, task, kept).arrow()
     after = Counter(labels(train, task))
     context.progress("balance", 1, 1)
     facts = {
@@ -62,6 +75,7 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
         "before": dict(sorted(before.items())),
         "after": dict(sorted(after.items())),
         "weights": weights,
+        **_told(train, before, after, weights, balance),
     }
     return Splits(
         train=Table.of(ordered(train, task)),
@@ -79,12 +93,39 @@ def _wanted(counts: Mapping[str, int], config: BalanceConfig) -> dict[str, float
     """Rows each class should have, from the largest class (from the smallest, when thinning out), within the cap."""
     if not counts:
         return {}
+    if config.method == "tempered":
+        drawn = {name: count**config.temperature for name, count in counts.items()}
+        scale = sum(counts.values()) / sum(drawn.values())
+        cap = config.max_factor
+        return {name: min(max(scale * drawn[name], count / cap), count * cap) for name, count in counts.items()}
     least = config.method == "undersample"
     anchor = min(counts.values()) if least else max(counts.values())
     wanted = {name: anchor * (count / anchor) ** config.temperature for name, count in counts.items()}
     if least:
         return {name: max(wanted[name], count / config.max_factor) for name, count in counts.items()}
     return {name: min(wanted[name], count * config.max_factor) for name, count in counts.items()}
+
+
+def _told(
+    train: pa.Table, before: Counter[str], after: Counter[str], weights: Mapping[str, float], config: BalanceConfig
+) -> dict[str, object]:
+    """Facts of what rebalancing alone does: the shift that puts the prior right, and rows whose words were moved.
+
+    The shift of a class is log(share in the world) - log(share in training), to be added to its score: a classifier
+    learns p(class | text) under the mix that it met (Saerens, Latinne, Decaestecker 2002; Elkan 2001).
+    """
+    facts: dict[str, object] = {}
+    if config.method != "none" and config.correct_prior:
+        met = {name: count * weights.get(name, 1.0) for name, count in after.items()}
+        world, training = sum(before.values()), sum(met.values())
+        shift = {
+            name: round(math.log(before[name] / world) - math.log(met[name] / training), 6) for name in sorted(met)
+        }
+        facts["prior_shift"] = shift if any(shift.values()) else {}
+    if config.augment:
+        rules = [{one["rule"] for one in found or []} for found in train.column("edits").to_pylist()]
+        facts["augmented"] = sum("augmented" in found for found in rules)
+    return facts
 
 
 def _weights(counts: Mapping[str, int], wanted: Mapping[str, float]) -> dict[str, float]:
@@ -104,9 +145,9 @@ def _by_hash(table: pa.Table, names: Sequence[str], seed: int) -> dict[str, list
 
 
 def _repeated(
-    table: pa.Table, names: Sequence[str], wanted: Mapping[str, float], task: TaskConfig, seed: int
+    table: pa.Table, names: Sequence[str], wanted: Mapping[str, float], task: TaskConfig, seed: int, share: float
 ) -> pa.Table:
-    """Every row as often as every other of its class, but for one."""
+    """Every row as often as every other of its class, but for one; `share` of the words of a repeated one moved."""
     import pyarrow as pa
 
     copies: list[tuple[int, int]] = []
@@ -118,7 +159,16 @@ def _repeated(
     again = table.take(pa.array([index for index, _ in copies], type=pa.int64()))
     ids = [f"{name}~{number}" for name, (_, number) in zip(again.column("id").to_pylist(), copies, strict=True)]
     again = again.set_column(again.schema.get_field_index("id"), "id", pa.array(ids, type=pa.string()))
-    again = with_edits(again, task, {index: ["oversampled"] for index in range(len(copies))})
+    rules = {index: ["oversampled"] for index in range(len(copies))}
+    if share:
+        given = again.column("input").to_pylist()
+        moved = [
+            {field: varied(text, share, f"{seed}:{name}:{field}") if text else text for field, text in fields.items()}
+            for name, fields in zip(ids, given, strict=True)
+        ]
+        again = replaced(again, task, "input", moved)
+        rules = {index: [*rules[index], *(["augmented"] if moved[index] != given[index] else [])] for index in rules}
+    again = with_edits(again, task, rules)
     return pa.concat_tables([table, again])
 
 

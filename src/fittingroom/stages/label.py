@@ -1,42 +1,49 @@
 """Label: one label per row, from all that is known about it.
 
-Spellings are united, several annotators are merged, rows without a usable label go. Rows that say the same but are
-labelled differently are settled here, before `dedup` would silently keep whichever came first.
+Spellings are united, several annotators are merged, rules speak where no person did, rows without a usable label go.
+What a person decided in review stands above everything else. Rows that say the same but are labelled differently are
+settled here, before `dedup` would silently keep whichever came first.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
-from fittingroom.statistics.agreement import cohen_kappa, dawid_skene, fleiss_kappa, krippendorff_alpha, majority
+from fittingroom.sources import decisions
+from fittingroom.sources.decisions import REVIEW, Decision
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.rows import Drop, ordered, parted, targets, texts, with_edits, with_targets
-from fittingroom.text.similarity import clusters, distinguishing, match_key, near_pairs
+from fittingroom.tasks.conflicts import settle
+from fittingroom.tasks.merging import GIVEN, merge
+from fittingroom.tasks.rows import Drop, ordered, parted, replaced, targets, texts, with_edits, with_targets
+from fittingroom.tasks.rules import LabelRule, Weak, hold
+from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.types import Frozen, Rows
 
-VERSION = 1
-LIBRARIES = ("pyarrow", "rensa", "numpy")
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-GIVEN = "(given)"
-"""Name under which the target that the source itself gave takes part as an annotator."""
-_MODEL_ROWS = 30
-"""Rows with two ratings below which Dawid and Skene's confusions would be guesses: then the majority decides."""
+VERSION = 1
+LIBRARIES = ("pyarrow", "rensa", "numpy", "polars", "cleanlab", "scikit-learn")
 
 
 class LabelConfig(Frozen):
     """How labels are brought together."""
 
-    merge: Literal["auto", "majority", "dawid_skene"] = "auto"
+    merge: Literal["auto", "majority", "dawid_skene", "crowdlab"] = "auto"
     """How several annotators are merged. `auto`: Dawid and Skene's model for three annotators and more that share
-    enough rows (it weighs them by their competence), else the majority. The label of the source itself counts as one
-    annotator and wins a tie that it is part of."""
+    enough rows (it weighs them by their competence), else the majority. `crowdlab`: a linear model of the texts, judged
+    out of fold, takes part as one more annotator; it helps where the texts tell the label better than the people do.
+    The label of the source itself counts as one annotator and wins a tie that it is part of."""
+    rules: list[LabelRule] = Field(default_factory=list)
+    """Weak labels for rows that nobody labelled: `[{label: refund, keywords: [退款, refund]}]`. A rule has `keywords`,
+    a `regex` or a SQL condition `where` (several: all must hold). Rows on which rules contradict each other are dropped
+    as "rules disagree" and stand in the review queue."""
     conflicts: Literal["majority", "drop", "keep"] = "majority"
     """What becomes of equal texts with different labels. `majority`: a clear majority stays and the others go, without
     one all go; `drop`: all go; `keep`: all stay."""
@@ -46,33 +53,51 @@ class LabelConfig(Frozen):
     """Texts this alike (Jaccard of character 5-grams), of the same numbers and negations, must not differ in label."""
 
 
+def observes(*, context: Context) -> dict[str, str]:
+    """What people decided about single rows, where they did."""
+    found = decisions.fingerprint(decisions.read(context.root))
+    return {"reviews": found} if found else {}
+
+
 def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context) -> Rows:
-    """Rows with one label each; dropped: "not labelled", "unknown label", "annotators disagree", "conflicting labels".
+    """Rows with one label each; dropped: "not labelled", "unknown label", "annotators disagree", "rules disagree",
+    "conflicting labels".
 
     Raises UserError when no row is labelled, or all carry the same label.
     """
     table = ordered(rows.kept.arrow(), task)
+    decided = _decided(table, decisions.read(context.root))
+    table = _with_annotations(table, task, decided)
     given = targets(table, task)
     told: list[list[tuple[str, str]]] = [
         [(one["annotator"] or "", one["label"]) for one in found or [] if (one["label"] or "").strip()]
         for found in table.column("annotations").to_pylist()
     ]
-    spelling = _spellings(task, [value for value in given if value], [name for found in told for _, name in found])
-    ratings = [_ratings(value, found, spelling) for value, found in zip(given, told, strict=True)]
+    spelling = spellings(task, [value for value in given if value], [name for found in told for _, name in found])
+    ratings = [
+        _ratings(value, [one for one in found if not one[0].startswith(REVIEW)], spelling)
+        for value, found in zip(given, told, strict=True)
+    ]
+    sure = _reviewed(decided, spelling)
     context.progress("label", 1, 3)
-    merged, agreement = _merge(ratings, label.merge)
-    drops: dict[int, Drop] = {}
-    for index, value in enumerate(merged):
-        if value is None:
-            unknown = (given[index] or "").strip() or told[index]
-            reason = "annotators disagree" if ratings[index] else "unknown label" if unknown else "not labelled"
-            drops[index] = Drop(reason)
+    said = texts(table, task)
+    merged, agreement = merge(ratings, label.merge, said, table.column("group").to_pylist())
+    merged = [sure.get(index, value) for index, value in enumerate(merged)]
+    weak = _weak(table, label.rules, task, spelling)
+    spoken = {index for index, value in enumerate(given) if (value or "").strip() or told[index]}
+    guessed, torn = _guesses(weak, spoken) if weak else (dict[int, str](), set[int]())
+    measured = {"rules": weak.facts(merged, len(guessed), len(torn))} if weak else {}
+    merged = [guessed.get(index, value) for index, value in enumerate(merged)]
+    drops = _without(merged, ratings, spoken, torn)
     _refuse_one_class(merged, drops, task)
     context.progress("label", 2, 3)
-    conflicts = _settle(table.column("id").to_pylist(), texts(table, task), merged, ratings, label)
+    conflicts = settle(
+        table.column("id").to_pylist(), said, merged, ratings, conflicts=label.conflicts,
+        clear_majority=label.clear_majority, near=label.near, sure=sure, weak=guessed,
+    )  # fmt: skip
     drops.update(conflicts.drops)
     _refuse_one_class([None if index in drops else value for index, value in enumerate(merged)], drops, task)
-    changed = {index: ["label"] for index, value in enumerate(merged) if value is not None and value != given[index]}
+    changed = _changed(merged, given, sure, guessed)
     table = with_edits(
         with_targets(table, task, [new or old for new, old in zip(merged, given, strict=True)]), task, changed
     )
@@ -86,143 +111,109 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
         "dropped_by_reason": dict(sorted(Counter(drop.reason for drop in drops.values()).items())),
         "agreement": agreement,
         "classes": dict(sorted(Counter(value for value in targets(kept.arrow(), task) if value).items())),
+        **({"reviewed": len(sure)} if decided else {}),
+        **measured,
     }
     context.progress("label", 3, 3)
     return Rows(kept=kept, dropped=dropped, facts=facts)
 
 
-def _fold(spelled: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", spelled).casefold().split())
+def _without(
+    merged: Sequence[str | None], ratings: Sequence[Mapping[str, str]], spoken: set[int], torn: set[int]
+) -> dict[int, Drop]:
+    """Rows without a label, and why: people disagree, rules disagree, no label of the task was said, or none at all."""
+    drops: dict[int, Drop] = {}
+    for index, value in enumerate(merged):
+        if value is None:
+            left = "rules disagree" if index in torn else "unknown label" if index in spoken else "not labelled"
+            drops[index] = Drop("annotators disagree" if ratings[index] else left)
+    return drops
 
 
-def _spellings(task: TaskConfig, given: Sequence[str], told: Sequence[str]) -> dict[str, str]:
-    """Folded spelling -> label: the labels and aliases of the task; without labels, the most frequent spelling."""
-    known: dict[str, str] = {}
-    if task.labels is not None:
-        for name in task.labels:
-            if _fold(name) in known:
-                raise RecipeError(
-                    f"the labels {known[_fold(name)]!r} and {name!r} differ only in case or width: keep one",
-                    f"标签 {known[_fold(name)]!r} 与 {name!r} 仅大小写或全半角不同:请只保留一个",
-                    place="task.labels",
-                )
-            known[_fold(name)] = name
-    else:
-        counts = Counter(value.strip() for value in (*given, *told) if value.strip())
-        for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            known.setdefault(_fold(name), name)
-    for alias, name in task.aliases.items():
-        if task.labels is not None and name not in task.labels:
+def _changed(
+    merged: Sequence[str | None], given: Sequence[str | None], sure: Mapping[int, str], guessed: Mapping[int, str]
+) -> dict[int, list[str]]:
+    """Rows whose label is not the one that the source gave, and where it comes from."""
+    changed = {index: ["label"] for index, value in enumerate(merged) if value is not None and value != given[index]}
+    changed |= {index: ["reviewed"] for index in changed.keys() & sure.keys()}
+    return changed | {index: ["weak label"] for index in guessed}
+
+
+def _decided(table: pa.Table, found: Sequence[Decision]) -> dict[int, list[Decision]]:
+    """Row -> what people decided about it, oldest first."""
+    if not found:
+        return {}
+    place = {name: index for index, name in enumerate(table.column("id").to_pylist())}
+    decided: dict[int, list[Decision]] = {}
+    for one in found:
+        if one.id in place:
+            decided.setdefault(place[one.id], []).append(one)
+    return decided
+
+
+def _with_annotations(table: pa.Table, task: TaskConfig, decided: Mapping[int, Sequence[Decision]]) -> pa.Table:
+    """The decisions of people beside the annotations that the sources brought."""
+    if not decided:
+        return table
+    told = [list(found or []) for found in table.column("annotations").to_pylist()]
+    for index, found in decided.items():
+        told[index] += [{"annotator": one.who, "label": one.label} for one in sorted(found, key=lambda one: one.who)]
+    return replaced(table, task, "annotations", told)
+
+
+def _reviewed(decided: Mapping[int, Sequence[Decision]], spelling: Mapping[str, str]) -> dict[int, str]:
+    """Row -> the label that review came to: what most people say, of equally many what was said last. A label that the
+    task no longer has decides nothing.
+    """
+    sure: dict[int, str] = {}
+    for index, found in sorted(decided.items()):
+        known = [spelling.get(folded(one.label)) for one in found if one.by == "review"]
+        said = [value for value in known if value is not None]
+        if said:
+            counts = Counter(said)
+            sure[index] = max(reversed(said), key=counts.__getitem__)
+    return sure
+
+
+def _weak(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig, spelling: Mapping[str, str]) -> Weak | None:
+    """What the rules say, in the spelling of the task. Raises RecipeError for a rule with a label that is none."""
+    if not rules:
+        return None
+    spelled = []
+    for number, rule in enumerate(rules):
+        known = spelling.get(folded(rule.label), None if task.labels is not None else rule.label)
+        if known is None:
             raise RecipeError(
-                f"the alias {alias!r} stands for {name!r}, which is no label of the task: correct one of them",
-                f"别名 {alias!r} 指向 {name!r},但它不在任务的标签中:请改正其中之一",
-                place="task.aliases",
+                f"{rule.label!r} is no label of the task: correct it, or add it to `task.labels`",
+                f"{rule.label!r} 不是任务的标签：请改正，或加入 `task.labels`",
+                place=f"label.rules.{number}.label",
             )
-        known[_fold(alias)] = name
-    return known
+        spelled.append(rule.model_copy(update={"label": known}))
+    return hold(table, spelled, task)
+
+
+def _guesses(weak: Weak, spoken: set[int]) -> tuple[dict[int, str], set[int]]:
+    """Row -> the label that all its rules name, and the rows whose rules contradict each other; the rows of which
+    somebody spoke are none of the rules' business.
+    """
+    guessed: dict[int, str] = {}
+    torn: set[int] = set()
+    for index in range(len(weak.votes)):
+        if index in spoken:
+            continue
+        names = weak.labels(index)
+        if len(names) == 1:
+            guessed[index] = names[0]
+        elif names:
+            torn.add(index)
+    return guessed, torn
 
 
 def _ratings(given: str | None, told: Sequence[tuple[str, str]], spelling: Mapping[str, str]) -> dict[str, str]:
     """Annotator -> known label. An annotator's last word on a row counts."""
-    found = {name: spelling.get(_fold(value)) for name, value in told}
-    found[GIVEN] = spelling.get(_fold(given)) if given else None
+    found = {name: spelling.get(folded(value)) for name, value in told}
+    found[GIVEN] = spelling.get(folded(given)) if given else None
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _merge(ratings: Sequence[Mapping[str, str]], method: str) -> tuple[list[str | None], dict[str, Any]]:
-    """One label per row (None without ratings, or on a tie that the source's label cannot settle), and agreement."""
-    people = Counter(name for votes in ratings for name in votes)
-    several = [index for index, votes in enumerate(ratings) if len(votes) > 1]
-    shared = [ratings[index] for index in several]
-    weigh = method == "dawid_skene" or (method == "auto" and len(people) > 2 and len(several) >= _MODEL_ROWS)
-    facts: dict[str, Any] = {
-        "annotators": len(people),
-        "rows": len(several),
-        "method": "dawid_skene" if weigh and several else "majority",
-        "unanimous": sum(len(set(votes.values())) == 1 for votes in shared) / len(shared) if shared else None,
-        "fleiss_kappa": fleiss_kappa(shared),
-        "krippendorff_alpha": krippendorff_alpha(shared),
-    }
-    if len(people) == 2:
-        left, right = sorted(people)
-        facts["cohen_kappa"] = cohen_kappa([votes[left] for votes in shared], [votes[right] for votes in shared])
-    merged = [majority(votes) or votes.get(GIVEN) for votes in ratings]
-    for index, votes in enumerate(ratings):  # a tie between others does not make the source's label right
-        if majority(votes) is None and votes.get(GIVEN) is not None:
-            counts = Counter(votes.values())
-            merged[index] = votes[GIVEN] if counts[votes[GIVEN]] == max(counts.values()) else None
-    if weigh and several:
-        believed = dawid_skene(shared)
-        facts["competence"] = {name: round(value, 4) for name, value in believed.competence.items()}
-        facts["converged"] = believed.converged
-        for index, chances in zip(several, believed.probabilities, strict=True):
-            merged[index] = believed.labels[int(chances.argmax())]
-    return merged, facts
-
-
-class _Conflicts(NamedTuple):
-    """What settling equal texts with different labels came to."""
-
-    drops: dict[int, Drop]
-    facts: dict[str, int]
-
-
-def _settle(
-    ids: Sequence[str],
-    said: Sequence[str],
-    merged: Sequence[str | None],
-    ratings: Sequence[Mapping[str, str]],
-    config: LabelConfig,
-) -> _Conflicts:
-    """Equal texts first, then near ones among those that are left; a row votes with the ratings that agree with it."""
-    labelled = [index for index, value in enumerate(merged) if value is not None]
-    keys = {index: match_key(said[index]) for index in labelled}
-    guards = {index: distinguishing(said[index]) for index in labelled}
-    drops: dict[int, Drop] = {}
-    counts = {"conflicts_exact": 0, "conflicts_near": 0, "resolved": 0}
-    for kind, threshold in (("conflicts_exact", 1.0), ("conflicts_near", config.near)):
-        left = [index for index in labelled if index not in drops]
-        pairs = near_pairs([keys[index] for index in left], threshold, guard=[guards[index] for index in left])
-        for members in _together(left, pairs):
-            votes: Counter[str] = Counter()
-            for index in members:
-                own = merged[index] or ""
-                votes[own] += max(1, sum(value == own for value in ratings[index].values()))
-            if len(votes) < 2 or (kind == "conflicts_near" and config.conflicts == "keep" and _same(members, keys)):
-                continue
-            counts[kind] += len(members)
-            winner, most = votes.most_common(1)[0]
-            share = most / votes.total()
-            clear = config.conflicts == "majority" and share >= config.clear_majority
-            counts["resolved"] += clear
-            if config.conflicts != "keep":
-                drops.update(_losers(members, merged, ids, winner if clear else None, share))
-    return _Conflicts(drops=drops, facts={**counts, "dropped": len(drops)})
-
-
-def _together(left: Sequence[int], pairs: Sequence[tuple[int, int, float]]) -> list[list[int]]:
-    """Groups of two and more rows that pairs connect."""
-    groups: dict[int, list[int]] = {}
-    for place, root in enumerate(clusters(len(left), pairs)):
-        groups.setdefault(root, []).append(left[place])
-    return [members for members in groups.values() if len(members) > 1]
-
-
-def _same(members: Sequence[int], keys: Mapping[int, str]) -> bool:
-    return len({keys[index] for index in members}) == 1
-
-
-def _losers(
-    members: Sequence[int], merged: Sequence[str | None], ids: Sequence[str], winner: str | None, share: float
-) -> dict[int, Drop]:
-    """Who goes: all but the winners. The twin is the first row of the group that says otherwise."""
-    found: dict[int, Drop] = {}
-    for index in members:
-        if merged[index] != winner:
-            against = (ids[other] for other in members if merged[other] != merged[index])
-            standing = (ids[other] for other in members if merged[other] == winner)
-            found[index] = Drop("conflicting labels", min(standing, default=None) or min(against), share)
-    return found
 
 
 def _refuse_one_class(merged: Sequence[str | None], drops: Mapping[int, Drop], task: TaskConfig) -> None:
@@ -236,7 +227,7 @@ def _refuse_one_class(merged: Sequence[str | None], drops: Mapping[int, Drop], t
         raise UserError(
             f"none of {len(merged)} rows has a usable label in the field {task.target!r} (rows that went: {told}); "
             "check the field's name in `task.target` and in the sources, and `task.labels`",
-            f"{len(merged)} 行数据中没有一行在字段 {task.target!r} 里有可用的标签(去掉的行:{told});"
+            f"{len(merged)} 行数据中没有一行在字段 {task.target!r} 里有可用的标签（去掉的行：{told}）；"
             "请检查 `task.target`、数据源中的字段名以及 `task.labels`",
             place="task.target",
         )
@@ -244,7 +235,7 @@ def _refuse_one_class(merged: Sequence[str | None], drops: Mapping[int, Drop], t
     raise UserError(
         f"all {count} labelled rows carry one label {name!r} in the field {task.target!r} (rows that went: {told}); "
         "a classifier needs at least two classes: add rows of another one",
-        f"字段 {task.target!r} 中全部 {count} 行有标签的数据都是同一个标签 {name!r}(去掉的行:{told});"
-        "分类至少需要两个类别:请补充其他类别的数据",
+        f"字段 {task.target!r} 中全部 {count} 行有标签的数据都是同一个标签 {name!r}（去掉的行：{told}）；"
+        "分类至少需要两个类别：请补充其他类别的数据",
         place="task.target",
     )

@@ -23,7 +23,7 @@ from fittingroom.serving.bundle import (
     seal,
 )
 from fittingroom.store import write_json
-from fittingroom.tasks.classify import answer, fit_temperature, probabilities
+from fittingroom.tasks.classify import answer, fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.fit import repeatable
 from fittingroom.training.rows import encode
@@ -75,6 +75,7 @@ def package(
         task=task,
         labels=labels,
         temperature=calibration["temperature"],
+        prior_shift=splits.facts.get("prior_shift", {}),
         base=BaseRecord(name=model.base, revision=base.revision, digest=base.digest),
         data={name: table.digest for name, table in splits.parts().items()},
         prepare=Preparation.model_validate({name: prepared[name] for name in ("clean", "redact") if name in prepared}),
@@ -87,7 +88,8 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    write_json(folder / INFO, {**info.model_dump(mode="json"), **lineage})
+    left_out = set() if info.prior_shift else {"prior_shift"}
+    write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
@@ -147,6 +149,7 @@ def _calibrated(
             [renderer.answer_ids(answer(label)) for label in labels],
             progress=lambda done, total: context.progress("calibrate", done, total),
         )
+    scores = shifted(scores, labels, splits.facts.get("prior_shift", {}))
     temperature = fit_temperature(scores, rows.wanted)
 
     def nats(at: float) -> float:

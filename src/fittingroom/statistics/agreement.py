@@ -131,3 +131,45 @@ def dawid_skene(ratings: Ratings, *, iterations: int = 300, tolerance: float = 1
     seen = np.bincount(person, minlength=len(people))
     competence = {name: float(right[index] / seen[index]) for index, name in enumerate(people)}
     return Consensus(kinds, belief, competence, step, change <= tolerance)
+
+
+def crowdlab(
+    ratings: Ratings, labels: Sequence[str], chances: NDArray[np.float64]
+) -> tuple[list[str], list[float], dict[str, float]]:
+    """CROWDLAB (Goh, Tkachenko, Mueller 2022, "CROWDLAB: Supervised learning to infer consensus labels and quality
+    scores for data with multiple annotators"), by cleanlab: annotators and a model, each weighed by how well it agrees.
+
+    labels: the columns of `chances`, the model's out-of-fold probabilities, shape (items, labels); a label that the
+    model does not know has none of them. Returns the label of
+    each item, its quality (probability that it is right) and annotator -> quality. Raises ValueError for an item
+    without a rating.
+    """
+    import contextlib
+    import io
+    import warnings
+
+    import numpy as np
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    people = sorted({person for votes in ratings for person in votes})
+    kinds = [*labels, *sorted({label for votes in ratings for label in votes.values()} - set(labels))]
+    chances = np.pad(chances, ((0, 0), (0, len(kinds) - len(labels)))) + 1e-9
+    chances /= chances.sum(axis=1, keepdims=True)
+    code = {label: index for index, label in enumerate(kinds)}
+    place = {person: index for index, person in enumerate(people)}
+    given = np.full((len(ratings), len(people)), np.nan)
+    for item, votes in enumerate(ratings):
+        if not votes:
+            raise ValueError(f"item {item} has no rating")
+        for person, label in votes.items():
+            given[item, place[person]] = code[label]
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints of annotators with few items
+        warnings.simplefilter("ignore")
+        found = get_label_quality_multiannotator(given, chances, consensus_method="best_quality", verbose=False)
+    table, people_table = found["label_quality"], found["annotator_stats"]
+    quality = {people[int(index)]: float(value) for index, value in people_table["annotator_quality"].items()}
+    return (
+        [kinds[int(index)] for index in table["consensus_label"]],
+        [float(value) for value in table["consensus_quality_score"]],
+        {name: quality[name] for name in sorted(quality)},
+    )

@@ -82,6 +82,13 @@ def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return result
 
 
+def shifted(scores: np.ndarray, labels: Sequence[str], shift: Mapping[str, float]) -> np.ndarray:
+    """[n, k] scores with the prior put right: `shift` holds log(share in the world) - log(share in training)."""
+    import numpy as np
+
+    return scores + np.asarray([shift.get(label, 0.0) for label in labels]) if shift else scores
+
+
 def fit_temperature(scores: np.ndarray, wanted: Sequence[int]) -> float:
     """The temperature that makes the wanted labels likeliest (Guo et al., arXiv 1706.04599).
 

@@ -8,8 +8,9 @@ How it is detected
     In the judged part one label is predicted far more often than it is true (by 0.3 of all rows), or for most rows
     (0.7) while half of the classes that have enough rows are hardly ever recognised (recall of 0.1 or less).
 What the remedy does
-    Where the classes themselves are uneven, weighs them by their rarity in training; where they are even or weighed
-    already, lowers the rate to a third.
+    Where the classes themselves are uneven, weighs them by their rarity in training, and leaves the answers in favour
+    of the rare ones (`balance.correct_prior: false`); where they are even or weighed already, lowers the rate to a
+    third.
 Not detected
     Collapse inside a small group of similar labels; see the confusion matrix.
 Source
@@ -88,7 +89,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         return Remedy(
             title=Text(en="Weigh classes by rarity", zh="按稀有程度给类别加权"),
             safety=Safety.AUTOMATIC,
-            patch={"balance.method": "weights"},
+            patch={"balance.method": "weights", "balance.correct_prior": False},
             expectation=expectation,
         )
     rate = float(used["train"]["learning_rate"])
@@ -109,7 +110,8 @@ ZH = Page(
     why_it_hurts="某一类占多数时准确率看着不错，但少见的诉求全被送错地方。",
     how_it_is_detected="在评测集中，某一标签被判出的次数远多于实际（超出全部样本的 0.3）；"
     "或多数样本（0.7）被判为同一标签，同时样本足够的类别有一半几乎从未被认出（召回率不超过 0.1）。",
-    what_the_remedy_does="类别本身不均时，训练中按稀有程度加权；本来均匀或已加权时，把学习率降到三分之一。",
+    what_the_remedy_does="类别本身不均时，训练中按稀有程度加权，并保留对少见类别的偏向"
+    "(`balance.correct_prior: false`);本来均匀或已加权时，把学习率降到三分之一。",
     not_detected="一小组相似标签内部的塌缩，见混淆矩阵。",
     source="Zhao 等，Calibrate Before Use,arXiv 2102.09690(模型对多数标签的偏向)。",
 )

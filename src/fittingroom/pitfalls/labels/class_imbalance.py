@@ -10,8 +10,9 @@ How it is detected
     What each class weighs in training: its rows (with repetitions) times its weight in the loss. The heaviest class
     weighs more than 20 times the lightest.
 What the remedy does
-    Weighs classes by rarity; where that is not enough, evens them out fully (temperature 0) and lifts the cap on the
-    weights to at most 20, so that no row is multiplied without bound.
+    Weighs classes by rarity, and leaves the answers in favour of the rare ones (`balance.correct_prior: false`), for
+    with the prior put right at prediction time they would be rare again; where that is not enough, evens them out fully
+    (temperature 0) and lifts the cap on the weights to at most 20, so that no row is multiplied without bound.
 Not detected
     Classes that are hard though frequent; classes with no row at all, which no weight brings back.
 Source
@@ -76,7 +77,10 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     if balance["method"] != "weights":
         title = Text(en="Weigh classes by rarity", zh="按稀有程度给类别加权")
         return Remedy(
-            title=title, safety=Safety.AUTOMATIC, patch={"balance.method": "weights"}, expectation=expectation
+            title=title,
+            safety=Safety.AUTOMATIC,
+            patch={"balance.method": "weights", "balance.correct_prior": False},
+            expectation=expectation,
         )
     patch: dict[str, Any] = {}
     if float(balance["temperature"]) > 0:
@@ -100,7 +104,8 @@ ZH = Page(
     what_goes_wrong="店里问物流的有几千条，问过敏的只有几条：在损失的平均里，少见类别只是零头。",
     why_it_hurts="忽略少见类别是降低损失、甚至提高准确率最省事的办法，而少见的诉求往往最不能漏。",
     how_it_is_detected="每个类别在训练中的分量：行数（含重复）乘以损失权重。最重的类别超过最轻的 20 倍。",
-    what_the_remedy_does="按稀有程度给类别加权；不够时完全拉平（temperature 为 0）并把权重上限提高到至多 20,"
+    what_the_remedy_does="按稀有程度给类别加权，并保留对少见类别的偏向（`balance.correct_prior: false`）；"
+    "不够时完全拉平（temperature 为 0）并把权重上限提高到至多 20,"
     "不让任何一行被无限放大。",
     not_detected="虽多但难的类别；一行都没有的类别，权重也救不回来。",
     source="He 与 Garcia,IEEE TKDE 2009;Cui 等，arXiv 1901.05555。",
