@@ -60,7 +60,7 @@ def test_query_view_and_absolute_path(shop: Path, context: Context, monkeypatch:
         ({"url": "sqlite:///shop.db", "query": "select 1; select 2"}, SourceError, "one statement"),
         ({"url": "sqlite:///shop.db", "query": "select id, id from reviews"}, SourceError, "twice"),
         ({"url": "sqlite:///shop.db"}, RecipeError, "query or a table"),
-        ({"url": "postgresql://x/y", "table": "t"}, SourceError, "only SQLite"),
+        ({"url": "oracle://x/y", "table": "t"}, SourceError, "only SQLite, PostgreSQL"),
         ({"url": "sqlite:///${NOT_SET_ANYWHERE}", "table": "t"}, RecipeError, "NOT_SET_ANYWHERE"),
     ],
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from fittingroom.sources.database import has_written_secret
 from fittingroom.types import Frozen
 
 Role = Literal["examples", "annotations", "goods", "events"]
@@ -39,9 +40,18 @@ class SqlSource(SourceBase):
 
     kind: Literal["sql"]
     url: str
-    """`sqlite:///shop.db`; `${NAME}` is read from the environment."""
+    """`sqlite:///shop.db`, `postgresql://reader:${SHOP_PASSWORD}@host/db`, `mysql://…`; `${NAME}` is read from the
+    environment, and a password must be. `?sslmode=disable|require|verify-full`, `?socket=/path` for a local socket."""
     query: str = ""
+    """One statement that only reads."""
     table: str = ""
+    """Instead of a query: a table or view, whole."""
+
+    @model_validator(mode="after")
+    def _no_written_secret(self) -> SqlSource:
+        if has_written_secret(self.url):
+            raise ValueError("a password must not stand in a recipe; write ${NAME} and set NAME in the environment")
+        return self
 
 
 class CsvSource(SourceBase):
