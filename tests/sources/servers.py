@@ -1,4 +1,4 @@
-"""Real database servers for the slow tests: started by an unprivileged user on a free loopback port, gone afterwards."""
+"""Real database servers for the slow tests: run by an unprivileged user on a free loopback port, gone afterwards."""
 
 from __future__ import annotations
 

@@ -55,16 +55,27 @@ class SqlSource(SourceBase):
 
 
 class CsvSource(SourceBase):
-    """A CSV file; the encoding is detected (UTF-8, UTF-16, GB 18030) unless it is given."""
+    """A CSV file; encoding (UTF-8, UTF-16, GB 18030, Windows-1252) and delimiter are found unless given. Gzip too."""
 
     kind: Literal["csv"]
     path: str
     encoding: str = ""
-    delimiter: str = ","
+    """Given, it wins over what would be found; where the file is surely in another one, that is an error."""
+    delimiter: str = ""
+    """One character; empty: the one of `,`, tab, `;` and `|` that stands most often in the first line."""
+
+
+class ExcelSource(SourceBase):
+    """A sheet of an Excel workbook (.xlsx); its first row with anything in it names the columns."""
+
+    kind: Literal["excel"]
+    path: str
+    sheet: str = ""
+    """Name of the sheet; empty for the first."""
 
 
 class JsonlSource(SourceBase):
-    """JSON lines."""
+    """JSON lines, also packed with gzip."""
 
     kind: Literal["jsonl"]
     path: str
@@ -95,5 +106,6 @@ class SocialSource(SourceBase):
 
 
 SourceConfig = Annotated[
-    SqlSource | CsvSource | JsonlSource | ParquetSource | WeblogSource | SocialSource, Field(discriminator="kind")
+    SqlSource | CsvSource | ExcelSource | JsonlSource | ParquetSource | WeblogSource | SocialSource,
+    Field(discriminator="kind"),
 ]

@@ -9,7 +9,7 @@ from fittingroom.engine import Context
 from fittingroom.errors import SourceError
 from fittingroom.sources.batching import batched, flattened, parse_object
 from fittingroom.sources.config import JsonlSource, SocialSource
-from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate, torn
+from fittingroom.sources.files import Reject, digest, encoding_of, fault_of, line_count, lines, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ def check(config: Config, context: Context) -> None:
     """The file is there and is no JSON array."""
     encoding = encoding_of(locate(config.path, context), getattr(config, "encoding", ""), config.path)
     for _, line in lines(context.path(config.path), encoding):
-        start = line.lstrip("\ufeff \t\r\n")
+        start = line[:1000].lstrip("\ufeff \t\r\n")
         if start.startswith("["):
             raise SourceError(
                 "is a JSON array, not JSON lines; write one object per line (jq -c '.[]')",
@@ -56,8 +56,9 @@ def objects(config: Config, context: Context, reject: Reject) -> Iterator[tuple[
         text = line.strip("\ufeff \t\r\n")
         if not text:
             continue
-        if torn(text, encoding):
-            reject(number, f"bytes that are no text in {encoding}", text)
+        fault = fault_of(line, encoding)
+        if fault:
+            reject(number, fault, text)
             continue
         try:
             value = parse_object(text)

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from fittingroom.engine import Context
 from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import WeblogSource
-from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate
+from fittingroom.sources.files import Reject, TooLong, digest, encoding_of, fault_of, line_count, lines, locate
 from fittingroom.sources.times import parse_time
 from fittingroom.text.redact import pseudonym
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ["time", "kind", "item", "terms", "path", "method", "status", "visitor", "session"]
 
+_LONGEST = 100_000
+"""Servers cut requests far below; a longer line would only keep the pattern busy."""
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINE = re.compile(
     rf"^(\S+) \S+ (.{{1,200}}?) \[([^\]]{{10,40}})\] {_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?:\s.*)?$"
@@ -88,9 +90,13 @@ def read(config: WeblogSource, context: Context, reject: Reject) -> Iterator[pa.
 def _requests(config: WeblogSource, context: Context, reject: Reject) -> Iterator[tuple[int, list[str | None]]]:
     path = locate(config.path, context)
     sessions = _Sessions(config.session_minutes * 60, context.secret)
-    for number, line in lines(path, encoding_of(path, "", config.path)):
+    encoding = encoding_of(path, "", config.path)
+    for number, line in lines(path, encoding):
         text = line.rstrip("\r\n")
         if not text.strip():
+            continue
+        if isinstance(line, TooLong) or len(text) > _LONGEST:
+            reject(number, fault_of(line, encoding) or f"a request longer than {_LONGEST:,} characters", text)
             continue
         found = _LINE.match(text)
         if found is None:
