@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fittingroom.sources.database import has_written_secret
 from fittingroom.types import Frozen
@@ -89,13 +90,35 @@ class ParquetSource(SourceBase):
     path: str
 
 
+EventKind = Literal["view", "search", "cart", "order", "page", "asset", "bot", "health"]
+
+
 class WeblogSource(SourceBase):
-    """A web server's access log in combined or common format: the stream of events."""
+    """A web server's access log, also packed with gzip: the stream of events. Robots, health checks and the files that
+    pages are made of are counted and kept out of it."""
 
     kind: Literal["weblog"]
     path: str
     role: Role = "events"
+    format: str = ""
+    """`combined` or `common` (told apart by themselves), or nginx's own `log_format` string."""
+    routes: dict[EventKind, str] = Field(default_factory=dict)
+    """The shop's own addresses: kind of event -> regular expression on path and query, tried in this order before the
+    usual ones; the groups `(?P<item>…)` and `(?P<terms>…)` say which item or words."""
     session_minutes: float = Field(default=30.0, gt=0)
+    """A pause longer than this begins a new session."""
+
+    @field_validator("routes")
+    @classmethod
+    def _compile(cls, value: dict[EventKind, str]) -> dict[EventKind, str]:
+        for kind, pattern in value.items():
+            try:
+                named = re.compile(pattern).groupindex
+            except re.error as error:
+                raise ValueError(f"{kind}: not a regular expression: {error}") from error
+            if unknown := sorted(set(named) - {"item", "terms"}):
+                raise ValueError(f"{kind}: a group is named item or terms, not {unknown[0]}")
+        return value
 
 
 class SocialSource(SourceBase):
