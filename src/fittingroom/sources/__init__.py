@@ -15,7 +15,7 @@ from types import ModuleType
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
-from fittingroom.sources import csv, excel, jsonl, parquet, social, sql, weblog
+from fittingroom.sources import chat, csv, excel, jsonl, parquet, social, sql, weblog
 from fittingroom.sources.config import SourceConfig
 
 _KINDS: dict[str, ModuleType] = {
@@ -26,6 +26,7 @@ _KINDS: dict[str, ModuleType] = {
     "parquet": parquet,
     "weblog": weblog,
     "social": social,
+    "chat": chat,
 }
 
 

@@ -122,13 +122,36 @@ class WeblogSource(SourceBase):
 
 
 class SocialSource(SourceBase):
-    """An export of a social network in JSON lines; `fields` says where text, time and author stand."""
+    """An export of a social network in JSON or JSON lines; `fields` says where text, time, likes and replies stand."""
 
     kind: Literal["social"]
     path: str
+    encoding: str = ""
+    items: str = ""
+    """Dotted path to the list of posts in one JSON document (`data.list`); empty for JSON lines or an array."""
+    reply_fields: dict[str, str] = Field(default_factory=dict)
+    """Our name -> dotted path in a reply, where replies have it elsewhere than posts."""
+
+
+ChatFormat = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion"]
+
+
+class ChatSource(SourceBase):
+    """Conversations in a format that people have already: alpaca, sharegpt, messages (OpenAI), prompt and completion,
+    in JSON or JSON lines; or a data set of LLaMA-Factory's `dataset_info.json`. The columns are `system`, `history`,
+    `prompt` (the last question), `response` (its answer), `first` (the first question), `messages` and what else each
+    object holds."""
+
+    kind: Literal["chat"]
+    path: str
+    format: ChatFormat = "auto"
+    """`auto`: told by the names in the first object."""
+    encoding: str = ""
+    dataset: str = ""
+    """Name in `dataset_info.json`, when `path` is one."""
 
 
 SourceConfig = Annotated[
-    SqlSource | CsvSource | ExcelSource | JsonlSource | ParquetSource | WeblogSource | SocialSource,
+    SqlSource | CsvSource | ExcelSource | JsonlSource | ParquetSource | WeblogSource | SocialSource | ChatSource,
     Field(discriminator="kind"),
 ]

@@ -171,7 +171,7 @@ class Columns:
     """Watches that the columns wanted of a source turn up: in the first batch of a table, anywhere in JSON lines."""
 
     def __init__(self, config: SourceConfig, place: str, wanted: Iterable[str]) -> None:
-        self._loose = config.kind in ("jsonl", "social")
+        self._loose = config.kind in ("jsonl", "social", "chat")
         self._place = place
         self._missing = [name for name in dict.fromkeys(wanted) if name]
         self._met: dict[str, None] = {}

@@ -9,7 +9,7 @@ counts them and keeps them out of the stream of events.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -111,7 +111,7 @@ def _requests(config: WeblogSource, context: Context, reject: Reject) -> Iterato
         yield number, [hit.time, *what, hit.target.partition("?")[0], hit.method, hit.status, visitor, session]
 
 
-def _routed(hit: Hit, routes: list[tuple[str, re.Pattern[str]]]) -> tuple[str, str | None, str | None] | None:
+def _routed(hit: Hit, routes: Sequence[tuple[str, re.Pattern[str]]]) -> tuple[str, str | None, str | None] | None:
     """(kind, item, terms) by the shop's own patterns, the first that fits; None when none does.
 
     Machines are told by their name first, so that a crawler on a page of goods is no customer.
