@@ -15,7 +15,7 @@ from types import ModuleType
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
-from fittingroom.sources import chat, csv, excel, jsonl, parquet, social, sql, weblog
+from fittingroom.sources import chat, csv, excel, hub, jsonl, parquet, social, sql, weblog
 from fittingroom.sources.config import SourceConfig
 
 _KINDS: dict[str, ModuleType] = {
@@ -27,6 +27,7 @@ _KINDS: dict[str, ModuleType] = {
     "weblog": weblog,
     "social": social,
     "chat": chat,
+    "hub": hub,
 }
 
 

@@ -151,7 +151,30 @@ class ChatSource(SourceBase):
     """Name in `dataset_info.json`, when `path` is one."""
 
 
+class HubSource(SourceBase):
+    """A data set of Hugging Face or ModelScope (pinned to a commit), or a local folder laid out like one. No code of a
+    data set is run."""
+
+    kind: Literal["hub"]
+    dataset: str
+    """`org/name`, or a folder."""
+    hub: Literal["huggingface", "modelscope", "local"] = "huggingface"
+    revision: str = ""
+    """Commit (40 hexadecimal digits); needed for what comes from a hub."""
+    config: str = ""
+    """Configuration of the data set; empty for its default."""
+    split: str = "train"
+
+
 SourceConfig = Annotated[
-    SqlSource | CsvSource | ExcelSource | JsonlSource | ParquetSource | WeblogSource | SocialSource | ChatSource,
+    SqlSource
+    | CsvSource
+    | ExcelSource
+    | JsonlSource
+    | ParquetSource
+    | WeblogSource
+    | SocialSource
+    | ChatSource
+    | HubSource,
     Field(discriminator="kind"),
 ]
