@@ -41,6 +41,7 @@ def test_values_stay_as_they_are(context: Context) -> None:
     assert rejected == [(3, "4 fields where the header has 3 (in train-2.csv)", "4,too,many,fields")]
     assert len(read(source(kind="hub", dataset="set", split="test"), context)[0]) == 1
     before = open_source(config).fingerprint(config, context)
+    assert {path.name for path in context.root.iterdir()} == {"scratch", "set"}
     (context.root / "set" / "test.csv").write_text("id,text,code\n9,z,1\n")
     assert open_source(config).fingerprint(config, context) == before
     (context.root / "set" / "train-2.csv").write_text("id,text,code\n3,z,1\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,9 +104,8 @@ def _files(config: HubSource, context: Context) -> list[Path]:
         ) from None
     folder = _folder(config, context)
     try:
-        builder = datasets.load_dataset_builder(
-            str(folder), config.config or None, cache_dir=str(context.scratch / "hub")
-        )
+        with tempfile.TemporaryDirectory() as passing:  # it leaves locks there; the data themselves stay where they are
+            builder = datasets.load_dataset_builder(str(folder), config.config or None, cache_dir=passing)
         found = {str(name): [Path(str(file)) for file in files] for name, files in _data_files(builder).items()}
     except Exception as error:  # errors of many kinds: no data files, an unknown configuration, a script
         reason = " ".join(str(error).split())[:300].replace(str(folder), config.dataset)
