@@ -249,3 +249,15 @@ def test_the_whole_url_from_the_environment(server: Server, context: Context, mo
     with pytest.raises(SourceError) as caught:
         check_source(source(kind="sql", url="${SHOP_DB}", table="nothing"), context)
     assert caught.value.place == "${SHOP_DB}"
+
+
+def test_a_connection_lost_half_way_is_an_error(server: Server, context: Context) -> None:
+    config = source(kind="sql", url=server.url, table="lines")
+    batches = open_source(config).read(config, context, lambda *found: None)
+    next(batches)
+    if "postgres" in server.url:
+        server.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'")
+    else:
+        server.sql("kill user reader")
+    with pytest.raises(SourceError, match=r"reading stopped .*run it again"):
+        list(batches)

@@ -8,8 +8,8 @@ form, so that numbers of any length stay as they are.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
@@ -67,7 +67,7 @@ class Postgres:
             self._take_text(raw)
             self._run("begin transaction isolation level repeatable read read only")
         except BaseException:
-            self._connection.close()
+            _end(self._connection)
             raise
 
     def _take_text(self, raw: bool) -> None:
@@ -93,10 +93,7 @@ class Postgres:
 
     def _rows(self) -> Iterator[tuple[Cell, ...]]:
         while True:
-            try:
-                rows = self._run(f"fetch {FETCH} from fittingroom")
-            except SourceError as error:
-                raise broken_off(self._place, error.en) from error
+            rows = self._execute(f"fetch {FETCH} from fittingroom", broken_off).rows
             if not rows:
                 self._run("close fittingroom")
                 return
@@ -114,19 +111,19 @@ class Postgres:
 
     def close(self) -> None:
         """Close the connection; the transaction had nothing to keep."""
-        self._connection.close()
+        _end(self._connection)
 
     def _run(self, statement: str) -> list[Any]:
         return list(self._execute(statement).rows or ())
 
-    def _execute(self, statement: str) -> Any:
+    def _execute(self, statement: str, failed: Callable[[str, str], SourceError] = refused) -> Any:
         """One statement by the extended protocol, which takes no second one after a semicolon."""
         from pg8000.exceptions import DatabaseError, InterfaceError
 
         try:
             return self._connection.execute_unnamed(statement)
         except DatabaseError as error:
-            raise refused(self._place, _said(error)) from None
+            raise failed(self._place, _said(error)) from None
         except (InterfaceError, OSError) as error:
             raise broken_off(self._place, type(error).__name__) from None
         except UnicodeDecodeError as error:
@@ -166,6 +163,14 @@ def _open(address: Address) -> Connection:
         _shut(line)
         said = "the server does not offer TLS; sslmode=disable goes without" if "SSL" in str(error) else ""
         raise unreachable(address.place, said or _reason(error)) from None
+
+
+def _end(connection: Connection) -> None:
+    """Say good-bye to the server, who may be gone already."""
+    from pg8000.exceptions import InterfaceError
+
+    with suppress(InterfaceError, OSError):
+        connection.close()
 
 
 def _shut(line: socket.socket | None) -> None:
