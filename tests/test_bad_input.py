@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,9 +111,49 @@ def gate_without_its_baseline(folder: Path) -> None:
     recipe(folder, "better_than: []", "better_than: [untuned]")
 
 
+CSV = "{kind: csv, path: messages.csv, key: id, group: customer}"
+
+
+def cut_gzip(folder: Path) -> None:
+    packed = gzip.compress((folder / "messages.csv").read_bytes())
+    (folder / "messages.csv.gz").write_bytes(packed[: len(packed) // 2])
+    recipe(folder, CSV, CSV.replace("messages.csv", "messages.csv.gz"))
+
+
+def lying_encoding(folder: Path) -> None:
+    recipe(folder, CSV, CSV.replace("key: id", "encoding: gbk, key: id"))
+
+
+def another_log(folder: Path) -> None:
+    (folder / "access.log").write_text("2025-03-05 10:00:00 GET /a\n" * 5)
+    recipe(folder, CSV, f"{CSV}\n  - {{kind: weblog, path: access.log}}")
+
+
+def written_password(folder: Path) -> None:
+    recipe(folder, CSV, '{kind: sql, url: "mysql://reader:geheim13@127.0.0.1:1/shop", table: m, key: id}')
+
+
+def no_server(folder: Path) -> None:
+    recipe(folder, CSV, '{kind: sql, url: "postgresql://reader@127.0.0.1:1/shop", table: m, key: id}')
+
+
+def writing_query(folder: Path) -> None:
+    not_a_database(folder)
+    (folder / "shop.db").unlink()
+    with closing(sqlite3.connect(folder / "shop.db")) as connection, connection:
+        connection.execute("create table m (id)")
+    recipe(folder, CSV, '{kind: sql, url: "sqlite:///shop.db", query: "delete from m", key: id}')
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (cut_gzip, r"messages\.csv\.gz: the gzip file is cut off"),
+        (lying_encoding, r"messages\.csv: is in utf-8, not in gbk"),
+        (another_log, r"access\.log: none of its 5 rows could be read; the first: line 1, not a line of the common"),
+        (written_password, r"a password must not stand in a recipe(?!.*geheim13)"),
+        (no_server, r"postgresql://reader@127\.0\.0\.1:1/shop: the database cannot be opened"),
+        (writing_query, r"shop\.db: the query cannot be run .*only reads"),
         (unknown_key, r"learning_rat.*did you mean `learning_rate`"),
         (missing_file, r"messages\.csv"),
         (missing_column, r"message.*(text|customer)"),

@@ -102,13 +102,16 @@ def _face(function: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=7, show_default=True, help="Seed of the sample shop."
 )
+@click.option("--source", default="", metavar="URL_OR_FOLDER", help="Look at a database or files and draft for them.")
 @_face
-def init(face: _Face, folder: Path, sample: bool, seed: int) -> None:
-    """Write a recipe, or a whole sample shop, into FOLDER."""
+def init(face: _Face, folder: Path, sample: bool, seed: int, source: str) -> None:
+    """Write a recipe into FOLDER: an empty one, one drafted for --source, or a whole sample shop."""
     from fittingroom.workspace import Workspace
 
     target = face.root / folder
-    files = Workspace(target).init(sample=sample, seed=seed)
+    files = Workspace(target).init(sample=sample, seed=seed, source=source)
+    if source:
+        click.echo((target / "recipe.yaml").read_text("utf-8"))
     for path in files:
         click.echo(f"{path.name:<22} {path.stat().st_size:>10,} B")
     face.say(f"next: fittingroom -w {target} check", f"下一步：fittingroom -w {target} check")

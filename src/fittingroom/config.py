@@ -210,7 +210,7 @@ def _first_problem(error: ValidationError, place: str) -> RecipeError:
     return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}")
 
 
-_SOURCE_KINDS = ("sql", "csv", "jsonl", "parquet", "weblog", "social")
+_SOURCE_KINDS = ("sql", "csv", "excel", "jsonl", "parquet", "weblog", "social", "chat", "hub")
 
 
 def _did_you_mean(steps: Sequence[Any]) -> tuple[str, str]:

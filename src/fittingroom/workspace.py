@@ -74,8 +74,13 @@ class Workspace:
 
     # ------------------------------------------------------------------------------------------ start
 
-    def init(self, *, sample: bool = False, seed: int = 7) -> list[Path]:
-        """Write a recipe (and with `sample` a whole bilingual shop) into the folder; returns the files written."""
+    def init(self, *, sample: bool = False, seed: int = 7, source: str = "") -> list[Path]:
+        """Write a recipe (and with `sample` a whole bilingual shop) into the folder; returns the files written.
+
+        `source`, the url of a database or a folder of files, is looked at, and the recipe is drafted for it.
+        """
+        if sample and source:
+            raise UserError("either a sample or a source, not both", "sample 与 source 只能选一个", place="init")
         if (self.root / RECIPE).exists():
             raise UserError(
                 "there is a recipe already; choose another folder",
@@ -89,9 +94,7 @@ class Workspace:
 
             write_sample(self.root, seed=seed)
         else:
-            from fittingroom.starter import RECIPE_TEXT
-
-            (self.root / RECIPE).write_text(RECIPE_TEXT, encoding="utf-8")
+            (self.root / RECIPE).write_text(self._drafted(source), encoding="utf-8")
             _add_key(self.root / ".env")
         return sorted(path for path in self.root.iterdir() if path.is_file() and path.name not in before)
 
@@ -368,6 +371,20 @@ class Workspace:
         return compare_traffic(self.root, config, alias=alias, secret=self._secret(), progress=self._progress)
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _drafted(self, source: str) -> str:
+        """The recipe to start with: for a source that is looked at, or for none."""
+        if not source:
+            from fittingroom.starter import RECIPE_TEXT
+
+            return RECIPE_TEXT
+        from fittingroom.drafting import draft
+        from fittingroom.engine import Context
+        from fittingroom.sources.survey import survey
+
+        # A log's reader makes pseudonyms; nothing of this look is kept, so the key is one of the moment.
+        passing = Context(root=self.root, scratch=self.root, secret=secrets.token_bytes(32), progress=self._progress)
+        return draft(source, survey(source, passing))
 
     def _load(self, recipe: str, sets: Sequence[str]) -> RunConfig:
         from fittingroom.config import load

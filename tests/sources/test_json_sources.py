@@ -8,6 +8,7 @@ import pytest
 
 from fittingroom.engine import Context
 from fittingroom.errors import SourceError
+from fittingroom.sources import check_source
 from sources.reading import read, source
 
 
@@ -85,3 +86,42 @@ def test_replies_elsewhere_and_too_deep(context: Context) -> None:
     rows, rejected = read(source(kind="social", path="s.jsonl", fields={"replies": "comments"}), context)
     assert len(rows) == 51
     assert "deeper" in rejected[0][1]
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "document"])
+def test_social_exports_of_any_form_with_paths_into_them(context: Context, form: str) -> None:
+    post = {
+        "mid": "m1",
+        "body": {"text": "top"},
+        "stats": {"likes": 123456789012345678},
+        "comments": {"total": 1, "list": [{"cid": "c1", "msg": "one", "zan": 3, "sub": [{"msg": "deep"}]}]},
+    }
+    texts = {
+        "lines": json.dumps(post) + "\nbroken\n",
+        "array": json.dumps([post, 7], indent=2),
+        "document": json.dumps({"data": {"posts": [post, 7]}}, indent=2),
+    }
+    (context.root / "s.json").write_text(texts[form])
+    config = source(
+        kind="social", path="s.json", items="data.posts" if form == "document" else "",
+        fields={"id": "mid", "text": "body.text", "likes": "stats.likes", "replies": "comments.list"},
+        reply_fields={"id": "cid", "text": "msg", "likes": "zan", "replies": "sub"},
+    )  # fmt: skip
+    rows, rejected = read(config, context)
+    shown = [(row["mid"], row["body.text"], row["stats.likes"], row["parent"], row["depth"]) for row in rows]
+    assert shown == [
+        ("m1", "top", "123456789012345678", None, "0"),
+        ("c1", "one", "3", "m1", "1"),
+        ("c1/1", "deep", None, "c1", "2"),
+    ]
+    assert rows[0]["comments.total"] == "1"
+    assert len(rejected) == 1
+
+
+def test_a_list_that_is_not_there_and_an_export_cut_off(context: Context) -> None:
+    (context.root / "s.json").write_text('{"data": {"posts": {}}}')
+    with pytest.raises(SourceError, match=r"no list at 'data\.posts'"):
+        check_source(source(kind="social", path="s.json", items="data.posts"), context)
+    (context.root / "s.json").write_text('[{"id": "1"},\n\n{"id": "2", "text"')
+    with pytest.raises(SourceError, match=r"s\.json: not JSON from line 3 on"):
+        read(source(kind="social", path="s.json"), context)

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from fittingroom.config import parse
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, SourceError
 from fittingroom.sources import check_source, open_source
+from fittingroom.sources.database import address_of
 from sources.reading import read, source
+
+TASK = {"kind": "classify", "input": ["text"], "target": "label"}
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def test_query_view_and_absolute_path(shop: Path, context: Context, monkeypatch:
         ({"url": "sqlite:///shop.db", "query": "select 1; select 2"}, SourceError, "one statement"),
         ({"url": "sqlite:///shop.db", "query": "select id, id from reviews"}, SourceError, "twice"),
         ({"url": "sqlite:///shop.db"}, RecipeError, "query or a table"),
-        ({"url": "postgresql://x/y", "table": "t"}, SourceError, "only SQLite"),
+        ({"url": "oracle://x/y", "table": "t"}, SourceError, "only SQLite, PostgreSQL"),
         ({"url": "sqlite:///${NOT_SET_ANYWHERE}", "table": "t"}, RecipeError, "NOT_SET_ANYWHERE"),
     ],
 )
@@ -87,3 +91,36 @@ def test_fingerprint_is_of_the_rows(shop: Path, context: Context) -> None:
     with closing(sqlite3.connect(shop)) as connection, connection:
         connection.execute("update reviews set review = '很好!' where id > 3")
     assert fingerprint(up, key="id") != first
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://reader:geheim13@db/shop",
+        "mysql://reader:geheim13@db:3306/shop",
+        "mysql://reader:${A}geheim13@db/shop",
+        "mysql://reader:geheim13@x/y@db/shop",
+        "postgresql://db/shop?password=geheim13",
+    ],
+)
+def test_a_password_in_the_recipe_is_an_error_that_does_not_show_it(url: str) -> None:
+    with pytest.raises(RecipeError, match=r"password must not stand in a recipe; write \$\{NAME\}") as caught:
+        parse({"task": TASK, "sources": [{"kind": "sql", "url": url, "table": "t"}]}, "recipe.yaml")
+    assert "geheim13" not in caught.value.text("en") + caught.value.text("zh")
+
+
+def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P", "a@b/c?:%41")
+    monkeypatch.setenv("HOST", "db.example")
+    found = address_of("mysql+pymysql://us%40er:${P}@${HOST}:3307/shop?sslmode=verify-full")
+    assert (found.user, found.password, found.host, found.port, found.database) == (
+        "us@er", "a@b/c?:%41", "db.example", 3307, "shop",
+    )  # fmt: skip
+    assert found.ssl == "verify-full"
+    assert "a@b" not in repr(found)
+    assert address_of("postgresql://x:${P}@127.0.0.1/shop").ssl == "disable"
+    assert address_of("postgresql://x:${P}@${HOST}/shop").ssl == "require"
+    assert address_of("postgresql://x@[::1]:5433/shop?socket=/run/s").host == "::1"
+    for bad in ("postgresql://host", "mysql://h/d?colour=red", "mysql://h:port/d", "mysql://h/d?sslmode=maybe"):
+        with pytest.raises(RecipeError):
+            _ = address_of(bad).ssl

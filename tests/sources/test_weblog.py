@@ -6,8 +6,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pydantic import ValidationError
 
 from fittingroom.engine import Context
+from fittingroom.errors import RecipeError
+from fittingroom.sources import check_source
+from fittingroom.sources.times import parse_time
 from sources.reading import read, source
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) Firefox/120.0"
@@ -101,3 +105,74 @@ def test_a_real_log_is_read_whole(context: Context, data_dir: Path) -> None:
     rows, rejected = read(source(kind="weblog", path=str(data_dir / "log_apache_elastic" / "access.log")), context)
     assert len(rows) + len(rejected) == 10_000
     assert len(rejected) <= 5
+
+
+MAIN = """log_format  main  '$remote_addr - $remote_user [$time_local] "$request" '
+                      '$status $body_bytes_sent "$http_referer" '
+                      '"$http_user_agent" "$http_x_forwarded_for" $request_time $upstream_response_time';"""
+LINES = {
+    MAIN: rf'10.0.0.1 - a b [05/Mar/2025:10:00:00 +0800] "GET /goods/S1?x=1 HTTP/1.1" 200 5 "http://x/\"q\"" "{AGENT} \"odd\"" "192.0.2.7, 10.1.1.1" 0.012 0.01, 0.02',  # noqa: E501
+    '$msec|$remote_addr|$request_method|${host}$request_uri|$status|$http_user_agent': f"1741140000.123|192.0.2.7|GET|/goods/S1?x=1|200|{AGENT}",  # noqa: E501
+    "[$time_iso8601] $remote_addr $status $request_method $uri $args $http_user_agent": f"[2025-03-05T10:00:00+08:00] 192.0.2.7 200 GET /goods/S1 x=1 {AGENT}",  # noqa: E501
+    """escape=json '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"ua":"$http_user_agent"}'""": f'{{"t":"2025-03-05T10:00:00+08:00","ip":"192.0.2.7","r":"GET /goods/S1?x=1 HTTP/2.0","s":200,"ua":"{AGENT} \\"odd\\""}}',  # noqa: E501
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", list(LINES))
+def test_any_log_format_of_nginx(context: Context, form: str) -> None:
+    (context.root / "access.log").write_text(LINES[form] + "\nanother line\n")
+    rows, rejected = read(source(kind="weblog", path="access.log", format=form), context)
+    (row,) = rows
+    assert (row["kind"], row["item"], row["path"], row["method"], row["status"]) == (
+        "view", "S1", "/goods/S1", "GET", "200",
+    )  # fmt: skip
+    assert "192.0.2.7" not in str(row)
+    assert [(line, reason) for line, reason, _ in rejected] == [(2, "not a line of the log_format of the recipe")]
+    when = parse_time(row["time"])
+    assert when is not None
+    assert when.isoformat()[:19] == "2025-03-05T02:00:00"
+
+
+def test_visitors_behind_a_proxy_are_told_apart(context: Context) -> None:
+    other = LINES[MAIN].replace("192.0.2.7", "192.0.2.8")
+    (context.root / "access.log").write_text(f"{LINES[MAIN]}\n{other}\n{LINES[MAIN]}\n")
+    rows, _ = read(source(kind="weblog", path="access.log", format=MAIN), context)
+    assert rows[0]["visitor"] == rows[2]["visitor"] != rows[1]["visitor"]
+
+
+@pytest.mark.parametrize("form", ["$remote_addr $request", "$time_local $status", "nothing"])
+def test_a_format_that_says_too_little(context: Context, form: str) -> None:
+    (context.root / "access.log").write_text(line("/") + "\n")
+    with pytest.raises(RecipeError, match=r"must hold a time"):
+        check_source(source(kind="weblog", path="access.log", format=form), context)
+
+
+def test_a_log_of_another_format_is_an_error(context: Context) -> None:
+    (context.root / "access.log").write_text((line("/") + "\n") * 3)
+    rows, rejected = read(source(kind="weblog", path="access.log", format="$msec $request"), context)
+    assert (rows, len(rejected)) == ([], 3)
+
+
+def test_the_shops_own_addresses(context: Context) -> None:
+    (context.root / "access.log").write_text(
+        "\n".join(
+            [
+                line("/p-77.html"), line(f"/list/{quote('红色 裙子')}"), line("/done?no=1"), line("/goods/S1"),
+                line("/p-77.html", agent="Baiduspider"), line("/internal/warm"),
+            ]
+        )
+    )  # fmt: skip
+    routes = {
+        "view": r"^/p-(?P<item>\d+)",
+        "search": r"^/list/(?P<terms>[^?]+)",
+        "order": r"^/done\?no=\d+",
+        "health": "^/internal/",
+    }
+    rows, _ = read(source(kind="weblog", path="access.log", routes=routes), context)
+    assert [(row["kind"], row["item"], row["terms"]) for row in rows] == [
+        ("view", "77", None), ("search", None, "红色 裙子"), ("order", None, None), ("view", "S1", None),
+        ("bot", None, None), ("health", None, None),
+    ]  # fmt: skip
+    for bad in ({"view": "("}, {"view": "(?P<sku>x)"}, {"look": "x"}):
+        with pytest.raises(ValidationError):
+            source(kind="weblog", path="access.log", routes=bad)

@@ -157,6 +157,19 @@ def test_side_tables(context: Context, shop: list[SourceConfig]) -> None:
     assert events["view"]["time"].isoformat() == "2025-03-05T02:00:00+00:00"
 
 
+def test_machines_are_counted_and_kept_out_of_the_events(context: Context, shop: list[SourceConfig]) -> None:
+    def line(target: str, agent: str) -> str:
+        return f'192.0.2.7 - - [05/Mar/2025:10:00:00 +0800] "GET {target} HTTP/1.1" 200 5 "-" "{agent}"\n'
+
+    with (context.root / "access.log").open("a") as file:
+        file.write(line("/goods/S1", "Googlebot/2.1") * 3 + line("/healthz", "x") + line("/a.css", "Firefox"))
+    rows = run(context, shop)
+    assert sorted(row["kind"] for row in rows.tables["events"].dicts()) == ["search", "view"]
+    assert rows.facts["set_apart"] == {"weblog-4": {"a file of a page": 1, "a health check": 1, "a robot's request": 3}}
+    account = rows.facts["sources"]["weblog-4"]
+    assert (account["in"], account["kept"], account["dropped"], account["rejected"]) == (8, 2, 5, 1)
+
+
 def test_golden(context: Context, shop: list[SourceConfig]) -> None:
     """Fails when the output moves: then raise VERSION and write the file anew."""
     now = golden(run(context, shop))

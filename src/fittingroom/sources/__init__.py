@@ -15,16 +15,19 @@ from types import ModuleType
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
-from fittingroom.sources import csv, jsonl, parquet, social, sql, weblog
+from fittingroom.sources import chat, csv, excel, hub, jsonl, parquet, social, sql, weblog
 from fittingroom.sources.config import SourceConfig
 
 _KINDS: dict[str, ModuleType] = {
     "sql": sql,
     "csv": csv,
+    "excel": excel,
     "jsonl": jsonl,
     "parquet": parquet,
     "weblog": weblog,
     "social": social,
+    "chat": chat,
+    "hub": hub,
 }
 
 

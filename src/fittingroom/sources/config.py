@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from fittingroom.sources.database import has_written_secret
 from fittingroom.types import Frozen
 
 Role = Literal["examples", "annotations", "goods", "events"]
@@ -39,22 +41,42 @@ class SqlSource(SourceBase):
 
     kind: Literal["sql"]
     url: str
-    """`sqlite:///shop.db`; `${NAME}` is read from the environment."""
+    """`sqlite:///shop.db`, `postgresql://reader:${SHOP_PASSWORD}@host/db`, `mysql://…`; `${NAME}` is read from the
+    environment, and a password must be. `?sslmode=disable|require|verify-full`, `?socket=/path` for a local socket."""
     query: str = ""
+    """One statement that only reads."""
     table: str = ""
+    """Instead of a query: a table or view, whole."""
+
+    @model_validator(mode="after")
+    def _no_written_secret(self) -> SqlSource:
+        if has_written_secret(self.url):
+            raise ValueError("a password must not stand in a recipe; write ${NAME} and set NAME in the environment")
+        return self
 
 
 class CsvSource(SourceBase):
-    """A CSV file; the encoding is detected (UTF-8, UTF-16, GB 18030) unless it is given."""
+    """A CSV file; encoding (UTF-8, UTF-16, GB 18030, Windows-1252) and delimiter are found unless given. Gzip too."""
 
     kind: Literal["csv"]
     path: str
     encoding: str = ""
-    delimiter: str = ","
+    """Given, it wins over what would be found; where the file is surely in another one, that is an error."""
+    delimiter: str = ""
+    """One character; empty: the one of `,`, tab, `;` and `|` that stands most often in the first line."""
+
+
+class ExcelSource(SourceBase):
+    """A sheet of an Excel workbook (.xlsx); its first row with anything in it names the columns."""
+
+    kind: Literal["excel"]
+    path: str
+    sheet: str = ""
+    """Name of the sheet; empty for the first."""
 
 
 class JsonlSource(SourceBase):
-    """JSON lines."""
+    """JSON lines, also packed with gzip."""
 
     kind: Literal["jsonl"]
     path: str
@@ -68,22 +90,91 @@ class ParquetSource(SourceBase):
     path: str
 
 
+EventKind = Literal["view", "search", "cart", "order", "page", "asset", "bot", "health"]
+
+
 class WeblogSource(SourceBase):
-    """A web server's access log in combined or common format: the stream of events."""
+    """A web server's access log, also packed with gzip: the stream of events. Robots, health checks and the files that
+    pages are made of are counted and kept out of it."""
 
     kind: Literal["weblog"]
     path: str
     role: Role = "events"
+    format: str = ""
+    """`combined` or `common` (told apart by themselves), or nginx's own `log_format` string."""
+    routes: dict[EventKind, str] = Field(default_factory=dict)
+    """The shop's own addresses: kind of event -> regular expression on path and query, tried in this order before the
+    usual ones; the groups `(?P<item>…)` and `(?P<terms>…)` say which item or words."""
     session_minutes: float = Field(default=30.0, gt=0)
+    """A pause longer than this begins a new session."""
+
+    @field_validator("routes")
+    @classmethod
+    def _compile(cls, value: dict[EventKind, str]) -> dict[EventKind, str]:
+        for kind, pattern in value.items():
+            try:
+                named = re.compile(pattern).groupindex
+            except re.error as error:
+                raise ValueError(f"{kind}: not a regular expression: {error}") from error
+            if unknown := sorted(set(named) - {"item", "terms"}):
+                raise ValueError(f"{kind}: a group is named item or terms, not {unknown[0]}")
+        return value
 
 
 class SocialSource(SourceBase):
-    """An export of a social network in JSON lines; `fields` says where text, time and author stand."""
+    """An export of a social network in JSON or JSON lines; `fields` says where text, time, likes and replies stand."""
 
     kind: Literal["social"]
     path: str
+    encoding: str = ""
+    items: str = ""
+    """Dotted path to the list of posts in one JSON document (`data.list`); empty for JSON lines or an array."""
+    reply_fields: dict[str, str] = Field(default_factory=dict)
+    """Our name -> dotted path in a reply, where replies have it elsewhere than posts."""
+
+
+ChatFormat = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion"]
+
+
+class ChatSource(SourceBase):
+    """Conversations in a format that people have already: alpaca, sharegpt, messages (OpenAI), prompt and completion,
+    in JSON or JSON lines; or a data set of LLaMA-Factory's `dataset_info.json`. The columns are `system`, `history`,
+    `prompt` (the last question), `response` (its answer), `first` (the first question), `messages` and what else each
+    object holds."""
+
+    kind: Literal["chat"]
+    path: str
+    format: ChatFormat = "auto"
+    """`auto`: told by the names in the first object."""
+    encoding: str = ""
+    dataset: str = ""
+    """Name in `dataset_info.json`, when `path` is one."""
+
+
+class HubSource(SourceBase):
+    """A data set of Hugging Face or ModelScope (pinned to a commit), or a local folder laid out like one. No code of a
+    data set is run."""
+
+    kind: Literal["hub"]
+    dataset: str
+    """`org/name`, or a folder."""
+    hub: Literal["huggingface", "modelscope", "local"] = "huggingface"
+    revision: str = ""
+    """Commit (40 hexadecimal digits); needed for what comes from a hub."""
+    config: str = ""
+    """Configuration of the data set; empty for its default."""
+    split: str = "train"
 
 
 SourceConfig = Annotated[
-    SqlSource | CsvSource | JsonlSource | ParquetSource | WeblogSource | SocialSource, Field(discriminator="kind")
+    SqlSource
+    | CsvSource
+    | ExcelSource
+    | JsonlSource
+    | ParquetSource
+    | WeblogSource
+    | SocialSource
+    | ChatSource
+    | HubSource,
+    Field(discriminator="kind"),
 ]

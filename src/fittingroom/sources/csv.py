@@ -8,6 +8,7 @@ and reading goes on with the next line.
 from __future__ import annotations
 
 import csv as standard
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from fittingroom.engine import Context
 from fittingroom.errors import SourceError
 from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import CsvSource
-from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate, torn
+from fittingroom.sources.files import Reject, digest, encoding_of, fault_of, line_count, lines, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +73,16 @@ def _header(records: _Records, config: CsvSource) -> list[str]:
     return names
 
 
+_DELIMITERS = ",\t;|"
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """The one that stands most often in the first line, outside quotes; the comma where none does."""
+    head = next((line for _, line in lines(path, encoding) if line.strip("\ufeff \t\r\n,;|")), "")
+    bare = re.sub(r'"[^"]*"', "", head)
+    return max(_DELIMITERS, key=bare.count)  # the first of equals
+
+
 def _rows(records: _Records, width: int, reject: Reject) -> Iterator[tuple[int, list[str | None]]]:
     for record in records:
         if record.values is None:
@@ -101,11 +112,11 @@ class _Records:
     """The records of a file, in order; lines of a record that turned out to be none can be given back."""
 
     def __init__(self, path: Path, encoding: str, config: CsvSource) -> None:
-        if len(config.delimiter) != 1:
+        if len(config.delimiter) > 1:
             raise SourceError(
                 "the delimiter must be one character", "分隔符必须是一个字符", place=f"{config.path}: delimiter"
             )
-        self._delimiter = config.delimiter
+        self._delimiter = config.delimiter or _delimiter(path, encoding)
         self._encoding = encoding
         self._lines = lines(path, encoding)
         self._waiting: deque[tuple[int, str]] = deque()
@@ -122,8 +133,9 @@ class _Records:
         if first is None:
             raise StopIteration
         number, text = first
-        if torn(text, self._encoding):
-            return _Record(number, [first], None, f"bytes that are no text in {self._encoding}")
+        fault = fault_of(text, self._encoding)
+        if fault:
+            return _Record(number, [first], None, fault)
         parts = [first]
         while True:
             try:
@@ -143,7 +155,7 @@ class _Records:
             more = self._next_line()
             if more is None:
                 return False
-            if torn(more[1], self._encoding):
+            if fault_of(more[1], self._encoding):
                 self._waiting.appendleft(more)
                 return False
             parts.append(more)

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import SourceError
-from fittingroom.sources.batching import batched, flattened, parse_object
-from fittingroom.sources.config import JsonlSource, SocialSource
-from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate, torn
+from fittingroom.sources import document
+from fittingroom.sources.batching import batched, flattened
+from fittingroom.sources.config import JsonlSource
+from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Config = JsonlSource | SocialSource
 
-
-def check(config: Config, context: Context) -> None:
+def check(config: JsonlSource, context: Context) -> None:
     """The file is there and is no JSON array."""
-    encoding = encoding_of(locate(config.path, context), getattr(config, "encoding", ""), config.path)
+    encoding = encoding_of(locate(config.path, context), config.encoding, config.path)
     for _, line in lines(context.path(config.path), encoding):
-        start = line.lstrip("\ufeff \t\r\n")
+        start = line[:1000].lstrip("\ufeff \t\r\n")
         if start.startswith("["):
             raise SourceError(
                 "is a JSON array, not JSON lines; write one object per line (jq -c '.[]')",
@@ -32,12 +31,12 @@ def check(config: Config, context: Context) -> None:
             return
 
 
-def fingerprint(config: Config, context: Context) -> str:
+def fingerprint(config: JsonlSource, context: Context) -> str:
     """Digest of the file's bytes."""
     return digest(config.path, context)
 
 
-def size(config: Config, context: Context) -> int:
+def size(config: JsonlSource, context: Context) -> int:
     """About as many rows as lines."""
     return line_count(config.path, context)
 
@@ -47,21 +46,7 @@ def read(config: JsonlSource, context: Context, reject: Reject) -> Iterator[pa.R
     yield from batched((number, flattened(value)) for number, value in objects(config, context, reject))
 
 
-def objects(config: Config, context: Context, reject: Reject) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def objects(config: JsonlSource, context: Context, reject: Reject) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """(line number, object); empty lines are no rows."""
     check(config, context)
-    path = locate(config.path, context)
-    encoding = encoding_of(path, getattr(config, "encoding", ""), config.path)
-    for number, line in lines(path, encoding):
-        text = line.strip("\ufeff \t\r\n")
-        if not text:
-            continue
-        if torn(text, encoding):
-            reject(number, f"bytes that are no text in {encoding}", text)
-            continue
-        try:
-            value = parse_object(text)
-        except ValueError as error:
-            reject(number, str(error), text)
-            continue
-        yield number, value
+    yield from document.objects(locate(config.path, context), config.path, reject, encoding=config.encoding)

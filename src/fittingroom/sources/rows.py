@@ -171,7 +171,7 @@ class Columns:
     """Watches that the columns wanted of a source turn up: in the first batch of a table, anywhere in JSON lines."""
 
     def __init__(self, config: SourceConfig, place: str, wanted: Iterable[str]) -> None:
-        self._loose = config.kind in ("jsonl", "social")
+        self._loose = config.kind in ("jsonl", "social", "chat", "hub")
         self._place = place
         self._missing = [name for name in dict.fromkeys(wanted) if name]
         self._met: dict[str, None] = {}
@@ -201,4 +201,6 @@ class Columns:
 
 def place_of(config: SourceConfig) -> str:
     """The file or database as the recipe writes it: secrets from the environment stay names."""
+    if config.kind == "hub":
+        return config.dataset
     return config.url if config.kind == "sql" else config.path

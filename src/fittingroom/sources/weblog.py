@@ -1,36 +1,35 @@
-"""A web server's access log (Apache or nginx, common or combined format): views, searches, carts and orders.
+"""A web server's access log (common, combined or any nginx `log_format`): views, searches, carts and orders.
 
 Of every request stays: when, what kind, which item, which words were searched, the path without its query (queries
 carry tokens), a keyed pseudonym of the visitor (address and browser) and the session. The address itself is never
-passed on. `kind` is view, search, cart, order, page, asset, bot or health: machines are set apart, not thrown away, so
-that nobody wonders where half the log went.
+passed on. `kind` is view, search, cart, order, page, asset, bot or health. The last three are nobody's doing: `prepare`
+counts them and keeps them out of the stream of events.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from fittingroom.engine import Context
 from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import WeblogSource
-from fittingroom.sources.files import Reject, digest, encoding_of, line_count, lines, locate
+from fittingroom.sources.files import Reject, TooLong, digest, encoding_of, fault_of, line_count, lines, locate
+from fittingroom.sources.logformat import Hit, reader
 from fittingroom.sources.times import parse_time
 from fittingroom.text.redact import pseudonym
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+APART = {"bot": "a robot's request", "health": "a health check", "asset": "a file of a page"}
+"""Kinds that are no events of a customer, and the reason under which they are counted."""
 COLUMNS = ["time", "kind", "item", "terms", "path", "method", "status", "visitor", "session"]
 
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_LINE = re.compile(
-    rf"^(\S+) \S+ (.{{1,200}}?) \[([^\]]{{10,40}})\] {_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?:\s.*)?$"
-)
-_REQUEST = re.compile(r"^([A-Z]{3,10}) (\S+)(?: HTTP/[\d.]+)?$")
-_HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
+_LONGEST = 100_000
+"""Servers cut requests far below; a longer line would only keep the pattern busy."""
 _HEALTH = re.compile(
     r"kube-probe|HealthCheck|GoogleHC|Prometheus|UptimeRobot|Pingdom|StatusCake|Zabbix|Nagios|check_http|SLB|ELB-",
     re.IGNORECASE,
@@ -66,8 +65,9 @@ _ITEM = re.compile(r"[\w-]{1,64}")
 
 
 def check(config: WeblogSource, context: Context) -> None:
-    """The file is there."""
+    """The file is there, and the format of the recipe can be read."""
     locate(config.path, context)
+    reader(config.format, f"{config.path}: format")
 
 
 def fingerprint(config: WeblogSource, context: Context) -> str:
@@ -88,29 +88,44 @@ def read(config: WeblogSource, context: Context, reject: Reject) -> Iterator[pa.
 def _requests(config: WeblogSource, context: Context, reject: Reject) -> Iterator[tuple[int, list[str | None]]]:
     path = locate(config.path, context)
     sessions = _Sessions(config.session_minutes * 60, context.secret)
-    for number, line in lines(path, encoding_of(path, "", config.path)):
+    taken_apart, form = reader(config.format, f"{config.path}: format")
+    routes = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in config.routes.items()]
+    encoding = encoding_of(path, "", config.path)
+    for number, line in lines(path, encoding):
         text = line.rstrip("\r\n")
         if not text.strip():
             continue
-        found = _LINE.match(text)
-        if found is None:
-            reject(number, "not a line of the common or combined log format", text)
+        if isinstance(line, TooLong) or len(text) > _LONGEST:
+            reject(number, fault_of(line, encoding) or f"a request longer than {_LONGEST:,} characters", text)
             continue
-        address, _, time, request, status, _, _, agent = found.groups()
-        when = parse_time(time)
+        hit = taken_apart(text)
+        if hit is None:
+            reject(number, f"not a line of {form}", text)
+            continue
+        when = parse_time(hit.time)
         if when is None:
             reject(number, "the time cannot be read", text)
             continue
-        visitor, session = sessions.of(address, agent or "", when.timestamp())
-        method, target = _target(request)
-        what = _classified(target, agent)
-        yield number, [time, *what, target.partition("?")[0], method, status, visitor, session]
+        visitor, session = sessions.of(hit.address, hit.agent or "", when.timestamp())
+        what = _routed(hit, routes) or _classified(hit.target, hit.agent)
+        yield number, [hit.time, *what, hit.target.partition("?")[0], hit.method, hit.status, visitor, session]
 
 
-def _target(request: str) -> tuple[str, str]:
-    """Method and target of a request line; nginx writes bytes beyond ASCII as \\xE5."""
-    found = _REQUEST.match(_HEX.sub(r"%\1", request.replace('\\"', '"')))
-    return (found.group(1), found.group(2)) if found else ("", "")
+def _routed(hit: Hit, routes: Sequence[tuple[str, re.Pattern[str]]]) -> tuple[str, str | None, str | None] | None:
+    """(kind, item, terms) by the shop's own patterns, the first that fits; None when none does.
+
+    Machines are told by their name first, so that a crawler on a page of goods is no customer.
+    """
+    if not routes or (hit.agent is not None and (_HEALTH.search(hit.agent) or _BOT.search(hit.agent))):
+        return None
+    path, mark, query = hit.target.partition("?")
+    place = decoded(path) + mark + "&".join(decoded(part.replace("+", " ")) for part in query.split("&"))
+    for kind, pattern in routes:
+        found = pattern.search(place)
+        if found:
+            named = found.groupdict()
+            return kind, named.get("item") or None, named.get("terms") or None
+    return None
 
 
 def _classified(target: str, agent: str | None) -> tuple[str, str | None, str | None]:

@@ -31,6 +31,7 @@ from fittingroom.sources.rows import (
     row_id,
     values,
 )
+from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig, pseudonym
@@ -40,7 +41,7 @@ from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("pyarrow", "ftfy")
 
 _SHOWN = 200
@@ -99,6 +100,8 @@ class _Work:
         self.edits: Counter[str] = Counter()
         self.personal: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.apart: dict[str, Counter[str]] = {}
+        """Source -> why a request is no event -> how many."""
         self._folder = context.scratch / "prepare"
         schema = row_schema(task.input, task.target)
         self.kept = SortedParts(self._folder, "kept", schema)
@@ -236,14 +239,24 @@ class _Work:
             account.unread_times += marks.unread_times
             columns = chosen or {column: column for column in batch.schema.names if column not in own}
             cells = {ours: self._cells(source, column, values(batch, column)) for ours, column in columns.items()}
-            good = [place for place, fault in enumerate(marks.faults) if not fault]
-            for place in sorted(set(range(len(marks.faults))) - set(good)):
+            apart = self._set_apart(name, source, batch)
+            good = [place for place, fault in enumerate(marks.faults) if not fault and place not in apart]
+            for place in sorted(set(range(len(marks.faults))) - set(good) - apart):
                 self._reject(name, marks.lines[place], marks.faults[place], "")
             table.add(
                 [marks.head(place, name) for place in good],
                 [{ours: column[place] for ours, column in cells.items()} for place in good],
             )
             account.kept += len(good)
+
+    def _set_apart(self, name: str, source: SourceConfig, batch: pa.RecordBatch) -> set[int]:
+        """Places of requests that no customer made: counted, but no events."""
+        if source.kind != "weblog":
+            return set()
+        apart = {place: APART[kind] for place, kind in enumerate(values(batch, "kind")) if kind in APART}
+        self.apart.setdefault(name, Counter()).update(apart.values())
+        self.ledger.accounts[name].dropped += len(apart)
+        return set(apart)
 
     def _cells(self, source: SourceConfig, column: str, texts: list[str | None]) -> list[str | None]:
         """A column without personal data; what the log's own reader made (kind, session, item) is left as it is."""
@@ -264,6 +277,11 @@ class _Work:
             tables={role: table.finish() for role, table in self.sides.items()},
             facts={
                 **self.ledger.facts(),
+                **(
+                    {"set_apart": {name: dict(sorted(one.items())) for name, one in self.apart.items()}}
+                    if self.apart
+                    else {}
+                ),
                 "dropped_by_reason": dict(sorted(self.reasons.items())),
                 "edits": dict(sorted(self.edits.items())),
                 "personal": dict(sorted(self.personal.items())),
