@@ -37,3 +37,7 @@ def test_repeated_values_are_like_single_ones() -> None:
     texts = ["好", "<b>差</b>", None, "好", "13812345678", "好", "<b>差</b>", "13812345678"] * 20
     many = wash(texts, CleanConfig(), RedactConfig(), KEY)
     assert many == [wash([text], CleanConfig(), RedactConfig(), KEY)[0] for text in texts]
+
+
+def test_no_texts_at_all() -> None:
+    assert wash([], CleanConfig(), RedactConfig(), b"key") == []

@@ -33,7 +33,7 @@ def wash(
     """
     given = [text or "" for text in texts]
     distinct = list(dict.fromkeys(given))
-    if 2 * len(distinct) <= len(given):  # labels, states: a few values, many times
+    if distinct and 2 * len(distinct) <= len(given):  # labels, states: a few values, many times
         known = dict(zip(distinct, wash(distinct, clean, redact, secret, kind=kind), strict=True))
         return [known[text] for text in given]
     cleaned = clean_batch(given, clean)
