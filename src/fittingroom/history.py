@@ -29,7 +29,9 @@ class History:
 
     def create(self, config: RunConfig, recipe: str) -> Path:
         """A new run's folder; its recipe is in place before the folder gets its name."""
-        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        now = time.time()
+        # Milliseconds before what is random: ids sort as the runs were started.
+        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{int(now * 1000) % 1000:03d}{secrets.token_hex(2)}"
         aside = self.folder / f".new-{name}"
         aside.mkdir(parents=True)
         write_json(aside / "recipe.json", {"recipe": recipe, "config": config.model_dump(mode="json")})
@@ -88,25 +90,11 @@ class History:
         return [self.summary(self.folder / name) for name in self.ids()]
 
     def unfinished(self) -> Path | None:
-        """The newest run that can be resumed, if there is one.
-
-        A run is over when a later one of the same recipe has ended: to take it up would put an older release in the
-        place of a newer one. It can still be resumed by its id.
-        """
-        ended: set[str] = set()
+        """The newest run that can be resumed, if there is one."""
         for name in reversed(self.ids()):
-            folder = self.folder / name
-            status, recipe = self.summary(folder).status, self._recipe(folder)
-            if status in {"interrupted", "waiting", "error"} and recipe not in ended:
-                return folder
-            if status in ENDED:
-                ended.add(recipe)
+            if self.summary(self.folder / name).status in {"interrupted", "waiting", "error"}:
+                return self.folder / name
         return None
-
-    @staticmethod
-    def _recipe(folder: Path) -> str:
-        stored: dict[str, Any] = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        return str(stored["recipe"])
 
 
 def _not_found(run_id: str | None, found: list[str]) -> tuple[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,8 +46,16 @@ def tell_run(summary: RunSummary, root: Path, language: str) -> str:
     if summary.release:
         where = "" if root.resolve() == Path.cwd() else f" -w {root}"
         question = "我买的鞋大了，能换小一码吗？" if chinese else "where is my parcel?"
-        lines.append(f'  {"试一试" if chinese else "ask it"}: fittingroom{where} ask "{question}"')
+        lines.append(f'  {"试一试" if chinese else "ask it"}: {_program()}{where} ask "{question}"')
     return "\n".join(lines)
+
+
+def _program() -> str:
+    """The program as it can be called from here: by its name where that is found, else by where it lies."""
+    here = Path(sys.argv[0])
+    if here.name != "fittingroom" or shutil.which("fittingroom"):
+        return "fittingroom"
+    return os.path.relpath(here) if here.is_absolute() and here.is_relative_to(Path.cwd()) else str(here)
 
 
 def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
