@@ -132,7 +132,7 @@ _NUMBER = re.compile(
     r"[a-z]*\d[a-z0-9]*(?:[.,:/-]\d+)*"
     r"|[〇零一二两三四五六七八九十百千万亿半几]+(?=[元块个件号天次年月日斤公克米码折盒瓶包箱只双张条台套点星])"
 )
-_HONORIFIC = re.compile(r"[\u4e00-\u9fff]{1,2}（?=先生|女士|小姐|太太|经理|师傅|老师|同学|阿姨|大叔）")
+_HONORIFIC = re.compile(r"[\u4e00-\u9fff]{1,2}(?=先生|女士|小姐|太太|经理|师傅|老师|同学|阿姨|大叔)")
 _TITLE = re.compile(r"\b(mr|mrs|ms|miss|mx|dr|prof)\b\.?\s+[A-Za-z][a-z]+", re.IGNORECASE)
 _CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]+)*")
 
