@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from fittingroom.errors import RecipeError
 from fittingroom.types import Frozen
 
 _NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+T = TypeVar("T")
+
+Spread = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
+"""(function, arguments of each call) -> results in the same order."""
 
 ProgressSink = Callable[[str, float, float], None]
 """(what, done, total): how far the work inside a stage is."""
@@ -49,6 +54,11 @@ def silent(what: str, done: float, total: float) -> None:
     """A progress sink that shows nothing; for tests and library use."""
 
 
+def in_this_process(function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """One after the other, here."""
+    return (function(*one) for one in arguments)
+
+
 @dataclass(frozen=True)
 class Context:
     """What a stage may know beside its inputs and its configuration."""
@@ -61,6 +71,15 @@ class Context:
     """Key of pseudonyms and row ids; comes from the environment, is never stored."""
     progress: ProgressSink = silent
     threads: int = field(default_factory=lambda: cpu_threads())
+    spread: Spread = in_this_process
+    """Where pure work on batches is done."""
+
+    def map(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+        """`function(*one)` for each of `arguments`, in their order; they are taken up as results are asked for.
+
+        `function` must be pure and importable by name, since it may run in another process or on another machine.
+        """
+        return self.spread(function, arguments)
 
     def path(self, relative: str) -> Path:
         """A path of the recipe, made absolute."""

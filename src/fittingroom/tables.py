@@ -7,6 +7,7 @@ same rows in another order, or written by another Parquet writer, are the same t
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -112,9 +113,12 @@ class Table:
 
     def write(self, path: Path) -> None:
         """Write as Parquet."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self._path is not None:
+            shutil.copyfile(self._path, path)
+            return
         import pyarrow.parquet as pq
 
-        path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(self.arrow(), path, compression="zstd")
 
     @cached_property
@@ -142,6 +146,32 @@ class Table:
         seal.update(str(rows).encode())
         seal.update(total.astype("<u8").tobytes())
         return seal.hexdigest()
+
+
+class Writer:
+    """A table that grows batch by batch in a Parquet file, in memory that does not grow with it. A context manager."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        import pyarrow.parquet as pq
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._schema = path, schema
+        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows; columns are cast to the schema."""
+        if rows.num_rows:
+            self._file.write_table(rows.cast(self._schema))
+
+    def table(self) -> Table:
+        """What was written; after the end of the context."""
+        return Table.read(self._path)
 
 
 def _canonical_schema(schema: pa.Schema) -> str:

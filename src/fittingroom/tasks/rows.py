@@ -74,6 +74,26 @@ def ordered(table: pa.Table, task: TaskConfig) -> pa.Table:
     return table.cast(row_schema(task.input, task.target)).sort_by("id").combine_chunks()
 
 
+def in_order(table: Table, task: TaskConfig) -> Table:
+    """The table itself when it is in the exact schema of rows and sorted by id, as stages leave it; else a copy that
+    is."""
+    import pyarrow.compute as pc
+
+    if table.schema.equals(row_schema(task.input, task.target)):
+        last, rising = "", True
+        for batch in table.batches():
+            ids = batch.column("id")
+            if not len(ids):
+                continue
+            rising = ids[0].as_py() > last and pc.all(pc.less(ids[:-1], ids[1:])).as_py() is not False
+            last = ids[-1].as_py()
+            if not rising:
+                break
+        if rising:
+            return table
+    return Table.of(ordered(table.arrow(), task))
+
+
 def take(table: pa.Table, task: TaskConfig, indices: Collection[int]) -> Table:
     """Some rows, sorted by id."""
     import pyarrow as pa

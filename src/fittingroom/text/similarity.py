@@ -1,34 +1,26 @@
 """Near copies of texts: MinHash finds candidates, an exact check decides.
 
 Two texts are alike by the Jaccard index of their sets of character 5-grams, taken on the match key (below). MinHash
-with loose bands (32 bands of 4 slots) proposes candidates; each is verified on the true sets, so that no pair that is
-reported is wrong, and a pair at 0.7 is missed with probability 0.0002. A text whose key is shorter than 5 characters
-has no 5-gram: it is a copy of an identical key only (差评 and 好评 never meet).
-
-MinHash: Broder 1997, "On the resemblance and containment of documents"; banding: Leskovec, Rajaraman, Ullman,
-"Mining of Massive Datasets", chapter 3. Sketches by `rensa`.
+with loose bands (see `bands`) proposes candidates; each is verified on the true sets, so that no pair that is reported
+is wrong. A text whose key is shorter than 5 characters has no 5-gram: it is a copy of an identical key only (差评 and
+好评 never meet).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from fittingroom.text.bands import GRAM, Bands, grams, sketched
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-GRAM = 5
-_SLOTS = 128
-_SEED = 20_260_101
-_SKETCH_ROWS = 5_000
-_FLUSH_PAIRS = 4_000_000
-# A sketch estimates Jaccard with a standard deviation of at most 0.045 (128 slots): candidates whose estimate lies this
-# far below the threshold (more than four deviations) are let go before the exact check.
-_SLACK = 0.2
+_CHECKED = 100_000
+"""Candidates whose sets of 5-grams are in memory at once."""
 
 Pair = tuple[int, int, float]
 
@@ -55,7 +47,18 @@ def match_key(text: str) -> str:
 
     A text of nothing but punctuation keeps it, so that "!!!" and "???" are not the same empty key.
     """
-    folded = unicodedata.normalize("NFKC", _PSEUDONYM.sub(r"[\1]", text)).casefold()
+    return key_of(folded(text))
+
+
+def folded(text: str) -> str:
+    """NFKC and case folded, keyed pseudonyms reduced to their kind: what keys, masks and guards are read from."""
+    if "[" in text:
+        text = _PSEUDONYM.sub(r"[\1]", text)
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def key_of(folded: str) -> str:
+    """The match key of a text that is folded already."""
     return folded.translate(_KEY_TABLE) or "".join(folded.split())
 
 
@@ -80,17 +83,17 @@ def distinguishing(text: str) -> str:
     Two texts with different strings must not be merged, however alike they are: 好/不好, 100/1000, can/can't. Pass it
     as `guard` to `near_pairs`.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    return guard_of(folded(text), text)
+
+
+def guard_of(folded: str, text: str) -> str:
+    """What `distinguishing` says of a text that is folded already; `text` is the text itself, for its pseudonyms."""
+    folded = folded.replace("\u2019", "'")
     # A lone 一 before a measure word is mostly filler: 这是一个好店, 这是个好店.
     numbers = [found for found in _NUMBER.findall(folded) if found != "一"]
-    pseudonyms = [found.group() for found in _PSEUDONYM.finditer(text)]
+    pseudonyms = [found.group() for found in _PSEUDONYM.finditer(text)] if "[" in text else []
     denials = _DENIAL.findall(_NO_DENIAL.sub(" ", folded))
     return f"{' '.join(numbers + pseudonyms)}|{' '.join(denials)}"
-
-
-def grams(key: str) -> set[str]:
-    """The character 5-grams of a match key; empty when the key is shorter than 5."""
-    return {key[start : start + GRAM] for start in range(len(key) - GRAM + 1)}
 
 
 def jaccard(a: str, b: str) -> float:
@@ -122,7 +125,8 @@ def near_pairs(keys: Sequence[str], threshold: float, *, guard: Sequence[str] | 
 
     `keys` are match keys. Rows with an identical key (and guard) are reported once each, against the first of them,
     with 1.0; only that first one takes part in pairs with other keys. So n copies give n-1 pairs instead of n²/2, and
-    `clusters` puts together the same rows. A pair is never reported when its guards differ.
+    `clusters` puts together the same rows. A pair is never reported when its guards differ. All is in memory; `Bands`
+    and `alike` are the same for tables that are larger.
     Raises ValueError when `threshold` is not in (0.2, 1] or `guard` has another length than `keys`.
     """
     _check(threshold)
@@ -186,14 +190,14 @@ def _where(keys: Sequence[str]) -> dict[str, list[int]]:
     return found
 
 
-def _codes(values: Sequence[str]) -> NDArray[np.int64]:
+def _codes(values: Sequence[str]) -> NDArray[np.uint64]:
     import numpy as np
 
     codes: dict[str, int] = {}
-    return np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int64)
+    return np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.uint64)
 
 
-def _verified(keys: Sequence[str], threshold: float, *, marks: NDArray[np.int64] | None) -> list[Pair]:
+def _verified(keys: Sequence[str], threshold: float, *, marks: NDArray[np.uint64] | None) -> list[Pair]:
     """All pairs of positions at or above the threshold; identical keys with different marks are no pair."""
     import numpy as np
 
@@ -201,92 +205,29 @@ def _verified(keys: Sequence[str], threshold: float, *, marks: NDArray[np.int64]
     if len(long) < 2 or threshold >= 1:
         # Different keys may have equal sets of 5-grams (abcdeabcde…), but at 1.0 only the same wording is a copy.
         return []
-    sketches, sizes = _sketch([keys[index] for index in long.tolist()])
-    own_marks = marks[long] if marks is not None else None
-    found: list[Pair] = []
-    cached = lru_cache(maxsize=100_000)(lambda index: grams(keys[index]))
-    for one, other in _candidates(sketches, sizes, own_marks, threshold):
-        i, j = int(long[one]), int(long[other])
-        score = _overlap(cached(i), cached(j))
-        if score >= threshold:
-            found.append((i, j, score))
-    return found
+    with Bands([threshold]) as bands:
+        bands.keep(sketched([keys[index] for index in long.tolist()]))
+        found = bands.candidates(threshold, marks=marks[long] if marks is not None else None)
+    pairs, scores = alike(long[found], lambda wanted: [keys[index] for index in wanted.tolist()], threshold)
+    return [(i, j, score) for (i, j), score in zip(pairs.tolist(), scores.tolist(), strict=True)]
 
 
-def _sketch(keys: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """MinHash sketches [n, 128] and the number of distinct 5-grams [n]."""
-    import numpy as np
-    import rensa
+def alike(
+    pairs: NDArray[np.int64], keys: Callable[[NDArray[np.int64]], Sequence[str]], threshold: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The exact check: of the candidates [p, 2], in rising order, those that reach the threshold, with their index.
 
-    sketches = np.empty((len(keys), _SLOTS), dtype=np.uint32)
-    sizes = np.empty(len(keys), dtype=np.int64)
-    for start in range(0, len(keys), _SKETCH_ROWS):
-        # Sorted, because the order of a set of strings differs from process to process.
-        sets = [sorted(grams(key)) for key in keys[start : start + _SKETCH_ROWS]]
-        sketches[start : start + len(sets)] = rensa.RMinHash.digests_from_token_sets(sets, _SLOTS, _SEED)
-        sizes[start : start + len(sets)] = [len(one) for one in sets]
-    return sketches, sizes
-
-
-def _candidates(
-    sketches: NDArray[np.uint32], sizes: NDArray[np.int64], marks: NDArray[np.int64] | None, threshold: float
-) -> Iterator[tuple[int, int]]:
-    """Pairs of positions that share a band and could reach the threshold, each once, in rising order."""
-    import numpy as np
-
-    rows = 4 if threshold >= 0.65 else 2
-    count = len(sketches)
-    pending: list[NDArray[np.int64]] = []
-    kept: list[NDArray[np.int64]] = []
-    waiting = 0
-    for band in range(0, _SLOTS, rows):
-        for one, other in _bucket_pairs(sketches[:, band : band + rows]):
-            fits = np.minimum(sizes[one], sizes[other]) >= threshold * np.maximum(sizes[one], sizes[other])
-            if marks is not None:
-                fits &= marks[one] == marks[other]
-            codes = one[fits] * count + other[fits]
-            pending.append(codes)
-            waiting += len(codes)
-            if waiting > _FLUSH_PAIRS:
-                kept.append(_promising(pending, sketches, threshold))
-                pending, waiting = [], 0
-    kept.append(_promising(pending, sketches, threshold))
-    for code in np.unique(np.concatenate(kept)).tolist():
-        yield code // count, code % count
-
-
-def _bucket_pairs(band: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Index pairs (smaller, larger) of rows whose slots in this band are all equal; in pieces of bounded size.
-
-    Rows are sorted by their slots; at distance d in that order, neighbours with the same slots are a pair. Every round
-    looks only at rows whose bucket reaches that far, so the work is the number of pairs.
+    `keys` gives the match keys of the positions asked for (rising, each once).
     """
     import numpy as np
 
-    order = np.lexsort(band.T[::-1])
-    ranked = band[order]
-    starts = np.concatenate([[True], (ranked[1:] != ranked[:-1]).any(axis=1)])
-    bucket = np.cumsum(starts) - 1
-    ends = np.append(np.flatnonzero(starts)[1:], len(order))[bucket]
-    position = np.arange(len(order))
-    distance = 1
-    while True:
-        position = position[position + distance < ends[position]]
-        if not len(position):
-            return
-        one, other = order[position], order[position + distance]
-        yield np.minimum(one, other), np.maximum(one, other)
-        distance += 1
-
-
-def _promising(pending: list[NDArray[np.int64]], sketches: NDArray[np.uint32], threshold: float) -> NDArray[np.int64]:
-    """The codes whose sketches do not rule the threshold out."""
-    import numpy as np
-
-    codes = np.unique(np.concatenate(pending)) if pending else np.empty(0, dtype=np.int64)
-    kept = [np.empty(0, dtype=np.int64)]
-    for start in range(0, len(codes), 100_000):
-        part = codes[start : start + 100_000]
-        equal = (sketches[part // len(sketches)] == sketches[part % len(sketches)]).mean(axis=1)
-        kept.append(part[equal >= threshold - _SLACK])
-    return np.concatenate(kept)
+    kept = [np.empty((0, 2), dtype=np.int64)]
+    scores = [np.empty(0)]
+    for start in range(0, len(pairs), _CHECKED):
+        part = pairs[start : start + _CHECKED]
+        wanted, place = np.unique(part, return_inverse=True)
+        sets = [grams(key) for key in keys(wanted)]
+        found = np.array([_overlap(sets[one], sets[other]) for one, other in place.reshape(-1, 2).tolist()])
+        kept.append(part[found >= threshold])
+        scores.append(found[found >= threshold])
+    return np.concatenate(kept), np.concatenate(scores)
