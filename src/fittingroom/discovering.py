@@ -11,6 +11,7 @@ Which row is in which cluster stays in the workspace (`discoveries/<key>.json`, 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,7 @@ def take_names(root: Path, file: Path, task: TaskConfig, by: str) -> Decided:
         raise UserError("there is no such file", "没有这个文件", place=str(file))
     read = _from_yaml if file.suffix.lower() in _YAML else _from_sheet
     given = list(read(root, file, by))
-    known = spellings(task, [name for _, name, _, _ in given if name], [])
+    known = spellings(task, Counter(name for _, name, _, _ in given if name))
     at = decisions.now()
     found = []
     for row, name, person, place in given:

@@ -188,7 +188,7 @@ def _known_labels(labelled: Rows, config: RunConfig) -> dict[str, str]:
         dropped = labelled.dropped.frame()
         gone = dropped.filter(dropped["reason"].is_in(_CONTESTED))
         seen.update(name for name in _targets(gone.to_dicts(), config.task) if name and name not in seen)
-    return spellings(config.task, list(seen.elements()), [])
+    return spellings(config.task, seen)
 
 
 # ---------------------------------------------------------------------------------------------- out
@@ -257,7 +257,7 @@ def _contested(labelled: Rows, config: RunConfig) -> Iterator[_Doubt]:
     rows = frame.to_dicts()
     twins = _rows_of([labelled.kept, labelled.dropped], {row["twin"] for row in rows if row["twin"]})
     torn = frame.filter(frame["reason"] == "rules disagree")
-    weak = hold(Table.of(torn).arrow(), config.label.rules, config.task) if torn.height else None
+    weak = hold(Table.of(torn), config.label.rules, config.task) if torn.height else None
     place = {name: index for index, name in enumerate(torn["id"].to_list())}
     for row, given in zip(rows, _targets(rows, config.task), strict=True):
         votes = Counter(vote["label"] for vote in row["annotations"] or [] if vote["label"])

@@ -11,21 +11,19 @@ bytes per row, whatever the texts are.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from fittingroom.engine import Context
-from fittingroom.tables import Table, Writer
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.copies import REASONS, Gone, Marked, exact_copies, near_copies
+from fittingroom.tasks.copies import EXACT, NEAR, Marked, counted, exact_copies, near_copies
 from fittingroom.tasks.families import families
+from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.rows import in_order
 from fittingroom.tasks.wordings import Distinct, Wordings
 from fittingroom.text.bands import Bands
-from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
+from fittingroom.types import Frozen, Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +61,10 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
         Bands([dedup.threshold, dedup.cluster_threshold], context.scratch / "bands") as bands,
     ):
         marked = Marked(table, task, said)
-        gone = exact_copies(marked, said) if dedup.method != "none" else Gone.none(said.rows)
-        exact = int((gone.reason > 0).sum())
+        gone = Gone(said.rows, [EXACT, NEAR])
+        if dedup.method != "none":
+            exact_copies(marked, said, gone)
+        exact = gone.by_reason().get(EXACT, 0)
         wordings = Distinct(said)
         place = wordings.sketch(bands)
         pairs = 0
@@ -73,7 +73,7 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
         found = families(
             wordings, place, bands, copy=dedup.threshold, like=dedup.cluster_threshold, most=dedup.largest_cluster
         )
-    kept, dropped = _parted(table, task, context, marked, gone, found.first)
+    kept, dropped = parted(table, task, context, gone, marked.ids, _noted(marked, gone, found.first))
     facts = {
         "in": table.rows,
         "kept": kept.rows,
@@ -87,43 +87,14 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
     return Rows(kept=kept, dropped=dropped, facts=facts)
 
 
-def _parted(
-    table: Table, task: TaskConfig, context: Context, marked: Marked, gone: Gone, first: NDArray[np.int64]
-) -> tuple[Table, Table]:
-    """Kept and dropped rows with `cluster` and `dup_count`, streamed to files of their own."""
-    import pyarrow as pa
+def _noted(marked: Marked, gone: Gone, first: NDArray[np.int64]) -> Change:
+    """What is written into the rows: the cluster, named by the smallest id in it, and how many rows each stands for."""
+    counts = counted(marked.counts, gone)
 
-    schema = row_schema(task.input, task.target)
-    folder = Path(tempfile.mkdtemp(prefix="parted-", dir=context.scratch))
-    counts = gone.counts(marked.counts)
-    with (
-        Writer(folder / "kept.parquet", schema) as kept,
-        Writer(folder / "dropped.parquet", dropped_schema(schema)) as dropped,
-    ):
-        start = 0
-        for batch in table.batches():
-            part = slice(start, start + batch.num_rows)
-            rows = _with(pa.Table.from_batches([batch]), "cluster", marked.ids.take(pa.array(first[part])))
-            rows = _with(rows, "dup_count", pa.array(counts[part]))
-            stays = pa.array(gone.reason[part] == 0)
-            kept.write(rows.filter(stays))
-            dropped.write(_explained(rows, marked, gone, part).filter(pa.array(gone.reason[part] > 0)))
-            start += batch.num_rows
-    return kept.table(), dropped.table()
+    def change(rows: pa.Table, part: slice) -> pa.Table:
+        import pyarrow as pa
 
+        rows = with_column(rows, "cluster", marked.ids.take(pa.array(first[part])))
+        return with_column(rows, "dup_count", pa.array(counts[part]))
 
-def _with(rows: pa.Table, column: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
-    return rows.set_column(rows.schema.get_field_index(column), column, values)
-
-
-def _explained(rows: pa.Table, marked: Marked, gone: Gone, part: slice) -> pa.Table:
-    """The rows with why they go; only those that do have anything in these columns."""
-    import pyarrow as pa
-
-    went = gone.reason[part] > 0
-    twins = pa.array(gone.twin[part], mask=~went)
-    told = pa.array([REASONS.get(code) for code in gone.reason[part].tolist()], pa.string())
-    columns = {"reason": told, "twin": marked.ids.take(twins), "score": pa.array(gone.score[part], mask=~went)}
-    for name, values in columns.items():
-        rows = rows.append_column(name, values)
-    return rows
+    return change

@@ -9,27 +9,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
 from fittingroom.sources import decisions
-from fittingroom.sources.decisions import REVIEW, Decision
+from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.conflicts import settle
+from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
+from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.merging import GIVEN, merge
-from fittingroom.tasks.rows import Drop, ordered, parted, replaced, targets, texts, with_edits, with_targets
+from fittingroom.tasks.rows import in_order, texts, with_edits
 from fittingroom.tasks.rules import LabelRule, Weak, hold
-from fittingroom.tasks.spelling import folded, spellings
+from fittingroom.tasks.spelling import folded
+from fittingroom.tasks.voices import Voices
+from fittingroom.tasks.wordings import Wordings
 from fittingroom.types import Frozen, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("pyarrow", "rensa", "numpy", "polars", "cleanlab", "scikit-learn")
+
+_REASONS = ("annotators disagree", "rules disagree", "unknown label", "not labelled", CONFLICTING)
 
 
 class LabelConfig(Frozen):
@@ -65,117 +70,113 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
 
     Raises UserError when no row is labelled, or all carry the same label.
     """
-    table = ordered(rows.kept.arrow(), task)
-    decided = _decided(table, decisions.read(context.root))
-    table = _with_annotations(table, task, decided)
-    given = targets(table, task)
-    told: list[list[tuple[str, str]]] = [
-        [(one["annotator"] or "", one["label"]) for one in found or [] if (one["label"] or "").strip()]
-        for found in table.column("annotations").to_pylist()
-    ]
-    spelling = spellings(task, [value for value in given if value], [name for found in told for _, name in found])
-    ratings = [
-        _ratings(value, [one for one in found if not one[0].startswith(REVIEW)], spelling)
-        for value, found in zip(given, told, strict=True)
-    ]
-    sure = _reviewed(decided, spelling)
-    context.progress("label", 1, 3)
-    said = texts(table, task)
-    merged, agreement = merge(ratings, label.merge, said, table.column("group").to_pylist())
-    merged = [sure.get(index, value) for index, value in enumerate(merged)]
-    weak = _weak(table, label.rules, task, spelling)
-    spoken = {index for index, value in enumerate(given) if (value or "").strip() or told[index]}
-    guessed, torn = _guesses(weak, spoken) if weak else (dict[int, str](), set[int]())
+    table = in_order(rows.kept, task)
+    voices = Voices(table, task, decisions.read(context.root))
+    ratings, sure = voices.ratings(), voices.reviewed()
+    merged, agreement = _merged(voices, ratings, label.merge, table, task)
+    for row, value in sure.items():
+        merged[row] = value
+    weak = _weak(table, label.rules, task, voices.spelling)
+    guessed, torn = _guesses(weak, voices) if weak else (dict[int, str](), set[int]())
     measured = {"rules": weak.facts(merged, len(guessed), len(torn))} if weak else {}
-    merged = [guessed.get(index, value) for index, value in enumerate(merged)]
-    drops = _without(merged, ratings, spoken, torn)
-    _refuse_one_class(merged, drops, task)
-    context.progress("label", 2, 3)
-    conflicts = settle(
-        table.column("id").to_pylist(), said, merged, ratings, conflicts=label.conflicts,
-        clear_majority=label.clear_majority, near=label.near, sure=sure, weak=guessed,
-    )  # fmt: skip
-    drops.update(conflicts.drops)
-    _refuse_one_class([None if index in drops else value for index, value in enumerate(merged)], drops, task)
-    changed = _changed(merged, given, sure, guessed)
-    table = with_edits(
-        with_targets(table, task, [new or old for new, old in zip(merged, given, strict=True)]), task, changed
-    )
-    kept, dropped = parted(table, task, drops)
+    for row, value in guessed.items():
+        merged[row] = value
+    gone = Gone(table.rows, _REASONS)
+    _without(merged, ratings, voices, torn, gone)
+    _refuse_one_class(merged, gone, task)
+    with Wordings(table, task, context.scratch / "wordings", context, what="label") as said:
+        known = Labelled(merged, ratings, sure, guessed)
+        rules = Settling(label.conflicts, label.clear_majority, label.near)
+        conflicts = settle(said, known, rules, gone, context.scratch / "bands")
+    _refuse_one_class([value if stays else None for value, stays in zip(merged, gone.stays, strict=True)], gone, task)
+    changed = _changed(merged, voices.given, sure, guessed)
+    kept, dropped = parted(table, task, context, gone, voices.ids, _noted(task, voices, merged, changed))
+    classes = Counter(value for value, stays in zip(merged, gone.stays, strict=True) if value and stays)
     facts = {
-        "in": table.num_rows,
+        "in": table.rows,
         "kept": kept.rows,
-        "annotated": sum(bool(found) for found in told),
+        "annotated": sum(bool(found) for found in voices.told.values()),
         "relabelled": len(changed),
-        **conflicts.facts,
-        "dropped_by_reason": dict(sorted(Counter(drop.reason for drop in drops.values()).items())),
+        **conflicts,
+        "dropped_by_reason": gone.by_reason(),
         "agreement": agreement,
-        "classes": dict(sorted(Counter(value for value in targets(kept.arrow(), task) if value).items())),
-        **({"reviewed": len(sure)} if decided else {}),
+        "classes": dict(sorted(classes.items())),
+        **({"reviewed": len(sure)} if voices.decided else {}),
         **measured,
     }
-    context.progress("label", 3, 3)
+    context.progress("label", 1, 1)
     return Rows(kept=kept, dropped=dropped, facts=facts)
 
 
+def _merged(
+    voices: Voices, ratings: Mapping[int, Mapping[str, str]], method: str, table: Table, task: TaskConfig
+) -> tuple[list[str | None], dict[str, Any]]:
+    """One label per row, and how far annotators agree. CROWDLAB's model learns from all rows; else only those on which
+    others than the source spoke need more than a look.
+    """
+    alone = [voices.alone(row) for row in range(table.rows)]
+    if method == "crowdlab":
+        every = [ratings.get(row, {GIVEN: value} if value else {}) for row, value in enumerate(alone)]
+        whole = table.arrow()
+        return merge(every, method, texts(whole, task), whole.column("group").to_pylist())
+    several = sorted(ratings)
+    source = any(value is not None and row not in ratings for row, value in enumerate(alone))
+    found, agreement = merge([ratings[row] for row in several], method, [], [], also=[GIVEN] if source else [])
+    for row, value in zip(several, found, strict=True):
+        alone[row] = value
+    return alone, agreement
+
+
 def _without(
-    merged: Sequence[str | None], ratings: Sequence[Mapping[str, str]], spoken: set[int], torn: set[int]
-) -> dict[int, Drop]:
-    """Rows without a label, and why: people disagree, rules disagree, no label of the task was said, or none at all."""
-    drops: dict[int, Drop] = {}
-    for index, value in enumerate(merged):
+    merged: Sequence[str | None],
+    ratings: Mapping[int, Mapping[str, str]],
+    voices: Voices,
+    torn: set[int],
+    gone: Gone,
+) -> None:
+    """Rows without a label go: people disagree, rules disagree, no label of the task was said, or none at all."""
+    for row, value in enumerate(merged):
         if value is None:
-            left = "rules disagree" if index in torn else "unknown label" if index in spoken else "not labelled"
-            drops[index] = Drop("annotators disagree" if ratings[index] else left)
-    return drops
+            left = "rules disagree" if row in torn else "unknown label" if voices.spoken(row) else "not labelled"
+            gone.drop(row, "annotators disagree" if ratings.get(row) else left)
 
 
 def _changed(
     merged: Sequence[str | None], given: Sequence[str | None], sure: Mapping[int, str], guessed: Mapping[int, str]
 ) -> dict[int, list[str]]:
     """Rows whose label is not the one that the source gave, and where it comes from."""
-    changed = {index: ["label"] for index, value in enumerate(merged) if value is not None and value != given[index]}
-    changed |= {index: ["reviewed"] for index in changed.keys() & sure.keys()}
-    return changed | {index: ["weak label"] for index in guessed}
+    changed = {row: ["label"] for row, value in enumerate(merged) if value is not None and value != given[row]}
+    changed |= {row: ["reviewed"] for row in changed.keys() & sure.keys()}
+    return changed | {row: ["weak label"] for row in guessed}
 
 
-def _decided(table: pa.Table, found: Sequence[Decision]) -> dict[int, list[Decision]]:
-    """Row -> what people decided about it, oldest first."""
-    if not found:
-        return {}
-    place = {name: index for index, name in enumerate(table.column("id").to_pylist())}
-    decided: dict[int, list[Decision]] = {}
-    for one in found:
-        if one.id in place:
-            decided.setdefault(place[one.id], []).append(one)
-    return decided
+def _noted(task: TaskConfig, voices: Voices, merged: Sequence[str | None], changed: Mapping[int, list[str]]) -> Change:
+    """What is written into the rows: the label, what people decided beside the annotations, and that it was changed."""
+
+    def change(rows: pa.Table, part: slice) -> pa.Table:
+        import pyarrow as pa
+
+        given = voices.given[part]
+        labels = [new or old for new, old in zip(merged[part], given, strict=True)]
+        rows = with_column(
+            rows, "target", pa.array([{task.target: value} for value in labels], rows.schema.field("target").type)
+        )
+        here = range(part.start, part.stop)
+        if any(row in voices.decided for row in here):
+            told = [list(found or []) for found in rows.column("annotations").to_pylist()]
+            for row in here:
+                told[row - part.start] += [
+                    {"annotator": one.who, "label": one.label}
+                    for one in sorted(voices.decided.get(row, []), key=lambda one: one.who)
+                ]
+            rows = with_column(rows, "annotations", pa.array(told, rows.schema.field("annotations").type))
+        noted = {row - part.start: changed[row] for row in here if row in changed}
+        return with_edits(rows, task, noted)
+
+    return change
 
 
-def _with_annotations(table: pa.Table, task: TaskConfig, decided: Mapping[int, Sequence[Decision]]) -> pa.Table:
-    """The decisions of people beside the annotations that the sources brought."""
-    if not decided:
-        return table
-    told = [list(found or []) for found in table.column("annotations").to_pylist()]
-    for index, found in decided.items():
-        told[index] += [{"annotator": one.who, "label": one.label} for one in sorted(found, key=lambda one: one.who)]
-    return replaced(table, task, "annotations", told)
-
-
-def _reviewed(decided: Mapping[int, Sequence[Decision]], spelling: Mapping[str, str]) -> dict[int, str]:
-    """Row -> the label that review came to: what most people say, of equally many what was said last. A label that the
-    task no longer has decides nothing.
-    """
-    sure: dict[int, str] = {}
-    for index, found in sorted(decided.items()):
-        known = [spelling.get(folded(one.label)) for one in found if one.by == "review"]
-        said = [value for value in known if value is not None]
-        if said:
-            counts = Counter(said)
-            sure[index] = max(reversed(said), key=counts.__getitem__)
-    return sure
-
-
-def _weak(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig, spelling: Mapping[str, str]) -> Weak | None:
+def _weak(table: Table, rules: Sequence[LabelRule], task: TaskConfig, spelling: Mapping[str, str]) -> Weak | None:
     """What the rules say, in the spelling of the task. Raises RecipeError for a rule with a label that is none."""
     if not rules:
         return None
@@ -192,37 +193,29 @@ def _weak(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig, spellin
     return hold(table, spelled, task)
 
 
-def _guesses(weak: Weak, spoken: set[int]) -> tuple[dict[int, str], set[int]]:
+def _guesses(weak: Weak, voices: Voices) -> tuple[dict[int, str], set[int]]:
     """Row -> the label that all its rules name, and the rows whose rules contradict each other; the rows of which
     somebody spoke are none of the rules' business.
     """
     guessed: dict[int, str] = {}
     torn: set[int] = set()
-    for index in range(len(weak.votes)):
-        if index in spoken:
+    for row in weak.votes:
+        if voices.spoken(row):
             continue
-        names = weak.labels(index)
+        names = weak.labels(row)
         if len(names) == 1:
-            guessed[index] = names[0]
-        elif names:
-            torn.add(index)
+            guessed[row] = names[0]
+        else:
+            torn.add(row)
     return guessed, torn
 
 
-def _ratings(given: str | None, told: Sequence[tuple[str, str]], spelling: Mapping[str, str]) -> dict[str, str]:
-    """Annotator -> known label. An annotator's last word on a row counts."""
-    found = {name: spelling.get(folded(value)) for name, value in told}
-    found[GIVEN] = spelling.get(folded(given)) if given else None
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _refuse_one_class(merged: Sequence[str | None], drops: Mapping[int, Drop], task: TaskConfig) -> None:
+def _refuse_one_class(merged: Sequence[str | None], gone: Gone, task: TaskConfig) -> None:
     """A classifier needs two classes: say what there is."""
     counts = Counter(value for value in merged if value is not None)
     if len(counts) > 1:
         return
-    reasons = Counter(drop.reason for drop in drops.values())
-    told = ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items())) or "-"
+    told = ", ".join(f"{reason}: {count}" for reason, count in gone.by_reason().items()) or "-"
     if not counts:
         raise UserError(
             f"none of {len(merged)} rows has a usable label in the field {task.target!r} (rows that went: {told}); "

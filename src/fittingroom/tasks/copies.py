@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.leaving import Gone, placed
 from fittingroom.tasks.rows import labels
 from fittingroom.tasks.wordings import Wordings, first_of_equal
 from fittingroom.text.bands import Bands
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-EXACT, NEAR = 1, 2
-REASONS = {EXACT: "exact duplicate", NEAR: "near duplicate"}
+EXACT, NEAR = "exact duplicate", "near duplicate"
 
 
 class Marked:
@@ -31,71 +29,31 @@ class Marked:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        self._codes: dict[str, int] = {}
+        codes: dict[str, int] = {}
         ids: list[pa.Array] = []
         self.label: NDArray[np.uint64] = np.empty(said.rows, dtype=np.uint64)
         self.counts: NDArray[np.int64] = np.empty(said.rows, dtype=np.int64)
         """`dup_count` as it came."""
         votes = np.empty(said.rows, dtype=np.int64)
-        for start, batch in _placed(table):
-            part = slice(start, start + batch.num_rows)
-            ids.append(batch.column("id"))
-            votes[part] = pc.fill_null(pc.list_value_length(batch.column("annotations")), 0)
-            self.counts[part] = pc.fill_null(batch.column("dup_count"), 1)
-            named = labels(pa.Table.from_batches([batch]), task)
-            self.label[part] = [self._codes.setdefault(name, len(self._codes)) for name in named]
+        for part, rows in placed(table):
+            ids += rows.column("id").chunks
+            votes[part] = pc.fill_null(pc.list_value_length(rows.column("annotations")), 0)
+            self.counts[part] = pc.fill_null(rows.column("dup_count"), 1)
+            self.label[part] = [codes.setdefault(name, len(codes)) for name in labels(rows, task)]
         self.ids: pa.ChunkedArray = pa.chunked_array(ids, pa.string())
         self.order: NDArray[np.int64] = np.lexsort((-said.lengths, -votes))
         """Rows in the order in which they stay: most annotations, longest text, smallest id (rows are sorted by id)."""
 
 
-@dataclass
-class Gone:
-    """Per row: why it goes (0: it stays), for which row, and how much alike the two are."""
-
-    reason: NDArray[np.uint8]
-    twin: NDArray[np.int64]
-    score: NDArray[np.float64]
-
-    @classmethod
-    def none(cls, rows: int) -> Gone:
-        """Every row stays."""
-        import numpy as np
-
-        return cls(np.zeros(rows, dtype=np.uint8), np.full(rows, -1, dtype=np.int64), np.ones(rows))
-
-    def by_reason(self) -> dict[str, int]:
-        """How many rows go, by reason; a reason that nothing goes for is left out."""
-        counts = {name: int((self.reason == code).sum()) for code, name in REASONS.items()}
-        return {name: count for name, count in counts.items() if count}
-
-    def counts(self, before: NDArray[np.int64]) -> NDArray[np.int64]:
-        """`dup_count` after dropping. A twin of an exact copy may itself go as a near copy: counts travel to who
-        stays; a row that goes keeps what it stood for itself.
-        """
-        import numpy as np
-
-        gone = np.flatnonzero(self.reason)
-        standing = self.twin[gone]
-        while (moving := self.reason[standing] > 0).any():
-            standing = np.where(moving, self.twin[standing], standing)
-        counts = before.copy()
-        np.add.at(counts, standing, before[gone])
-        return counts
-
-
-def exact_copies(marked: Marked, said: Wordings) -> Gone:
+def exact_copies(marked: Marked, said: Wordings, gone: Gone) -> None:
     """Of rows with the same key, guard and label the best one stays."""
     import numpy as np
 
-    gone = Gone.none(said.rows)
     same = np.column_stack([said.keys, said.guards, marked.label])[marked.order]
     first, numbers = first_of_equal(same)
     standing = marked.order[first[numbers]]
     copies = standing != marked.order
-    gone.reason[marked.order[copies]] = EXACT
-    gone.twin[marked.order[copies]] = standing[copies]
-    return gone
+    gone.drop(marked.order[copies], EXACT, standing[copies], 1.0)
 
 
 def near_copies(
@@ -114,7 +72,7 @@ def near_copies(
 
     rank = np.empty(said.rows, dtype=np.int64)
     rank[marked.order] = np.arange(said.rows)
-    left = np.flatnonzero((gone.reason == 0) & (place >= 0))
+    left = np.flatnonzero(gone.stays & (place >= 0))
     marks = said.guards[left, 0] ^ (said.guards[left, 1] << np.uint64(1)) ^ (marked.label[left] << np.uint64(32))
     found = left[bands.candidates(threshold, entries=place[left], marks=marks, rank=rank[left])]
     # Marks of 64 bits can fall together by chance; meaning must not: the whole of it is compared.
@@ -132,13 +90,20 @@ def near_copies(
         if twin is None:
             stays.add(row)
         else:
-            gone.reason[row], gone.score[row], gone.twin[row] = NEAR, -twin[0], twin[1]
+            gone.drop(row, NEAR, twin[1], -twin[0])
     return len(pairs)
 
 
-def _placed(table: Table) -> Iterator[tuple[int, Any]]:
-    """Batches with the position of their first row."""
-    start = 0
-    for batch in table.batches():
-        yield start, batch
-        start += batch.num_rows
+def counted(before: NDArray[np.int64], gone: Gone) -> NDArray[np.int64]:
+    """`dup_count` after dropping. A twin of an exact copy may itself go as a near copy: counts travel to who stays; a
+    row that goes keeps what it stood for itself.
+    """
+    import numpy as np
+
+    went = np.flatnonzero(~gone.stays)
+    standing = gone.twin[went]
+    while (moving := gone.reason[standing] > 0).any():
+        standing = np.where(moving, gone.twin[standing], standing)
+    counts = before.copy()
+    np.add.at(counts, standing, before[went])
+    return counts

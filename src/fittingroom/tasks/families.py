@@ -45,7 +45,7 @@ def families(
     stands = np.ones(len(pairs), dtype=np.bool_)
     threshold, raised = like, 0
     while True:
-        component = _components(wordings.count, np.concatenate([pairs[stands], ties]))
+        component = components(wordings.count, np.concatenate([pairs[stands], ties]))
         sizes = np.bincount(component[wordings.of_key])
         if sizes.max(initial=0) <= cap or threshold >= 1:
             break
@@ -78,8 +78,8 @@ def _alike(
     return alike(long[found], wordings.read, threshold)
 
 
-def _components(count: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the connected component of each of `count` nodes."""
+def components(count: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the connected component of each of `count` nodes that `edges` [e, 2] tie together."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -28,13 +28,19 @@ _SEED = 7
 
 
 def merge(
-    ratings: Sequence[Mapping[str, str]], method: str, said: Sequence[str], groups: Sequence[str | None]
+    ratings: Sequence[Mapping[str, str]],
+    method: str,
+    said: Sequence[str],
+    groups: Sequence[str | None],
+    *,
+    also: Sequence[str] = (),
 ) -> tuple[list[str | None], dict[str, Any]]:
     """One label per row (None without ratings, or on a tie that the source's label cannot settle), and agreement.
 
     said: the text of each row; groups: what must stand in one fold beside equal texts. Both are for CROWDLAB's model.
+    `also`: annotators of rows that nobody else rated, and that are therefore not among these.
     """
-    people = Counter(name for votes in ratings for name in votes)
+    people = Counter([*also, *(name for votes in ratings for name in votes)])
     several = [index for index, votes in enumerate(ratings) if len(votes) > 1]
     shared = [ratings[index] for index in several]
     weigh = method in ("dawid_skene", "crowdlab") or (

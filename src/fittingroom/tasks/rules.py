@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field, model_validator
 
 from fittingroom.errors import RecipeError
+from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.leaving import placed
 from fittingroom.tasks.rows import texts
 from fittingroom.types import Frozen
 
@@ -49,11 +51,13 @@ class LabelRule(Frozen):
 
 
 class Weak(NamedTuple):
-    """What the rules say of every row."""
+    """What the rules say of the rows of a table."""
 
-    votes: list[list[int]]
-    """Numbers of the rules that hold, per row."""
+    votes: Mapping[int, Sequence[int]]
+    """Row -> numbers of the rules that hold, for the rows on which any does."""
     rules: Sequence[LabelRule]
+    rows: int
+    """Rows of the table."""
 
     def labels(self, row: int) -> list[str]:
         """The different labels that rules name for a row, by how many rules name them, then by name."""
@@ -66,13 +70,12 @@ class Weak(NamedTuple):
         """Coverage, overlaps and conflicts, of all rules and of each; where people spoke, how often a rule says the
         same. `people` holds the label that people gave a row, or None.
         """
-        rows = len(self.votes)
         every = [
             {"label": rule.label, "rows": 0, "overlaps": 0, "conflicts": 0, "checked": 0, "right": 0}
             for rule in self.rules
         ]
         overlaps = conflicts = 0
-        for row, votes in enumerate(self.votes):
+        for row, votes in self.votes.items():
             several = len(votes) > 1
             against = several and len(self.labels(row)) > 1
             overlaps += several
@@ -86,10 +89,9 @@ class Weak(NamedTuple):
                 )
                 mine["checked"] += people[row] is not None
                 mine["right"] += people[row] == self.rules[number].label
-        covered = sum(bool(votes) for votes in self.votes)
         return {
-            "covered": covered,
-            "coverage": round(covered / rows, 6) if rows else 0.0,
+            "covered": len(self.votes),
+            "coverage": round(len(self.votes) / self.rows, 6) if self.rows else 0.0,
             "overlaps": overlaps,
             "conflicts": conflicts,
             "labelled": given,
@@ -98,8 +100,16 @@ class Weak(NamedTuple):
         }
 
 
-def hold(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig) -> Weak:
+def hold(table: Table, rules: Sequence[LabelRule], task: TaskConfig) -> Weak:
     """Which rules hold on which rows. Raises RecipeError that names the rule that cannot be used."""
+    votes: dict[int, list[int]] = {}
+    for part, rows in placed(table):
+        votes |= {part.start + row: found for row, found in _holding(rows, rules, task).items()}
+    return Weak(votes, rules, table.rows)
+
+
+def _holding(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig) -> dict[int, list[int]]:
+    """Row of this part -> numbers of the rules that hold."""
     import numpy as np
     import polars as pl
 
@@ -117,10 +127,7 @@ def hold(table: pa.Table, rules: Sequence[LabelRule], task: TaskConfig) -> Weak:
         if rule.where:
             frame = _frame(table, task) if frame is None else frame
             held[number] &= _condition(frame, rule.where, f"{place}.where")
-    votes: list[list[int]] = [[] for _ in said]
-    for row in np.flatnonzero(held.any(axis=0)).tolist():
-        votes[row] = np.flatnonzero(held[:, row]).tolist()
-    return Weak(votes, rules)
+    return {row: np.flatnonzero(held[:, row]).tolist() for row in np.flatnonzero(held.any(axis=0)).tolist()}
 
 
 def has_keyword(said: Sequence[str], keywords: Sequence[str]) -> list[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from fittingroom.errors import RecipeError
 from fittingroom.tasks.config import TaskConfig
@@ -15,8 +15,11 @@ def folded(spelled: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", spelled).casefold().split())
 
 
-def spellings(task: TaskConfig, given: Sequence[str], told: Sequence[str]) -> dict[str, str]:
-    """Folded spelling -> label: the labels and aliases of the task; without labels, the most frequent spelling."""
+def spellings(task: TaskConfig, met: Mapping[str, int]) -> dict[str, str]:
+    """Folded spelling -> label: the labels and aliases of the task; without labels, the most frequent spelling.
+
+    met: how often each spelling was met.
+    """
     known: dict[str, str] = {}
     if task.labels is not None:
         for name in task.labels:
@@ -28,7 +31,10 @@ def spellings(task: TaskConfig, given: Sequence[str], told: Sequence[str]) -> di
                 )
             known[folded(name)] = name
     else:
-        counts = Counter(value.strip() for value in (*given, *told) if value.strip())
+        counts: Counter[str] = Counter()
+        for value, count in met.items():
+            if value.strip():
+                counts[value.strip()] += count
         for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             known.setdefault(folded(name), name)
     for alias, name in task.aliases.items():
