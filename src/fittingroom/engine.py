@@ -1,6 +1,6 @@
 """Where work runs, and what a stage is told about its surroundings.
 
-Today this process; the same functions go to a Ray cluster later, because a stage sees nothing but its inputs, its
+This process, or a Ray cluster: the same functions go to either, because a stage sees nothing but its inputs, its
 configuration and this `Context`.
 """
 
@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -30,8 +31,15 @@ ProgressSink = Callable[[str, float, float], None]
 class EngineConfig(Frozen):
     """Where the work of a run is done."""
 
-    kind: Literal["local"] = "local"
-    """`local`: this process."""
+    kind: Literal["local", "ray"] = "local"
+    """`local`: this process; `ray`: pure work on batches (cleaning, redaction, match keys, sketches) is done on a Ray
+    cluster, everything else here. The result is the same."""
+    address: str = ""
+    """Address of a running Ray cluster (`auto`, `host:6379`, `ray://host:10001`); empty: one of this machine alone."""
+
+    def spread(self, threads: int) -> Spread:
+        """Where this section wants batches to be worked on."""
+        return in_this_process if self.kind == "local" else _cluster(expanded(self.address), threads)
 
 
 def expanded(text: str) -> str:
@@ -57,6 +65,14 @@ def silent(what: str, done: float, total: float) -> None:
 def in_this_process(function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Iterator[T]:
     """One after the other, here."""
     return (function(*one) for one in arguments)
+
+
+@cache
+def _cluster(address: str, threads: int) -> Spread:
+    """One connection for all stages of a process."""
+    from fittingroom.cluster import Cluster
+
+    return Cluster(address, threads)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,19 @@ class FittingroomError(Exception):
         self.zh = zh
         self.place = place
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors travel between processes with all that they say."""
+        return _again, (type(self), self.en, self.zh, self.place)
+
     def text(self, language: str = "en") -> str:
         """One line in the language asked for."""
         said = self.zh if language.startswith("zh") else self.en
         line = f"{self.place}: {said}" if self.place else said
         return " ".join(line.split())
+
+
+def _again(kind: type[FittingroomError], en: str, zh: str, place: str) -> FittingroomError:
+    return kind(en, zh, place=place)
 
 
 class UserError(FittingroomError):

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_type_hints
 
@@ -121,7 +122,7 @@ class Run:
             with alone(self.store.root / "locks" / key):
                 digest = self._recall(key)  # another process may have made it while this one waited
                 if digest is None:
-                    digest, recalled = self._execute(stage, arguments, inputs, context, key), False
+                    digest, recalled = self._execute(stage, arguments, inputs, context, key, config), False
         output = self.store.load(digest, kind)
         self.outputs[name], self.digests[name] = output, digest
         self._digest_of[id(output)] = (output, digest)
@@ -195,13 +196,12 @@ class Run:
         inputs: tuple[Output, ...],
         context: Context,
         key: str,
+        config: RunConfig,
     ) -> str:
         # The key names the folder, so that the same work, taken up after a kill, finds its checkpoints.
         scratch = self.store.root / "scratch" / key
         scratch.mkdir(parents=True, exist_ok=True)
-        inside = Context(
-            root=context.root, scratch=scratch, secret=context.secret, progress=self.progress, threads=context.threads
-        )
+        inside = replace(context, scratch=scratch, spread=config.engine.spread(context.threads))
         if "context" in inspect.signature(stage).parameters:
             arguments = {**arguments, "context": inside}
         try:

@@ -47,7 +47,8 @@ class Gone:
     @property
     def stays(self) -> NDArray[np.bool_]:
         """Whether each row stays."""
-        return self.reason == 0
+        stays: NDArray[np.bool_] = self.reason == 0
+        return stays
 
     def by_reason(self) -> dict[str, int]:
         """How many rows go, by reason; a reason that nothing goes for is left out."""

@@ -274,7 +274,8 @@ def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np
     import numpy as np
 
     before = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
-    return np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    found: NDArray[np.int64] = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return found
 
 
 def _smaller_first(one: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -289,4 +290,5 @@ def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
     key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
+    mixed: NDArray[np.uint64] = key ^ (key >> np.uint64(31))
+    return mixed
