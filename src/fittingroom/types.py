@@ -97,7 +97,10 @@ def dropped_schema(rows: pa.Schema) -> pa.Schema:
 
 
 def rejected_schema() -> pa.Schema:
-    """What could not be read as a row: where it stood and why; `text` is redacted and cut to 200 characters."""
+    """What could not be read as a row: where it stood and why; `text` is redacted and cut to 200 characters.
+
+    `group`: the keyed pseudonym of whose row it was, where that could be read.
+    """
     import pyarrow as pa
 
     return pa.schema(
@@ -107,6 +110,7 @@ def rejected_schema() -> pa.Schema:
             ("line", pa.int64()),
             ("reason", pa.string()),
             ("text", pa.string()),
+            ("group", pa.string()),
         ]
     )
 

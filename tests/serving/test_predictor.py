@@ -17,6 +17,7 @@ from fittingroom.serving.bundle import golden_prompt
 from fittingroom.serving.generation import Sampling
 from fittingroom.serving.predictor import Predictor
 from fittingroom.tasks import classify
+from fittingroom.text.redact import pseudonym
 from serving.bundles import LABELS, make_bundle
 from tiny_model import tiny_folder
 
@@ -210,6 +211,27 @@ def test_chat_prepares_what_the_user_says_and_nothing_forges_a_turn(predictor: P
     )
     assert "13812345678" not in str(turns)
     assert [turn["role"] for turn in turns] == ["user", "assistant", "user"]
+
+
+def test_what_one_turn_says_of_a_person_goes_from_all_turns(predictor: Predictor) -> None:
+    turns, given = predictor._conversation(
+        [
+            {"role": "system", "content": "热线 400-820-8820，店长王小明"},
+            {"role": "user", "content": "王小明的快递到了吗"},
+            {"role": "assistant", "content": "请问您是王小明吗？电话13912345678"},
+            {"role": "user", "content": "我叫王小明，订单号20231109"},
+            {"role": "assistant", "content": "20231109 已发出"},
+            {"role": "user", "content": "王 小明 20231109"},
+        ]
+    )
+    order = f"[ORDER_{pseudonym(KEY, 'order', '20231109')}]"
+    assert [turn["content"] for turn in turns] == [
+        "热线 400-820-8820，店长王小明", "[NAME]的快递到了吗", "请问您是[NAME]吗？电话[MOBILE]",
+        f"我叫[NAME]，订单号{order}", f"{order} 已发出", f"[NAME] {order}",
+    ]  # fmt: skip
+    assert given == {"review": f"[NAME] {order}"}
+    one, other = predictor.prepare(["我叫王小明", "王小明"])
+    assert (one["review"], other["review"]) == ("我叫[NAME]", "王小明"), "two messages of a batch are two people's"
 
 
 def test_the_instruction_of_the_task_stands_where_the_client_gives_none(tmp_path: Path) -> None:

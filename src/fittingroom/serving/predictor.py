@@ -7,6 +7,7 @@ the bundle, render with the same renderer and the same cut, score every label as
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -17,8 +18,8 @@ from fittingroom.serving.bundle import TOKENIZER, BundleInfo, golden_prompt, rea
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
 from fittingroom.serving.weights import tuned, untuned
 from fittingroom.tasks import classify as task_room
-from fittingroom.text.clean import clean_batch
-from fittingroom.text.redact import redact_batch
+from fittingroom.text.clean import Cleaned, clean_batch
+from fittingroom.text.redact import agree, redact_batch
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
@@ -218,19 +219,24 @@ class Predictor:
         return Chat(stream, given)
 
     def _conversation(self, messages: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, str]], dict[str, str]]:
-        """The turns as the model gets them, and the last user message."""
-        said = [message["content"] for message in messages if message["role"] == "user"]
+        """The turns as the model gets them, and the last user message.
+
+        What the user said is cleaned and redacted, what was answered is redacted, and what is personal in one turn goes
+        from all of them. The system's turn is the shop's own and stays.
+        """
         # A task of several fields has no place for a lone text; then it is free talk, prepared all the same.
         field = self.info.task.input[0] if len(self.info.task.input) == 1 else "message"
-        clean = iter(self._washed([{field: text} for text in said], place="messages"))
-        turns = []
-        given: dict[str, str] = {}
-        for message in messages:
-            turn = dict(message)
-            if message["role"] == "user":
-                given = next(clean).input
-                turn["content"] = given[field]
-            turns.append(turn)
+        spoken = [at for at, message in enumerate(messages) if message["role"] != "system"]
+        safe = self._washed(
+            [{field: messages[at]["content"]} for at in spoken],
+            place="messages",
+            clean=[messages[at]["role"] == "user" for at in spoken],
+            together=True,
+        )
+        turns = [dict(message) for message in messages]
+        for at, one in zip(spoken, safe, strict=True):
+            turns[at]["content"] = one.input[field]
+        given = safe[-1].input
         if not any(message["role"] == "system" for message in messages):
             asked = task_room.messages({}, self.info.task, self.info.labels)
             turns = [turn for turn in asked if turn["role"] == "system"] + turns
@@ -260,23 +266,35 @@ class Predictor:
             raise _unusable(f"input.{at}", f"holds a field that is none of {known}", f"含有 {known} 以外的字段")
         return {name: raw.get(name, "") for name in names}
 
-    def _washed(self, given: list[dict[str, str]], place: str) -> list[_Prepared]:
-        """Clean, then redact. Raises UserError when nothing is left of an input."""
-        texts = [text for item in given for text in item.values()]
-        cleaned = clean_batch(texts, self.info.prepare.clean)
-        redacted = redact_batch([item.text for item in cleaned], self.info.prepare.redact, self._secret)
-        done = iter(zip(cleaned, redacted, strict=True))
+    def _washed(
+        self, given: list[dict[str, str]], place: str, *, clean: Sequence[bool] | None = None, together: bool = False
+    ) -> list[_Prepared]:
+        """Clean (all, or those marked), then redact. Raises UserError when nothing is left of an input.
+
+        What is personal in one field of an input goes from all its fields; `together`: from all inputs, as they are
+        turns of one conversation.
+        """
+        config = self.info.prepare
+        marks = clean or [True] * len(given)
+        texts = [(text, mark) for item, mark in zip(given, marks, strict=True) for text in item.values()]
+        cleaned = iter(clean_batch([text for text, mark in texts if mark], config.clean))
+        ready = [next(cleaned) if mark else Cleaned(text) for text, mark in texts]
+        redacted = redact_batch([one.text for one in ready], config.redact, self._secret)
+        if together:
+            agree(redacted, config.redact, self._secret)
+        done = iter(zip(ready, redacted, strict=True))
         found = []
-        for at, item in enumerate(given):
-            fields, edits = {}, dict[str, int]()
-            for name in item:
-                clean, safe = next(done)
-                fields[name] = safe.text
-                for rule, count in [*clean.edits.items(), *safe.edits.items()]:
-                    edits[rule] = edits.get(rule, 0) + count
-            if not any(text.strip() for text in fields.values()):
+        for at, (item, mark) in enumerate(zip(given, marks, strict=True)):
+            pairs = [next(done) for _ in item]
+            agree([safe for _, safe in pairs], config.redact, self._secret)
+            edits: Counter[str] = Counter()
+            for before, safe in pairs:
+                edits.update(before.edits)
+                edits.update(safe.edits)
+            fields = {name: safe.text for name, (_, safe) in zip(item, pairs, strict=True)}
+            if mark and not any(text.strip() for text in fields.values()):
                 raise _unusable(f"{place}.{at}", "has no text", "没有文字")
-            found.append(_Prepared(fields, edits))
+            found.append(_Prepared(fields, dict(edits)))
         return found
 
 

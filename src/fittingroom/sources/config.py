@@ -34,6 +34,17 @@ class SourceBase(Frozen):
     """annotations: column that names the person."""
     label: str = "label"
     """annotations: column of the label given."""
+    retention: str = Field(default="", pattern=r"^([1-9]\d{0,4}d)?$")
+    """How long rows are kept, in days of their `time`: `90d`. Older ones are not read into the store, nor those without
+    a time; `fittingroom forget --expired` and every run take those out of it that have grown too old."""
+
+    @model_validator(mode="after")
+    def _retention_needs_a_time(self) -> SourceBase:
+        if self.retention and self.role == "annotations":
+            raise ValueError("annotations go with the rows they speak of: set `retention` there")
+        if self.retention and not (self.time or "time" in self.fields or getattr(self, "kind", "") == "weblog"):
+            raise ValueError("`retention` needs `time`: the column that says how old a row is")
+        return self
 
 
 class SqlSource(SourceBase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +34,13 @@ class Ledger:
         self.accounts = {name: Account() for name, _ in sources}
         self._rejects: list[dict[str, Any]] = []
 
-    def reject(self, name: str, line: int, reason: str, safe_text: str) -> None:
-        """Write down a row that cannot be used. `safe_text` is redacted already."""
+    def reject(self, name: str, line: int, reason: str, safe_text: str, group: str | None = None) -> None:
+        """Write down a row that cannot be used. `safe_text` is redacted already; `group`: whose row, if known."""
         self.accounts[name].rejected += 1
         place = place_of(self._configs[name])
-        self._rejects.append({"source": name, "file": place, "line": line, "reason": reason, "text": safe_text})
+        self._rejects.append(
+            {"source": name, "file": place, "line": line, "reason": reason, "text": safe_text, "group": group}
+        )
 
     def demand_rows(self, name: str) -> None:
         """Raise SourceError when a source gave no row that can be used."""
@@ -60,8 +62,10 @@ class Ledger:
             if one.rows != one.kept + one.dropped + one.rejected:
                 raise AssertionError(f"rows of {name} went astray: {one}")
 
-    def rejected(self) -> Table:
-        """All rejected rows, by source and line."""
+    def rejected(self, mend: Callable[[str | None, str], str], shown: int) -> Table:
+        """All rejected rows, by source and line; `mend` has a last look at a text of a group, then it is cut."""
+        for row in self._rejects:
+            row["text"] = mend(row["group"], row["text"])[:shown]
         rows = sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["reason"]))
         return Table.records(rows, rejected_schema())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+Mend = Callable[["pa.Table"], "pa.Table"]
+"""A last change of rows before they are written; it keeps ids and their order."""
 _HELD = 100_000
 _BUCKETS = "0123456789abcdef"
 
@@ -43,7 +45,7 @@ class SortedParts:
             if self._count >= _HELD:
                 self._spill()
 
-    def finish(self) -> Table:
+    def finish(self, mend: Mend | None = None) -> Table:
         """Close the files and put them together."""
         import pyarrow.parquet as pq
 
@@ -51,7 +53,7 @@ class SortedParts:
             self._spill()
         with pq.ParquetWriter(self._path, self._schema, compression="zstd") as writer:
             for table in self._sorted():
-                writer.write_table(table)
+                writer.write_table(mend(table) if mend else table)
         return Table.read(self._path)
 
     def _spill(self) -> None:
@@ -103,7 +105,7 @@ class SideTable:
             record["cells"] = [{"name": name, "value": value} for name, value in values.items()]
         self._parts.add(records)
 
-    def finish(self) -> Table:
+    def finish(self, mend: Mend | None = None) -> Table:
         """id, source, row_key, group, time, and every column that any source had, in alphabetical order."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -112,7 +114,7 @@ class SideTable:
         names = sorted(self._names)
         shown = [f"{name}_" if name in taken else name for name in names]
         schema = pa.schema([*self._head, *((name, pa.string()) for name in shown)])
-        long = self._parts.finish()
+        long = self._parts.finish(mend)
         with pq.ParquetWriter(self._path, schema, compression="zstd") as writer:
             for batch in long.batches():
                 wide = [{cell["name"]: cell["value"] for cell in row} for row in batch.column("cells").to_pylist()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ from fittingroom.sources.batching import LINE
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.social import key_column
 from fittingroom.sources.times import parse_time
-from fittingroom.text.redact import find_personal, pseudonym
+from fittingroom.text.redact import RedactConfig, find_personal, placeholder_of, pseudonym, said
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +45,14 @@ _PERSONAL_COLUMNS = (
     ("wechat", re.compile(r"wechat(?:_?id)?|wx_?id|openid|unionid|微信号?")),
     ("qq", re.compile(r"qq(?:_?(?:no|number))?|QQ号?")),
 )
+_ORDER_COLUMN = re.compile(
+    r"(?:.*_)?(?:order|waybill|tracking|parcel|shipment|express)_?(?:id|no|nr|num|number|sn|code)"
+    r"|(?:订单|运单|快递|物流|包裹)(?:编?号|号码|单号|id)"
+)
+_CUSTOMER_COLUMN = re.compile(
+    r"(?:.*_)?(?:customer|user|buyer|member|client|visitor)_?(?:id|no|nr|num|number|code)|uid"
+    r"|(?:客户|会员|用户|买家|顾客)(?:编?号|号码|id|卡号)"
+)
 
 
 def row_id(secret: bytes, source: str, key: str) -> str:
@@ -71,6 +79,26 @@ def personal_column(column: str) -> str:
     """
     last = column.rpartition(".")[2].strip().lower()
     return next((kind for kind, pattern in _PERSONAL_COLUMNS if pattern.fullmatch(last)), "")
+
+
+def joining_column(column: str) -> str:
+    """`order` or `customer` for a column of numbers by which tables are joined, "" for others.
+
+    They become keyed pseudonyms as a whole: an order number the one it has in texts, a customer's the one of `group`.
+    """
+    last = column.rpartition(".")[2].strip().lower()
+    return "order" if _ORDER_COLUMN.fullmatch(last) else "customer" if _CUSTOMER_COLUMN.fullmatch(last) else ""
+
+
+def safe_names(columns: Sequence[str]) -> dict[str, str]:
+    """Column -> the name that may be written down: where a file has no header, its first row stands in for one."""
+    names: dict[str, str] = {}
+    for column in columns:
+        safe = name = said(column)
+        while name in names.values():
+            name = f"{safe}_{len(names) + 1}"
+        names[column] = name
+    return names
 
 
 @dataclass(frozen=True)
@@ -123,12 +151,19 @@ class Marks:
         }
 
 
-def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: set[str]) -> Marks:
+def mark(
+    batch: pa.RecordBatch,
+    name: str,
+    layout: Layout,
+    secret: bytes,
+    seen: set[str],
+    redact: RedactConfig = RedactConfig(),  # noqa: B008 - frozen
+) -> Marks:
     """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to."""
     lines = [int(line) for line in values(batch, LINE) if line is not None]
     keys = values(batch, layout.key) if layout.key else [str(line) for line in lines]
     marks = Marks(lines, [], [], [], [], [], 0)
-    names_person = bool(layout.key) and (layout.key == layout.group or bool(personal_column(layout.key)))
+    shown = _shown_key(layout, secret, redact)
     for key in keys:
         key = (key or "").strip()
         marked = row_id(secret, name, key)
@@ -136,7 +171,7 @@ def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: 
         seen.add(marked)
         marks.faults.append(fault)
         marks.ids.append(marked)
-        marks.row_keys.append(pseudonym(secret, "key", key) if names_person or _is_person(key) else key)
+        marks.row_keys.append(shown(key))
     for group in values(batch, layout.group) if layout.group else [None] * len(keys):
         group = (group or "").strip()
         marks.groups.append(pseudonym(secret, "group", group) if group else None)
@@ -145,6 +180,16 @@ def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: 
         marks.unread_times += when is None and bool((written or "").strip())
         marks.times.append(when)
     return marks
+
+
+def _shown_key(layout: Layout, secret: bytes, redact: RedactConfig) -> Callable[[str], str]:
+    """How the primary key is written down: as it is, unless it leads to a person or is the number of an order."""
+    joins = joining_column(layout.key)
+    if joins == "order" and "order" in redact.kinds and "order" in redact.pseudonyms:
+        return lambda key: placeholder_of("order", key, redact, secret) if key else ""
+    if layout.key and (layout.key == layout.group or joins == "customer" or personal_column(layout.key)):
+        return lambda key: pseudonym(secret, "key", key)
+    return lambda key: pseudonym(secret, "key", key) if _is_person(key) else key
 
 
 def _fault(key: str, marked: str, seen: set[str]) -> str:
@@ -189,9 +234,9 @@ class Columns:
             return
         name, met = self._missing[0], list(self._met)
         near = difflib.get_close_matches(name, met, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        hint_zh = f"(是否指 {near[0]!r}?)" if near else ""
-        listed = ", ".join(met[:40])
+        hint = f" (did you mean {said(near[0])!r}?)" if near else ""
+        hint_zh = f"(是否指 {said(near[0])!r}?)" if near else ""
+        listed = ", ".join(map(said, met[:40]))
         raise SourceError(
             f"there is no column {name!r}{hint}; there are: {listed}. Name the right one, or map it under `fields`",
             f"没有列 {name!r}{hint_zh};现有:{listed}。请改列名,或在 fields 里对应",
@@ -200,7 +245,7 @@ class Columns:
 
 
 def place_of(config: SourceConfig) -> str:
-    """The file or database as the recipe writes it: secrets from the environment stay names."""
+    """The file or database as the recipe writes it: secrets from the environment stay names, telephone numbers go."""
     if config.kind == "hub":
         return config.dataset
-    return config.url if config.kind == "sql" else config.path
+    return said(config.url if config.kind == "sql" else config.path)

@@ -2,50 +2,57 @@
 
 Sources are read, cleaned and redacted batch by batch as ONE step: nothing is written before it is redacted, neither
 rows nor what was dropped or rejected. For every source, rows in = kept + dropped + rejected; this is checked.
-Memory does not grow with the texts (ids, annotations and rejected lines are held).
+Memory does not grow with the texts (held are ids, annotations, rejected lines, and for the pass what was recognised in
+the rows of each customer or conversation, so that it goes wherever else it stands there).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
-from fittingroom.sources import named, open_source
+from fittingroom.sources import forgotten, named, open_source
 from fittingroom.sources.annotations import Annotations, Told, target_source
 from fittingroom.sources.batching import LINE
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
+from fittingroom.sources.remembered import Remembered
 from fittingroom.sources.rows import (
     Columns,
     Layout,
     Marks,
     column_of,
+    joining_column,
     key_fingerprint,
     mark,
     personal_column,
     place_of,
     row_id,
+    safe_names,
     values,
 )
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.text.clean import CleanConfig
+from fittingroom.text.known import Find
 from fittingroom.text.redact import RedactConfig, pseudonym
-from fittingroom.text.wash import Washed, wash
+from fittingroom.text.wash import Washed, agreed, wash
 from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("pyarrow", "ftfy")
 
 _SHOWN = 200
 _READ_OF_REJECTED = 2_000
+_NULL = "null"
+"""Marks a cell of a side table that was none."""
 _SETTLES_ROW = ("empty", "too short", "boilerplate")
 """Reasons that drop a row only when they hold for every field with text; any other reason drops it at once."""
 
@@ -60,9 +67,13 @@ class PrepareConfig(Frozen):
 
 
 def observes(*, sources: list[SourceConfig], context: Context) -> dict[str, str]:
-    """What the result depends on outside the recipe: the content of every source, and which pseudonym key is used."""
+    """What the result depends on outside the recipe: the content of every source, which pseudonym key is used, who is
+    to be forgotten, and from which day on rows are read where a source has a retention.
+    """
     prints = {f"source {name}": open_source(one).fingerprint(one, context) for name, one in named(sources)}
-    return {**prints, "pseudonym key": key_fingerprint(context.secret)}
+    since = {f"since {name}": day.isoformat() for name, one in named(sources) if (day := forgotten.cutoff(one))}
+    out = forgotten.fingerprint(forgotten.entries(context.root, context.secret))
+    return {**prints, **since, **({"forgotten": out} if out else {}), "pseudonym key": key_fingerprint(context.secret)}
 
 
 def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskConfig, context: Context) -> Rows:
@@ -97,11 +108,15 @@ class _Work:
         self.sources = named(sources)
         self.ledger = Ledger(self.sources)
         self.told = Annotations()
+        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
+        self.remembered = Remembered(prepare.redact, context.secret, labels=task.labels or ())
         self.edits: Counter[str] = Counter()
         self.personal: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.apart: dict[str, Counter[str]] = {}
         """Source -> why a request is no event -> how many."""
+        self.left_out: dict[str, Counter[str]] = {}
+        """Source -> why rows are not even kept among the dropped ones -> how many."""
         self._folder = context.scratch / "prepare"
         schema = row_schema(task.input, task.target)
         self.kept = SortedParts(self._folder, "kept", schema)
@@ -132,13 +147,27 @@ class _Work:
         self.ledger.demand_rows(name)
         columns.settle()
 
-    def _reject(self, name: str, line: int, reason: str, text: str) -> None:
+    def _reject(self, name: str, line: int, reason: str, text: str, group: str | None = None) -> None:
         """Redact before cutting: a cut through a number would hide it from the recognisers."""
-        self.ledger.reject(name, line, reason, self._washed([text[:_READ_OF_REJECTED]])[0].text[:_SHOWN])
+        washed = self._washed([text[:_READ_OF_REJECTED]])[0]
+        self.remembered.note(group, washed.found)
+        self.ledger.reject(name, line, reason, washed.text if group else washed.text[:_SHOWN], group)
 
     def _washed(self, texts: list[str | None], column: str = "") -> list[Washed]:
         kind = personal_column(column) if column else ""
+        if column and joining_column(column) == "order" and "order" in self.config.redact.pseudonyms:
+            kind = "order"
         return wash(texts, self.config.clean, self.config.redact, self.context.secret, kind=kind)
+
+    def _leave_out(self, name: str, source: SourceConfig, marks: Marks) -> set[int]:
+        """Places of rows that stay out, forgotten or too old: counted as dropped, but kept nowhere."""
+        out = self.door.out(source, marks)
+        self.left_out.setdefault(name, Counter()).update(out.values())
+        self.reasons.update(out.values())
+        self.ledger.accounts[name].dropped += len(out)
+        for place in out:
+            self.told.of(marks.ids[place])  # an annotation of such a row is no stray one
+        return set(out)
 
     # ------------------------------------------------------------------------------------------ examples
 
@@ -153,20 +182,34 @@ class _Work:
             wanted.append(target)
         seen: set[str] = set()
         for batch in self._batches(name, source, wanted):
-            marks = mark(batch, name, layout, self.context.secret, seen)
+            marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
+            out = self._leave_out(name, source, marks)
             fields = {item: self._washed(values(batch, column), column) for item, column in inputs.items()}
-            self._sort_out(name, marks, fields, self._washed(values(batch, target)))
+            told = self._told_beside(batch, {*inputs.values(), target})
+            self._sort_out(name, marks, out, fields, self._washed(values(batch, target)), told)
 
-    def _sort_out(self, name: str, marks: Marks, fields: dict[str, list[Washed]], answers: list[Washed]) -> None:
+    def _told_beside(self, batch: pa.RecordBatch, read: set[str]) -> list[tuple[Find, ...]]:
+        """What columns that are not kept say of each row's person: the name beside a review that is signed with it."""
+        beside = [name for name in batch.schema.names if name not in read and personal_column(name)]
+        columns = [self._washed(values(batch, name), name) for name in beside]
+        return [tuple(find for column in columns for find in column[place].found) for place in range(batch.num_rows)]
+
+    def _sort_out(
+        self, name: str, marks: Marks, out: set[int], fields: dict[str, list[Washed]], answers: list[Washed],
+        told: list[tuple[Find, ...]],
+    ) -> None:  # fmt: skip
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
         for place, fault in enumerate(marks.faults):
-            given = {item: column[place] for item, column in fields.items()}
-            if fault:
-                self._reject(name, marks.lines[place], fault, " ".join(one.text for one in given.values()))
+            if place in out:
                 continue
-            row = self._row(name, marks, place, given, answers[place])
+            given, answer = self._agreed(marks.groups[place], fields, answers, place, told[place])
+            if fault:
+                said = " ".join(one.text for one in given.values())
+                self._reject(name, marks.lines[place], fault, said, marks.groups[place])
+                continue
+            row = self._row(name, marks, place, given, answer)
             reason = _row_reason([one.drop for one in given.values()])
             if reason:
                 self.reasons[reason] += 1
@@ -177,6 +220,19 @@ class _Work:
         account.dropped += len(dropped)
         self.kept.add(kept)
         self.dropped.add(dropped)
+
+    def _agreed(
+        self, group: str | None, fields: Mapping[str, list[Washed]], answers: list[Washed], place: int,
+        told: tuple[Find, ...],
+    ) -> tuple[dict[str, Washed], Washed]:  # fmt: skip
+        """The texts of a row with its target: what was recognised in one goes from all, and is noted for its group."""
+        *given, answer = [*(column[place] for column in fields.values()), answers[place]]
+        if told or answer.found or any(one.found for one in given):
+            whole = [*given] if answer.text in (self.task.labels or ()) else [*given, answer]
+            whole = agreed(whole, self.config.redact, self.context.secret, told)
+            self.remembered.note(group, [*told, *(find for one in whole for find in one.found)])
+            given, answer = whole[: len(given)], (whole[len(given) :] or [answer])[0]
+        return dict(zip(fields, given, strict=True)), answer
 
     def _row(self, name: str, marks: Marks, place: int, given: dict[str, Washed], answer: Washed) -> dict[str, Any]:
         changes: Counter[str] = Counter()
@@ -230,64 +286,90 @@ class _Work:
         """Goods or events: every column (or those that `fields` names), cleaned and redacted."""
         layout = Layout.of(source)
         own = {layout.key, layout.group, layout.time, LINE}
-        chosen = {ours: column for ours, column in source.fields.items() if column not in own}
+        chosen = {column: ours for ours, column in source.fields.items() if column not in own}
         table = self.sides.setdefault(role, SideTable(self._folder, role))
         account = self.ledger.accounts[name]
         seen: set[str] = set()
-        for batch in self._batches(name, source, [*chosen.values(), layout.key, layout.group, layout.time]):
-            marks = mark(batch, name, layout, self.context.secret, seen)
+        for batch in self._batches(name, source, [*chosen, layout.key, layout.group, layout.time]):
+            marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             account.unread_times += marks.unread_times
-            columns = chosen or {column: column for column in batch.schema.names if column not in own}
-            cells = {ours: self._cells(source, column, values(batch, column)) for ours, column in columns.items()}
-            apart = self._set_apart(name, source, batch)
+            columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
+            cells = {ours: self._cells(source, column, values(batch, column)) for column, ours in columns.items()}
+            out = self._leave_out(name, source, marks)
+            apart = self._set_apart(name, source, batch, out) | out
             good = [place for place, fault in enumerate(marks.faults) if not fault and place not in apart]
             for place in sorted(set(range(len(marks.faults))) - set(good) - apart):
-                self._reject(name, marks.lines[place], marks.faults[place], "")
+                self._reject(name, marks.lines[place], marks.faults[place], "", marks.groups[place])
             table.add(
                 [marks.head(place, name) for place in good],
-                [{ours: column[place] for ours, column in cells.items()} for place in good],
+                [self._side_row(marks.groups[place], cells, place) for place in good],
             )
             account.kept += len(good)
 
-    def _set_apart(self, name: str, source: SourceConfig, batch: pa.RecordBatch) -> set[int]:
+    def _side_row(self, group: str | None, cells: Mapping[str, list[Washed]], place: int) -> dict[str, str | None]:
+        row = [column[place] for column in cells.values()]
+        if any(one.found for one in row):
+            row = agreed(row, self.config.redact, self.context.secret)
+            self.remembered.note(group, [find for one in row for find in one.found])
+        for one in row:
+            self.personal.update(one.personal)
+        return {ours: None if one.drop == _NULL else one.text for ours, one in zip(cells, row, strict=True)}
+
+    def _set_apart(self, name: str, source: SourceConfig, batch: pa.RecordBatch, out: set[int]) -> set[int]:
         """Places of requests that no customer made: counted, but no events."""
         if source.kind != "weblog":
             return set()
-        apart = {place: APART[kind] for place, kind in enumerate(values(batch, "kind")) if kind in APART}
+        kinds = enumerate(values(batch, "kind"))
+        apart = {place: APART[kind] for place, kind in kinds if kind in APART and place not in out}
         self.apart.setdefault(name, Counter()).update(apart.values())
         self.ledger.accounts[name].dropped += len(apart)
         return set(apart)
 
-    def _cells(self, source: SourceConfig, column: str, texts: list[str | None]) -> list[str | None]:
+    def _cells(self, source: SourceConfig, column: str, texts: list[str | None]) -> list[Washed]:
         """A column without personal data; what the log's own reader made (kind, session, item) is left as it is."""
         if source.kind == "weblog" and column not in ("terms", "path"):
-            return texts
-        washed = self._washed(texts, column)
-        for one in washed:
-            self.personal.update(one.personal)
-        return [None if text is None else one.text for text, one in zip(texts, washed, strict=True)]
+            washed = [Washed(text or "", {}, {}, "") for text in texts]
+        elif joining_column(column) == "customer":  # the same letters as in `group`, so that tables can be joined
+            secret = self.context.secret
+            stripped = [(text or "").strip() for text in texts]
+            washed = [Washed(pseudonym(secret, "group", text) if text else "", {}, {}, "") for text in stripped]
+        else:
+            washed = self._washed(texts, column)
+        return [
+            one._replace(drop=_NULL) if text is None else one._replace(drop="")
+            for text, one in zip(texts, washed, strict=True)
+        ]
 
     def finish(self) -> Rows:
         """Account for every row and put the tables together."""
         self.ledger.balance()
+        known = self.remembered
+        tables = {
+            "kept": self.kept.finish(known.rows),
+            "dropped": self.dropped.finish(known.rows),
+            "rejected": self.ledger.rejected(known.text, _SHOWN),
+        }
+        sides = {role: table.finish(known.cells) for role, table in self.sides.items()}
+        self.personal.update(known.personal)
         return Rows(
-            kept=self.kept.finish(),
-            dropped=self.dropped.finish(),
-            rejected=self.ledger.rejected(),
-            tables={role: table.finish() for role, table in self.sides.items()},
+            **tables,
+            tables=sides,
             facts={
                 **self.ledger.facts(),
-                **(
-                    {"set_apart": {name: dict(sorted(one.items())) for name, one in self.apart.items()}}
-                    if self.apart
-                    else {}
-                ),
+                **_by_source("set_apart", self.apart),
+                **_by_source("left_out", self.left_out),
                 "dropped_by_reason": dict(sorted(self.reasons.items())),
                 "edits": dict(sorted(self.edits.items())),
                 "personal": dict(sorted(self.personal.items())),
                 "public": sorted(self.config.redact.keep),
             },
         )
+
+
+def _by_source(name: str, counted: Mapping[str, Counter[str]]) -> dict[str, Any]:
+    """Counts of the sources that have any, under their name."""
+    found = {source: dict(sorted(one.items())) for source, one in counted.items() if one or name == "set_apart"}
+    return {name: found} if found else {}
 
 
 def _row_reason(reasons: list[str]) -> str:

@@ -7,7 +7,8 @@ everywhere, so joins survive, and without the key nobody comes back to the numbe
 meets digits.
 
 Redaction is idempotent: it goes on until nothing more is found, and placeholders match no recogniser.
-What is found by form or context only is listed with each recogniser; a bare name without a word beside it is not found.
+What is found by form or context only is listed with each recogniser. A bare name without a word beside it is found only
+where the same conversation says it once with such a word (`agree`, see `known`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Literal, get_args
@@ -24,6 +25,7 @@ from pydantic import Field, field_validator
 
 from fittingroom.text import redact_common, redact_en, redact_people, redact_zh
 from fittingroom.text.fold import fold
+from fittingroom.text.known import Find, Known, letters_of, worth
 from fittingroom.text.scan import FEW, matching
 from fittingroom.types import Frozen
 
@@ -83,6 +85,9 @@ class RedactConfig(Frozen):
     """Kinds whose values become keyed pseudonyms, so that the same value can still be joined."""
     keep: list[str] = Field(default_factory=list, max_length=10_000)
     """Values that are public and stay: the shop's own hotline, address, staff accounts."""
+    consistent: bool = True
+    """Whether a value that was recognised once goes wherever else it stands in the same text, row, conversation or
+    customer's rows: a bare name after "我叫…", an order number without the word."""
     patterns: dict[str, str] = Field(default_factory=dict, max_length=100)
     """The shop's own kinds: name (lower case) -> regular expression, such as `member: "HY\\\\d{8}"`."""
 
@@ -107,6 +112,8 @@ class Redacted:
 
     text: str
     edits: dict[str, int] = field(default_factory=dict)
+    found: list[Find] = field(default_factory=list, repr=False)
+    """What may be looked for elsewhere in the conversation. In memory only: it holds plain values."""
 
 
 def redact_batch(texts: Sequence[str], config: RedactConfig, secret: bytes) -> list[Redacted]:
@@ -120,22 +127,83 @@ def redact_batch(texts: Sequence[str], config: RedactConfig, secret: bytes) -> l
     ]
 
 
-def redact_text(text: str, config: RedactConfig, secret: bytes) -> Redacted:
-    """One text. Pure: the same text, configuration and key give the same result."""
+def redact_text(text: str, config: RedactConfig, secret: bytes, known: Known | None = None) -> Redacted:
+    """One text. Pure: the same text, configuration and key give the same result.
+
+    `known` are values of the conversation that the text belongs to: they go too, wherever they stand.
+    """
     redacted = Redacted(text)
+    own = Known()
     # A replacement may bring another value into view (a word beside it is gone): go on until there is none. Every round
     # leaves fewer characters that are not part of a placeholder, so this ends.
     while True:
-        spans = _found(redacted.text, config)
+        spans: list[tuple[str, int, int, str]] = []
+        for kind, start, stop in _found(redacted.text, config):
+            value = redacted.text[start:stop]
+            placeholder = placeholder_of(kind, value, config, secret)
+            spans.append((kind, start, stop, placeholder))
+            if config.consistent and worth(kind, value, redacted.text[max(0, start - 24) : start]):
+                redacted.found.append(Find(kind, value))
+                own.learn(redacted.found[-1], placeholder)
+        if not spans:
+            remembered = own.hits(redacted.text) or (known.hits(redacted.text) if known else [])
+            spans = [(hit.kind, hit.start, hit.stop, hit.placeholder) for hit in remembered]
         if not spans:
             return redacted
-        parts: list[str] = []
-        end = 0
-        for kind, start, stop in spans:
-            parts += [redacted.text[end:start], _placeholder(kind, redacted.text[start:stop], config, secret)]
-            redacted.edits[kind] = redacted.edits.get(kind, 0) + 1
-            end = stop
-        redacted.text = "".join([*parts, redacted.text[end:]])
+        _replace(redacted, spans)
+
+
+def agree(texts: Sequence[Redacted], config: RedactConfig, secret: bytes) -> None:
+    """Texts of one row or conversation: what was recognised in one of them goes from all of them (in place)."""
+    while len(texts) > 1 and any(one.found for one in texts):
+        known = known_of((find for one in texts for find in one.found), config, secret)
+        # What goes may bring another value into view, in that text and so in all.
+        if not [one for one in texts if take_known(one, known, config, secret)]:
+            return
+
+
+def known_of(finds: Iterable[Find], config: RedactConfig, secret: bytes) -> Known:
+    """Values to look for, each with its placeholder."""
+    known = Known()
+    for find in finds:
+        known.learn(find, placeholder_of(find.kind, find.value, config, secret))
+    return known
+
+
+def take_known(redacted: Redacted, known: Known, config: RedactConfig, secret: bytes) -> bool:
+    """Take known values out of a text that was redacted before (in place); whether there were any."""
+    if not known.hits(redacted.text):
+        return False
+    again = redact_text(redacted.text, config, secret, known)
+    redacted.text = again.text
+    for kind, count in again.edits.items():
+        redacted.edits[kind] = redacted.edits.get(kind, 0) + count
+    redacted.found += again.found
+    return True
+
+
+def _replace(redacted: Redacted, spans: Sequence[tuple[str, int, int, str]]) -> None:
+    parts: list[str] = []
+    end = 0
+    for kind, start, stop, placeholder in spans:
+        parts += [redacted.text[end:start], placeholder]
+        redacted.edits[kind] = redacted.edits.get(kind, 0) + 1
+        end = stop
+    redacted.text = "".join([*parts, redacted.text[end:]])
+
+
+_SAID = RedactConfig(
+    kinds=["email", "id_card", "bank_card", "mobile", "phone", "landline", "passport", "plate", "wechat", "qq"],
+    consistent=False,
+)
+
+
+def said(text: str) -> str:
+    """A message, the name of a file or of a column without what surely leads to a person.
+
+    Names and addresses are left: in an error they are the shop's own columns and folders.
+    """
+    return redact_text(text, _SAID, b"").text
 
 
 def find_personal(text: str, config: RedactConfig | None = None) -> list[tuple[str, int, int]]:
@@ -159,7 +227,8 @@ def _key(secret: bytes) -> bytes:
     return hmac.digest(secret, b"fittingroom pseudonyms", "sha256")
 
 
-def _placeholder(kind: str, value: str, config: RedactConfig, secret: bytes) -> str:
+def placeholder_of(kind: str, value: str, config: RedactConfig, secret: bytes) -> str:
+    """What stands for a value: its kind in square brackets, with a keyed pseudonym where the recipe asks for one."""
     if kind not in config.pseudonyms:
         return f"[{kind.upper()}]"
     plain = "".join(character for character in fold(value).upper() if character.isalnum())
@@ -177,8 +246,14 @@ def _found(text: str, config: RedactConfig) -> list[tuple[str, int, int]]:
     for place, (kind_name, pattern) in enumerate(config.patterns.items()):
         spans += [(*found.span(), place - 100, kind_name) for found in _compiled(pattern).finditer(text)]
     if config.keep and spans:
-        spans = [span for span in spans if text[span[0] : span[1]].strip() not in config.keep]
+        public = _public(tuple(config.keep))
+        spans = [span for span in spans if letters_of(text[span[0] : span[1]]) not in public]
     return _united(sorted(spans)) if spans else []
+
+
+@lru_cache(maxsize=8)
+def _public(keep: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(letters_of, keep))
 
 
 @cache

@@ -55,6 +55,17 @@ NAME_SIGN = re.compile(
 )
 
 
+_WHOLE_NAME = re.compile(rf"{_NAME}|[A-Za-z][A-Za-z'.-]*(?: [A-Za-z][A-Za-z'.-]*){{1,3}}")
+
+
+def is_name(value: str) -> bool:
+    """Whether a whole cell looks like a person's name: a Chinese surname and one or two characters, or several words.
+
+    For columns of names and nicknames, where most words would be too common to be looked for elsewhere.
+    """
+    return bool(_WHOLE_NAME.fullmatch(value.strip())) and not _NO_NAME.match(value)
+
+
 def names(text: str) -> Iterator[Span]:
     """A surname and one or two characters behind 我叫, 收件人 …, or before 先生, 女士; a surname before 师傅, 老师 ….
 

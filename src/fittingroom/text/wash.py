@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fittingroom.text.clean import CleanConfig, clean_batch
-from fittingroom.text.redact import RedactConfig, redact_batch
+from fittingroom.text.known import Find, worth
+from fittingroom.text.redact import RedactConfig, Redacted, agree, known_of, placeholder_of, redact_batch, take_known
+from fittingroom.text.redact_people import is_name
 
 
 class Washed(NamedTuple):
@@ -22,6 +24,8 @@ class Washed(NamedTuple):
     """What redaction took out: kind -> count."""
     drop: str
     """Why cleaning would drop it; "" when it would not."""
+    found: tuple[Find, ...] = ()
+    """What may be looked for elsewhere in the conversation: plain values, for the memory of this pass only."""
 
 
 def wash(
@@ -38,7 +42,38 @@ def wash(
         return [known[text] for text in given]
     cleaned = clean_batch(given, clean)
     if kind and kind in redact.kinds:
-        sign = f"[{kind.upper()}]"
-        return [Washed(sign, one.edits, {kind: 1}, "") if one.text else Washed("", {}, {}, "empty") for one in cleaned]
+        return [_whole(one.text, one.edits, kind, redact, secret) for one in cleaned]
     redacted = redact_batch([one.text for one in cleaned], redact, secret)
-    return [Washed(safe.text, one.edits, safe.edits, one.drop) for one, safe in zip(cleaned, redacted, strict=True)]
+    return [
+        Washed(safe.text, one.edits, safe.edits, one.drop, tuple(safe.found))
+        for one, safe in zip(cleaned, redacted, strict=True)
+    ]
+
+
+def _whole(text: str, edits: dict[str, int], kind: str, redact: RedactConfig, secret: bytes) -> Washed:
+    """A cell of a column that holds one value of personal data in every row."""
+    if not text:
+        return Washed("", {}, {}, "empty")
+    sign = placeholder_of(kind, text, redact, secret)
+    # A nickname may be any word; what is to be looked for in a conversation must look like a name.
+    found = (Find(kind, text),) if worth(kind, text, "name: ") and (kind != "name" or is_name(text)) else ()
+    return Washed(sign, edits, {kind: 1}, "", found if redact.consistent else ())
+
+
+def agreed(row: Sequence[Washed], redact: RedactConfig, secret: bytes, told: Sequence[Find] = ()) -> list[Washed]:
+    """The texts of one row, or the turns of one conversation: what was recognised in one goes from all of them.
+
+    `told`: values that the row holds elsewhere, in a column of names that is not kept.
+    """
+    if not redact.consistent or not (told or any(one.found for one in row)):
+        return list(row)
+    texts = [Redacted(one.text, dict(one.personal), list(one.found)) for one in row]
+    if told:
+        known = known_of(told, redact, secret)
+        for text in texts:
+            take_known(text, known, redact, secret)
+    agree(texts, redact, secret)
+    return [
+        one._replace(text=text.text, personal=text.edits, found=tuple(text.found))
+        for one, text in zip(row, texts, strict=True)
+    ]

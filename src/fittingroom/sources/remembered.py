@@ -1,0 +1,104 @@
+"""What was recognised in the rows of one person, for the one pass in which those rows are made.
+
+Rows of a customer or a conversation come scattered over files and sources, and the row that says a name with sure
+context may come last. So values are noted under the keyed pseudonym of their group while the sources go by, and taken
+out of the group's rows when the tables are put together. Held in memory, for groups in which something was found only
+(about 300 bytes a value); never written, and gone with the pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.text.known import Find, Known
+from fittingroom.text.redact import RedactConfig, Redacted, known_of, take_known
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BUILT = 1024
+
+
+class Remembered:
+    """Values by group; `rows` and `cells` take them out of a table's rows of that group."""
+
+    def __init__(self, redact: RedactConfig, secret: bytes, *, labels: Iterable[str] = ()) -> None:
+        """`labels` are the labels of a closed task: as targets they stay, whoever is called like one."""
+        self._redact, self._secret = redact, secret
+        self._labels = frozenset(labels)
+        self._values: dict[str, tuple[str, ...]] = {}
+        self._built = lru_cache(maxsize=_BUILT)(self._build)
+        self.personal: Counter[str] = Counter()
+        """Kind -> values that were taken out."""
+
+    def note(self, group: str | None, finds: Iterable[Find]) -> None:
+        """Remember what was recognised in a row of this group."""
+        if not group or not self._redact.consistent:
+            return
+        told = self._values.get(group, ())
+        fresh = dict.fromkeys(f"{find.kind}\0{find.value}" for find in finds)
+        if more := tuple(one for one in fresh if one not in told):
+            self._values[group] = (*told, *more)
+
+    def text(self, group: str | None, text: str) -> str:
+        """A text of this group without what is known of it."""
+        return self._taken(text, self._built(group), Counter()) if group in self._values and group else text
+
+    def rows(self, table: pa.Table) -> pa.Table:
+        """Rows of `row_schema` or `dropped_schema`: inputs, target and annotations."""
+        return self._mended(table, self._row)
+
+    def cells(self, table: pa.Table) -> pa.Table:
+        """Rows of a side table while their columns are still a list of cells."""
+        return self._mended(table, self._cell_row)
+
+    def _build(self, group: str) -> Known:
+        split = (value.partition("\0") for value in self._values[group])
+        return known_of((Find(kind, value) for kind, _, value in split), self._redact, self._secret)
+
+    def _mended(self, table: pa.Table, change: Callable[[dict[str, Any], Known], bool]) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not self._values or not table.num_rows:
+            return table
+        met = [name for name in pc.unique(table["group"]).to_pylist() if name in self._values]
+        if not met:
+            return table
+        held = table.filter(pc.is_in(table["group"], pa.array(met, pa.string())))
+        changed = [row for row in held.to_pylist() if change(row, self._built(row["group"]))]
+        if not changed:
+            return table
+        names = pa.array([row["id"] for row in changed], pa.string())
+        rest = table.filter(pc.invert(pc.is_in(table["id"], names)))
+        return pa.concat_tables([rest, pa.Table.from_pylist(changed, schema=table.schema)]).sort_by("id")
+
+    def _row(self, row: dict[str, Any], known: Known) -> bool:
+        took: Counter[str] = Counter()
+        for name, text in row["input"].items():
+            row["input"][name] = self._taken(text, known, took)
+        for holder in [row["target"], *(row["annotations"] or [])]:
+            for name, text in holder.items():
+                if name != "annotator" and text not in self._labels:
+                    holder[name] = self._taken(text, known, took)
+        if took:
+            counts = Counter({one["rule"]: one["count"] for one in row["edits"] or []}) + took
+            row["edits"] = [{"rule": rule, "count": count} for rule, count in sorted(counts.items())]
+        return bool(took)
+
+    def _cell_row(self, row: dict[str, Any], known: Known) -> bool:
+        took: Counter[str] = Counter()
+        for cell in row["cells"]:
+            cell["value"] = self._taken(cell["value"], known, took)
+        return bool(took)
+
+    def _taken(self, text: str | None, known: Known, took: Counter[str]) -> Any:
+        redacted = Redacted(text or "")
+        if not text or not take_known(redacted, known, self._redact, self._secret):
+            return text
+        took.update(redacted.edits)
+        self.personal.update(redacted.edits)
+        return redacted.text
