@@ -29,7 +29,8 @@ from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Rows, Safe
 
 _SECRET = (
     r"(?i)[?&;](?:access_?token|refresh_?token|id_?token|token|auth|sid|session_?id|session|jsessionid|phpsessid|sig"
-    r"|signature|passw(?:or)?d|pwd|api_?key|secret)=[^&\s]{6,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}\.|bearer [A-Za-z0-9._-]{16,}"
+    r"|signature|passw(?:or)?d|pwd|api_?key|secret)=[^&\s]{6,}"
+    r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}\.|bearer [A-Za-z0-9._-]{16,}"
 )
 
 

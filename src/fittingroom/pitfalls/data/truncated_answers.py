@@ -8,9 +8,9 @@ Why it hurts
     customers say what they want.
 How it is detected
     For inputs, and for answers that are sentences (a sample of at most 20,000 rows): 1 % of the texts or more have
-    exactly the greatest length there is, it is at least 50 characters, five times as many as have each length just
-    below it, and most of them end without a sign that ends a sentence. For answers also: more than 5 % leave a bracket,
-    a quotation or a block of code open.
+    exactly the greatest length there is, it is at least 50 characters, three times as many as have any other length of
+    the upper half, and most of them end without a sign that ends a sentence. For answers also: more than 5 % leave a
+    bracket, a quotation or a block of code open.
 What the remedy does
     Advises to read the texts whole, or to leave the cut rows out.
 Not detected
@@ -23,6 +23,7 @@ Source
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pydantic import Field
@@ -31,8 +32,8 @@ from fittingroom.pitfalls.rows import advice, column, fields, sample, shared, wr
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Rows, Text
 
 _ENDS = tuple("。！？!?.…~～；;”\"'』」）)】]》>")
-_HEAP = 5
-"""How many times as many texts must have the greatest length as each of the lengths just below it."""
+_HEAP = 3
+"""How many times as many texts must have the greatest length as any length of the upper half."""
 _OPEN = ("（）", "()", "【】", "[]", "“”", "「」", "《》", "{}")
 
 
@@ -83,7 +84,7 @@ def _at_the_end(said: Sequence[str], settings: Settings) -> list[int]:
         return []
     places = [place for place, text in enumerate(said) if len(text) == longest]
     unended = [place for place in places if not said[place].endswith(_ENDS)]
-    below = sum(0.8 * longest <= size < longest for size in filled) / (0.2 * longest)
+    below = max(Counter(size for size in filled if 0.5 * longest <= size < longest).values(), default=0)
     # Where most texts are equally long it is a form with fields of fixed width, not a limit.
     many = max(3.0, settings.at_end * len(filled), _HEAP * below) <= len(places) <= len(filled) / 2
     return unended if many and 2 * len(unended) > len(places) else []
@@ -104,8 +105,8 @@ ZH = Page(
     what_goes_wrong="255 个字符的列、有上限的导出、中途停下的采集：文本断在放不下的地方，而不是句子结束处。",
     why_it_hurts="从截断的答案里学习，模型自己也会说到一半停下。输入被截断时，丢掉的往往是顾客真正的诉求。",
     how_it_is_detected="对输入，以及成句的答案（最多抽样 20,000 行）：1% 以上的文本恰好是最大长度，该长度不少于 "
-    "50 个字符，是略短的各长度的五倍以上，且其中多数没有句末标点。对答案另查：超过 5% 的括号、"
-    "引号或代码块没有闭合。",
+    "50 个字符，是上半段其他任一长度的三倍以上，且其中多数没有句末标点。对答案另查：超过 5% "
+    "的括号、引号或代码块没有闭合。",
     what_the_remedy_does="建议读取完整文本，或去掉被截断的行。",
     not_detected="正好断在句末的文本；按词元或字节截断而字符长度各异的情况（训练时放不下的行见 `truncated-rows`）。",
     source="MySQL 手册（非严格模式下静默截断）；LIMA，arXiv 2305.11206。",
