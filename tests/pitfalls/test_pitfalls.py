@@ -51,8 +51,11 @@ def fixture_of(name: str) -> ModuleType:
 
 
 def found(pitfall: Pitfall, output: Output) -> list[Finding]:
-    """What all pitfalls of that stage say of an output, by the same way as in a run."""
-    return detect_all(output, pitfall.after, settings={}, disabled=[])
+    """What all pitfalls of that stage say of an output, by the same way as in a run; that a fixture is small is no
+    fault of its kind.
+    """
+    small = {"held-out-part-too-small"} - {pitfall.id}
+    return detect_all(output, pitfall.after, settings={}, disabled=sorted(small))
 
 
 @pytest.mark.parametrize("name", sorted(catalog()))
