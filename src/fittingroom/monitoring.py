@@ -10,12 +10,13 @@ from fittingroom.config import RunConfig
 from fittingroom.engine import Context, ProgressSink
 from fittingroom.errors import StoreError
 from fittingroom.history import History
+from fittingroom.pitfalls import detect_all
 from fittingroom.serving.recorder import FOLDER, read_traffic
 from fittingroom.stages.deploy import alias_target
 from fittingroom.stages.monitor import DriftReport, compare, reference_of
 from fittingroom.store import Store
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.types import EvalReport, Release, Splits
+from fittingroom.types import EvalReport, Release, Splits, Text
 
 
 def compare_traffic(
@@ -38,7 +39,14 @@ def compare_traffic(
         seed=config.seed,
         context=context,
     )
-    return report.model_copy(update={"chats": wanted(route="chat").table.rows})
+    findings = detect_all(
+        report, "monitor", settings=config.pitfalls.settings, disabled=config.pitfalls.disable
+    )
+    told = [
+        Text(en=f"{finding.pitfall}: {finding.summary.en}", zh=f"{finding.pitfall}：{finding.summary.zh}")
+        for finding in findings
+    ]
+    return report.model_copy(update={"chats": wanted(route="chat").table.rows, "next": [*told, *report.next]})
 
 
 def _judged(root: Path, release: Release) -> tuple[TaskConfig, EvalReport, Splits]:

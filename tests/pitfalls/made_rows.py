@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from typing import Any
 
+from fittingroom.config import RunConfig
+from fittingroom.engine import Context
+from fittingroom.stages.prepare import prepare
 from fittingroom.tables import Table
 from fittingroom.types import Rows, Splits, dropped_schema, row_schema
 
@@ -76,3 +80,15 @@ def splits(train: Sequence[dict[str, Any]], dev: Sequence[dict[str, Any]] = ()) 
         test=empty,
         dropped=Table.records([], dropped_schema(SCHEMA)),
     )
+
+
+def objects(count: int, **columns: Any) -> list[dict[str, Any]]:
+    """Rows as a source holds them."""
+    return [{"id": row["id"], "text": row["input"]["text"], **row["target"], **columns} for row in made(count)]
+
+
+def prepared(records: Sequence[dict[str, Any]], config: RunConfig, context: Context) -> Rows:
+    """What the stage `prepare` makes of a file of objects."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in records]
+    (context.root / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return prepare(sources=config.sources, prepare=config.prepare, task=config.task, context=context)

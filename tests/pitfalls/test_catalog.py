@@ -22,9 +22,19 @@ from fittingroom.text.redact import KINDS
 from fittingroom.types import Finding, Frozen, GateDecision, Page, Pitfall, Severity, Text, Verdict
 
 WANTED = {
-    "duplicates", "leaked-test-examples", "label-noise", "conflicting-labels", "class-imbalance", "personal-data",
-    "all-labels-masked", "learning-rate-too-high", "learning-rate-too-low", "overfitting", "underfitting",
-    "majority-collapse", "baseline-not-beaten",
+    "absent-classes", "advertisements", "all-labels-masked", "annotators-disagree", "baseline-not-beaten",
+    "broken-encoding", "careless-annotator", "class-imbalance", "conflicting-labels", "contradicting-rules",
+    "control-tokens-in-text", "default-reviews", "duplicates", "encoded-twice", "flattened-punctuation",
+    "foreign-language", "foreign-placeholders", "future-facts", "held-out-part-too-small", "label-noise",
+    "leaked-test-examples", "learning-rate-too-high", "learning-rate-too-low", "lost-frequency",
+    "machine-made-answers", "majority-collapse", "markup-in-text", "missing-values-as-text", "most-rows-dropped",
+    "mostly-copies", "near-copies-merged", "overfitting", "personal-data", "personal-data-in-labels",
+    "placeholders-as-style", "poor-audit-model", "rare-class-flagged-as-noise", "redacted-too-late", "repeated-rows",
+    "resampled-before-split", "robots-among-events", "rounded-numbers", "rules-cover-little", "runtime-download",
+    "secrets-in-addresses", "silent-drift", "stale-facts", "target-in-the-input", "template-leakage",
+    "test-from-the-past", "texts-that-say-nothing", "torn-audit-folds", "train-serve-skew", "truncated-answers",
+    "truncated-rows", "two-scripts", "uncorrected-prior", "underfitting", "unlabelled-rows", "unread-times",
+    "unreadable-rows", "wrong-chat-template",
 }  # fmt: skip
 EMPTY = Page(**dict.fromkeys(Page.model_fields, "-"))
 DECISION = GateDecision(part="dev", verdict=Verdict.FAIL, checks=[])
@@ -82,7 +92,9 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 def test_all_are_found_in_their_families() -> None:
     assert set(catalog()) >= WANTED
     assert list(catalog()) == sorted(catalog())
-    assert {family(catalog()[name]) for name in WANTED} == {"data", "labels", "template", "hyperparameters", "fit"}
+    assert {family(catalog()[name]) for name in WANTED} == {
+        "data", "labels", "template", "hyperparameters", "fit", "evaluation", "deployment", "monitoring",
+    }  # fmt: skip
 
 
 def test_a_file_is_called_as_its_pitfall() -> None:

@@ -2,6 +2,7 @@
 
 A fixture is a module of the pitfall's id in `fixtures`: `SECTIONS` are the sections of a recipe in which the pit lies,
 `bad(config, context)` and `good(config, context)` run the stage (or a training of the same kind) under a configuration.
+Where only people can mend, `mended(config, context)` is `bad` after they did what the remedy advises.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from fittingroom.pitfalls import catalog, detect_all
 from fittingroom.types import Finding, Folder, Output, Pitfall, Safety, Severity, Trained
 from pitfalls.small_training import draw, train
 
-BLOCKING = {"leaked-test-examples", "personal-data", "all-labels-masked"}
+BLOCKING = {
+    "leaked-test-examples", "personal-data", "all-labels-masked", "personal-data-in-labels", "redacted-too-late",
+}  # fmt: skip
+TOLD = {"uncorrected-prior"}
+"""Those that are no cause to look for: what they tell may be wanted."""
 TRAIN = {
     "method": "full",
     "learning_rate": 0.01,
@@ -46,8 +51,11 @@ def fixture_of(name: str) -> ModuleType:
 
 
 def found(pitfall: Pitfall, output: Output) -> list[Finding]:
-    """What all pitfalls of that stage say of an output, by the same way as in a run."""
-    return detect_all(output, pitfall.after, settings={}, disabled=[])
+    """What all pitfalls of that stage say of an output, by the same way as in a run; that a fixture is small is no
+    fault of its kind.
+    """
+    small = {"held-out-part-too-small"} - {pitfall.id}
+    return detect_all(output, pitfall.after, settings={}, disabled=sorted(small))
 
 
 @pytest.mark.parametrize("name", sorted(catalog()))
@@ -59,14 +67,20 @@ def test_it_fires_and_its_remedy_mends(name: str, context: Context) -> None:
 
     assert findings[0].pitfall == name, "of several causes the true one has the lowest rank"
     finding = findings[0]
-    assert finding.severity is (Severity.BLOCK if name in BLOCKING else Severity.WARN)
+    assert finding.severity is (
+        Severity.BLOCK if name in BLOCKING else Severity.INFO if name in TOLD else Severity.WARN
+    )
     assert finding.summary.en
     assert finding.summary.zh
     assert finding.strength >= 1
     assert set(finding.limits) & set(finding.measured)
     remedy = pitfall.remedy(finding, used_values(config, None))
     assert remedy is not None
-    assert remedy.safety is Safety.AUTOMATIC
+    if remedy.safety is Safety.ADVICE:
+        assert not remedy.patch
+        assert name not in [one.pitfall for one in found(pitfall, fixture.mended(config, context))]
+        return
+    assert not hasattr(fixture, "mended")
     assert remedy.expectation is not None
     patched = config.patched(remedy.patch)
     assert set(config.diff(patched)) == set(remedy.patch)

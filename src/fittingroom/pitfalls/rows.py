@@ -1,12 +1,24 @@
-"""Readings of rows, shared by the pitfalls of data and labels; the schema names the fields, so any task will do."""
+"""Readings of rows, shared by the pitfalls of data and labels; the schema names the fields, so any task will do.
+
+What a regular expression can tell is looked for in every row, in Arrow batches; what needs more is looked for in a
+sample of at most 20,000 rows, drawn with a fixed seed, so that a million rows take seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from fittingroom.tables import Table
+from fittingroom.types import Finding, Remedy, Safety, Severity, Text
 
 MOST_EXAMPLES = 20
+SAMPLE = 20_000
+_SEED = 20_260_101
+_DRAWN: WeakKeyDictionary[Table, Table] = WeakKeyDictionary()
+_SENTENCE = 12.0
 
 
 def fields(table: Table, struct: str) -> list[list[str]]:
@@ -38,3 +50,103 @@ def examples(table: Table, places: Sequence[int]) -> tuple[str, ...]:
     """Ids of the first rows named by their place."""
     ids = column(table, "id")
     return tuple(ids[place] or "" for place in sorted(places)[:MOST_EXAMPLES])
+
+
+def sample(table: Table, most: int = SAMPLE) -> Table:
+    """The table, or `most` of its rows drawn with a fixed seed, in stored order; batches go by once."""
+    import numpy as np
+    import pyarrow as pa
+
+    if table.rows <= most:
+        return table
+    if most == SAMPLE and table in _DRAWN:
+        return _DRAWN[table]
+    chosen = np.sort(np.random.default_rng(_SEED).choice(table.rows, most, replace=False))
+    pieces, start = [], 0
+    for batch in table.batches():
+        inside = chosen[(chosen >= start) & (chosen < start + batch.num_rows)] - start
+        pieces.append(batch.take(pa.array(inside, type=pa.int64())))
+        start += batch.num_rows
+    drawn = Table.of(pa.Table.from_batches(pieces, schema=table.schema))
+    if most == SAMPLE:
+        _DRAWN[table] = drawn
+    return drawn
+
+
+def matching(table: Table, pattern: str, struct: str = "input") -> list[str]:
+    """Ids of all rows with a field of `input` or `target` in which the RE2 `pattern` occurs; batch by batch."""
+    import pyarrow.compute as pc
+
+    found: list[str] = []
+    for batch in table.batches():
+        values = batch.column(struct)
+        hits = [
+            pc.fill_null(pc.match_substring_regex(pc.struct_field(values, [place]), pattern), False)
+            for place in range(values.type.num_fields)
+        ]
+        hit = hits[0]
+        for other in hits[1:]:
+            hit = pc.or_(hit, other)
+        found += batch.column("id").filter(hit).to_pylist()
+    return found
+
+
+def writes_sentences(table: Table) -> bool:
+    """Whether the wanted answers are sentences, not the labels of a closed set: long, and most of them different."""
+    answers = [value for value in targets(sample(table)) if value]
+    if len(answers) < 20:
+        return False
+    return sum(map(len, answers)) / len(answers) >= _SENTENCE and len(set(answers)) >= 0.3 * len(answers)
+
+
+def shared(
+    name: str,
+    found: Sequence[str],
+    rows: int,
+    limit: float,
+    said: Text,
+    *,
+    least: int = 1,
+    severity: Severity = Severity.WARN,
+    more: Mapping[str, float] | None = None,
+) -> Iterator[Finding]:
+    """The finding that the share of the rows `found` (ids) is above its limit, where there are `least` of them.
+
+    `said` may hold {found}, {rows} and {share}; `name` is what was measured.
+    """
+    if not rows or len(found) < least or len(found) / rows <= limit:
+        return
+    values = {"found": len(found), "rows": rows, "share": f"{len(found) / rows:.1%}"}
+    yield Finding(
+        severity=severity,
+        summary=Text(en=said.en.format(**values), zh=said.zh.format(**values)),
+        measured={name: len(found) / rows, "rows": float(len(found)), **(more or {})},
+        limits={name: limit},
+        examples=tuple(found[:MOST_EXAMPLES]),
+        strength=len(found) / rows / max(limit, 1e-3),
+    )
+
+
+def advice(en: str, zh: str) -> Callable[[Finding, Mapping[str, Any]], Remedy | None]:
+    """A remedy that only people can carry out."""
+    remedy = Remedy(title=Text(en=en, zh=zh), safety=Safety.ADVICE)
+    return lambda finding, used: remedy
+
+
+def gain_over_majority(train: Sequence[str], said: Sequence[str], right: Sequence[str]) -> tuple[float, float, float]:
+    """(accuracy of `said`, that of the most frequent label of `train`, lower end of the 95 % interval of the gain).
+
+    The interval is the normal one of paired differences; with fewer than 30 rows the gain counts as unproven.
+    """
+    from statistics import fmean, stdev
+
+    if len(right) < 30 or not train:
+        return 0.0, 0.0, -1.0
+    counts: dict[str, int] = {}
+    for label in train:
+        counts[label] = counts.get(label, 0) + 1
+    usual = min(counts, key=lambda label: (-counts[label], label))
+    ours = [float(one == wanted) for one, wanted in zip(said, right, strict=True)]
+    theirs = [float(usual == wanted) for wanted in right]
+    gains = [one - other for one, other in zip(ours, theirs, strict=True)]
+    return fmean(ours), fmean(theirs), fmean(gains) - 1.96 * stdev(gains) / math.sqrt(len(gains))

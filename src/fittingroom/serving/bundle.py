@@ -23,15 +23,17 @@ from fittingroom.errors import StoreError
 from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
 from fittingroom.tasks.classify import messages
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.text.clean import CleanConfig
-from fittingroom.text.redact import RedactConfig
+from fittingroom.text.clean import CleanConfig, clean_batch
+from fittingroom.text.redact import RedactConfig, redact_batch
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
     from fittingroom.models.render import Renderer
+    from fittingroom.tables import Table
 
 INFO = "bundle.json"
 MODEL, ADAPTER, TOKENIZER, LICENCE = "model", "adapter", "tokenizer", "LICENSE.base"
+_REPLAYED = 500
 _RUNS_CODE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".so"})
 
 
@@ -99,6 +101,23 @@ def read_info(folder: Path) -> BundleInfo:
             f"无法读取（{key}:{first['type']}）：请重新运行配方生成模型包",
             place=_place(folder, INFO),
         ) from None
+
+
+def replayed(rows: Table, prepare: Preparation, secret: bytes) -> dict[str, int]:
+    """How many of the first 500 rows change when they are prepared again as serving prepares what it is asked.
+
+    None should: their texts were prepared by the same rules before training.
+    """
+    import pyarrow.compute as pc
+
+    values = rows.arrow().slice(0, _REPLAYED).column("input")
+    changed: set[int] = set()
+    for place in range(values.type.num_fields):
+        texts = [text or "" for text in pc.struct_field(values, [place]).to_pylist()]
+        cleaned = [one.text for one in clean_batch(texts, prepare.clean)]
+        served = [one.text for one in redact_batch(cleaned, prepare.redact, secret)]
+        changed |= {row for row, (text, after) in enumerate(zip(texts, served, strict=True)) if text != after}
+    return {"rows": len(values), "changed": len(changed)}
 
 
 def golden_prompt(renderer: Renderer, task: TaskConfig, labels: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from fittingroom.serving.bundle import (
     BundleInfo,
     Preparation,
     golden_prompt,
+    replayed,
     seal,
 )
 from fittingroom.store import write_json
@@ -30,7 +31,7 @@ from fittingroom.training.rows import encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
 from fittingroom.version import __version__
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("torch", "transformers", "peft", "safetensors", "tokenizers")
 
 _FEWEST = 20
@@ -94,7 +95,12 @@ def package(
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
         folder=Folder(folder),
-        facts={**facts, "base": info.base.model_dump(mode="json"), "data": info.data},
+        facts={
+            **facts,
+            "base": info.base.model_dump(mode="json"),
+            "data": info.data,
+            "replay": replayed(splits.dev if splits.dev.rows else splits.train, info.prepare, context.secret),
+        },
         timing={"seconds": round(time.monotonic() - started, 1)},
     )
 

@@ -8,12 +8,14 @@ the rows of each customer or conversation, so that it goes wherever else it stan
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
+from fittingroom.outside import watched
 from fittingroom.sources import forgotten, named, open_source
 from fittingroom.sources.annotations import Annotations, Told, target_source
 from fittingroom.sources.batching import LINE
@@ -82,7 +84,20 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
     Kept rows carry their annotations; `goods` and `events` are side tables. Raises SourceError for a source that is
     missing, empty or lacks a column, RecipeError for sources that do not fit together.
     """
-    work = _Work(sources, prepare, task, context)
+    with watched(_on_purpose(sources)) as outside:
+        rows = _walk(_Work(sources, prepare, task, context))
+    # Seldom there, so that it is no part of the facts of a healthy run.
+    return rows.model_copy(update={"facts": {**rows.facts, "outside": outside.facts()}}) if outside else rows
+
+
+def _on_purpose(sources: list[SourceConfig]) -> str | None:
+    """The hosts that sources name; None where one may be anywhere (a hub)."""
+    if any(source.kind == "hub" for source in sources):
+        return None
+    return " ".join(os.path.expandvars(source.url) for source in sources if source.kind == "sql")
+
+
+def _walk(work: _Work) -> Rows:
     examples = work.of_role("examples")
     if not examples:
         raise RecipeError(
