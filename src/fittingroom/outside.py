@@ -45,13 +45,20 @@ class Outside:
 
     def connect(self, address: str) -> None:
         """A connection is opened; behind a name that was looked up, the name counted already."""
-        if self._allowed is not None and not self._looked_up and not _is_local(address) and address not in self._allowed:
+        if (
+            self._allowed is not None
+            and not self._looked_up
+            and not _is_local(address)
+            and address not in self._allowed
+        ):
             self.hosts[address] += 1
 
     def start(self, command: Sequence[str]) -> None:
         """A process is started."""
         words = [PurePath(word).name for word in command]
-        named = _INSTALLERS & set(words[:1] + [after for word, after in zip(words, words[1:], strict=False) if word == "-m"])
+        named = _INSTALLERS & set(
+            words[:1] + [after for word, after in zip(words, words[1:], strict=False) if word == "-m"]
+        )
         if named and {"install", "download", "add", "sync"} & set(words):
             self.installs[min(named)] += 1
 

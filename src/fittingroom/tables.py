@@ -81,6 +81,14 @@ class Table:
         with pq.ParquetFile(self._path) as file:
             yield from file.iter_batches(batch_size=rows)
 
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column of all rows; of a file only that column is read."""
+        if self._arrow is not None:
+            return self._arrow.column(name)
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self._path, columns=[name]).column(name)
+
     def dicts(self) -> list[dict[str, Any]]:
         """All rows as dictionaries; for small tables."""
         return list(self.arrow().to_pylist())

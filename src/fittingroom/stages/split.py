@@ -7,26 +7,32 @@ Otherwise the test measures memory: a model that has seen a customer's first com
 from __future__ import annotations
 
 import math
-from collections import Counter
+import tempfile
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
-from fittingroom.statistics.folds import assign, components, keyed_order
+from fittingroom.statistics.folds import apportion, keyed_ranks, tied
+from fittingroom.tables import Table, Writer
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.rows import dropped, labels, ordered, take
-from fittingroom.types import Frozen, Rows, Splits
+from fittingroom.tasks.leaving import placed
+from fittingroom.tasks.rows import dropped, in_order, labels
+from fittingroom.types import Frozen, Rows, Splits, row_schema
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import numpy as np
+    from numpy.typing import NDArray
 
-VERSION = 1
-LIBRARIES = ("pyarrow",)
+VERSION = 2
+LIBRARIES = ("pyarrow", "numpy", "scipy")
 
 PARTS = ("train", "dev", "calibration", "test")
+_UNDATED = -(2**63)
 
 
 class SplitConfig(Frozen):
@@ -67,51 +73,82 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
     `min_per_part`, for another part), when a part that was asked for stays empty, and when the split shall go by time
     but rows have none. AssertionError, a fault of ours, when the result tears apart what `group_by` holds together.
     """
-    table = ordered(rows.kept.arrow(), task)
-    names = labels(table, task)
-    _refuse_too_few(names, split)
-    ids: list[str] = table.column("id").to_pylist()
-    groups = components(*(table.column(column).to_pylist() for column in split.group_by), ids=ids)
-    if split.by_time:
-        parts = _by_time(groups, names, table.column("time").to_pylist(), split, seed)
-    else:
-        parts = assign(groups, names, split.shares, seed=seed)
-    largest = max(Counter(groups).values())
-    _refuse_bad_parts(parts, names, split, largest)
-    context.progress("split", 1, 1)
-    tables = {
-        part: take(table, task, [index for index, found in enumerate(parts) if found == number])
-        for number, part in enumerate(PARTS)
+    table = in_order(rows.kept, task)
+    marked = _Marked(table, task, split, seed)
+    _refuse_too_few(marked, split)
+    parts = _by_time(marked, table, split) if split.by_time else _by_share(marked, split)
+    counts = marked.counts(parts)
+    _refuse_bad_parts(marked, counts, split)
+    context.progress("split", 1, 2)
+    proof = _proof(table, marked, parts, split)
+    tables = _parted(table, task, context, parts)
+    classes = {
+        part: dict(sorted((name, int(count)) for name, count in zip(marked.names, row, strict=True) if count))
+        for part, row in zip(PARTS, counts, strict=True)
     }
-    counts = {
-        part: dict(sorted(Counter(name for name, found in zip(names, parts, strict=True) if found == number).items()))
-        for number, part in enumerate(PARTS)
-    }
-    proof = {f"shared_{column}": _shared(table, column, parts) for column in ("cluster", "group")}
-    torn = [column for column in split.group_by if proof[f"shared_{column}"]]
-    if torn:
-        raise AssertionError(f"the split tears {' and '.join(torn)} apart: {proof}")
-    if split.by_time:
-        proof["newer_in_train"] = _newer(table.column("time").to_pylist(), parts)
     facts = {
-        "in": table.num_rows,
+        "in": table.rows,
         "parts": {part: found.rows for part, found in tables.items()},
-        "classes": counts,
-        "absent": {part: sorted(set(names) - set(found)) for part, found in counts.items() if tables[part].rows},
-        "components": len(set(groups)),
-        "largest_component": largest,
+        "classes": classes,
+        "absent": {part: sorted(set(marked.names) - set(found)) for part, found in classes.items() if found},
+        "components": len(marked.sizes),
+        "largest_component": int(marked.sizes.max(initial=0)),
         "proof": proof,
     }
-    return Splits(**tables, dropped=dropped(table, task, {}), facts=facts)
+    context.progress("split", 2, 2)
+    return Splits(**tables, dropped=dropped(row_schema(task.input, task.target).empty_table(), task, {}), facts=facts)
 
 
-def _by_time(
-    groups: Sequence[str], names: Sequence[str], times: Sequence[Any], config: SplitConfig, seed: int
-) -> list[int]:
+class _Marked:
+    """What decides where a row goes: its component and its class, as numbers."""
+
+    def __init__(self, table: Table, task: TaskConfig, config: SplitConfig, seed: int) -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        met: dict[str, int] = {}
+        self.label: NDArray[np.int64] = np.empty(table.rows, dtype=np.int64)
+        for part, rows in placed(table):
+            self.label[part] = [met.setdefault(name, len(met)) for name in labels(rows, task)]
+        self.names = list(met)
+        """Class by number."""
+        first = tied([_codes(table, column) for column in config.group_by], table.rows)
+        heads, component = np.unique(first, return_inverse=True)
+        self.component: NDArray[np.int64] = component
+        """Number of the component of each row, by first rows."""
+        self.sizes: NDArray[np.int64] = np.bincount(component)
+        # A component is named by the smallest id in it: rows are sorted by id, so that is its first.
+        self.ranks = keyed_ranks(seed, table.column("id").take(pa.array(heads)).to_pylist())
+
+    def counts(self, parts: NDArray[np.int8]) -> NDArray[np.int64]:
+        """Rows by part and class [4, classes]."""
+        import numpy as np
+
+        cells = parts.astype(np.int64) * len(self.names) + self.label
+        found: NDArray[np.int64] = np.bincount(cells, minlength=len(PARTS) * len(self.names))
+        return found.reshape(len(PARTS), len(self.names))
+
+
+def _codes(table: Table, column: str) -> NDArray[np.int64]:
+    """A number for each different value of a text column, -1 for none."""
+    import numpy as np
+
+    encoded = table.column(column).combine_chunks().dictionary_encode()
+    return np.asarray(encoded.indices.fill_null(-1), dtype=np.int64)
+
+
+def _by_share(marked: _Marked, config: SplitConfig) -> NDArray[np.int8]:
+    part: NDArray[np.int8] = apportion(marked.component, marked.label, config.shares, marked.ranks)[marked.component]
+    return part
+
+
+def _by_time(marked: _Marked, table: Table, config: SplitConfig) -> NDArray[np.int8]:
     """Test from the newest components, dev and calibration from the newest of the rest; a component is as new as its
     newest row, so that no row of train is newer than all of the test."""
-    known = [time for time in times if time is not None]
-    if not known:
+    import numpy as np
+
+    times = _times(table)
+    if not len(times) or times.max() == _UNDATED:
         raise UserError(
             "the split shall go by time, but no row has one: name the time column of a source (`time:`) or set "
             "`split.by_time` to false",
@@ -119,97 +156,111 @@ def _by_time(
             "或将 `split.by_time` 设为 false",
             place="split.by_time",
         )
-    newest: dict[str, Any] = {}
-    sizes = Counter(groups)
-    for group, time in zip(groups, times, strict=True):
-        if time is not None and (group not in newest or time > newest[group]):
-            newest[group] = time
-    undated = min(known)  # rows without a time cannot be shown to be new: they count as the oldest
-    order = sorted(sizes, key=lambda group: (newest.get(group, undated), keyed_order(seed, group)), reverse=True)
-    wanted = {"test": config.test * len(groups), "later": (config.dev + config.calibration) * len(groups)}
-    place: dict[str, str] = {}
-    for group in order:
-        slot = next((slot for slot in ("test", "later") if wanted[slot] >= sizes[group] / 2), "train")
-        if slot != "test":
-            wanted["test"] = 0.0  # once a row of the test is passed over, no older one may enter it
+    # Rows without a time cannot be shown to be new: they count as the oldest.
+    newest = np.full(len(marked.sizes), times[times > _UNDATED].min())
+    np.maximum.at(newest, marked.component, times)
+    order = np.lexsort((marked.ranks[:, 1], marked.ranks[:, 0], newest))[::-1]
+    wanted = {"test": config.test * len(times), "later": (config.dev + config.calibration) * len(times)}
+    part = np.zeros(len(marked.sizes), dtype=np.int8)
+    later = np.zeros(len(marked.sizes), dtype=np.bool_)
+    for component, size in zip(order.tolist(), marked.sizes[order].tolist(), strict=True):
+        slot = next((slot for slot in ("test", "later") if wanted[slot] >= size / 2), "train")
         if slot == "train":
-            wanted["later"] = 0.0
-        wanted[slot] = wanted.get(slot, 0.0) - sizes[group]
-        place[group] = slot
-    later = [index for index, group in enumerate(groups) if place[group] == "later"]
-    parts = [3 if place[group] == "test" else 0 for group in groups]
-    if later:
-        inside = assign(
-            [groups[index] for index in later],
-            [names[index] for index in later],
-            [config.dev, config.calibration],
-            seed=seed,
-        )
-        for index, part in zip(later, inside, strict=True):
-            parts[index] = 1 + part
-    return parts
+            break  # once a row of a later part is passed over, no older one may enter it
+        if slot != "test":
+            wanted["test"] = 0.0
+        wanted[slot] -= size
+        part[component] = 3
+        later[component] = slot == "later"
+    rows = np.flatnonzero(later[marked.component])
+    if len(rows):
+        own, inside = np.unique(marked.component[rows], return_inverse=True)
+        shares = [config.dev, config.calibration]
+        part[own] = 1 + apportion(inside, marked.label[rows], shares, marked.ranks[own])
+    found: NDArray[np.int8] = part[marked.component]
+    return found
 
 
-def _shared(table: pa.Table, column: str, parts: Sequence[int]) -> int:
-    """How many values of a column stand in more than one part: the proof, taken from the result."""
-    seen: dict[str, set[int]] = {}
-    for value, part in zip(table.column(column).to_pylist(), parts, strict=True):
-        if value is not None:
-            seen.setdefault(value, set()).add(part)
-    return sum(len(found) > 1 for found in seen.values())
+def _times(table: Table) -> NDArray[np.int64]:
+    """Microseconds of every row; the smallest number there is for a row without a time."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(table.column("time").cast(pa.int64()), _UNDATED), dtype=np.int64)
 
 
-def _newer(times: Sequence[Any], parts: Sequence[int]) -> int:
-    """How many rows of train are newer than every row of the test."""
-    newest = max(
-        (time for time, part in zip(times, parts, strict=True) if part == 3 and time is not None), default=None
-    )
-    if newest is None:
-        return 0
-    return sum(time is not None and time > newest for time, part in zip(times, parts, strict=True) if part == 0)
+def _proof(table: Table, marked: _Marked, parts: NDArray[np.int8], config: SplitConfig) -> dict[str, int]:
+    """How many clusters and groups stand in more than one part, taken from the result. AssertionError, a fault of ours,
+    when one does that `group_by` holds together."""
+    import numpy as np
+
+    proof = {}
+    for column in ("cluster", "group"):
+        values = _codes(table, column)
+        pairs = np.unique(values[values >= 0] * len(PARTS) + parts[values >= 0]) // len(PARTS)
+        proof[f"shared_{column}"] = int((np.bincount(pairs) > 1).sum()) if len(pairs) else 0
+    torn = [column for column in config.group_by if proof[f"shared_{column}"]]
+    if torn:
+        raise AssertionError(f"the split tears {' and '.join(torn)} apart: {proof}")
+    if config.by_time:
+        times = _times(table)
+        proof["newer_in_train"] = int((times[parts == 0] > times[parts == 3].max()).sum()) if (parts == 3).any() else 0
+    return proof
 
 
-def _refuse_too_few(names: Sequence[str], config: SplitConfig) -> None:
-    counts = Counter(names)
-    if len(names) < len(counts) * (config.min_per_class + 1):
-        need = len(counts) * (config.min_per_class + 1)
+def _parted(table: Table, task: TaskConfig, context: Context, parts: NDArray[np.int8]) -> dict[str, Table]:
+    """The tables of the parts, streamed to files of their own in the action's scratch folder."""
+    import pyarrow as pa
+
+    schema = row_schema(task.input, task.target)
+    folder = Path(tempfile.mkdtemp(prefix="parted-", dir=context.scratch))
+    with ExitStack() as open_files:
+        files = [open_files.enter_context(Writer(folder / f"{part}.parquet", schema)) for part in PARTS]
+        for place, rows in placed(table):
+            for number, file in enumerate(files):
+                file.write(rows.filter(pa.array(parts[place] == number)))
+    return {part: file.table() for part, file in zip(PARTS, files, strict=True)}
+
+
+def _refuse_too_few(marked: _Marked, config: SplitConfig) -> None:
+    import numpy as np
+
+    rows, need = len(marked.label), len(marked.names) * (config.min_per_class + 1)
+    if rows < need:
         raise UserError(
-            f"{len(names)} rows are too few for {len(counts)} classes: at least {need} are needed, "
-            f"{need - len(names)} are missing",
-            f"{len(names)} 行数据不足以训练 {len(counts)} 个类别：至少需要 {need} 行，还缺 {need - len(names)} 行",
+            f"{rows} rows are too few for {len(marked.names)} classes: at least {need} are needed, "
+            f"{need - rows} are missing",
+            f"{rows} 行数据不足以训练 {len(marked.names)} 个类别：至少需要 {need} 行，还缺 {need - rows} 行",
             place="split",
         )
-    short = {name: config.min_per_class - count for name, count in counts.items() if count < config.min_per_class}
-    if short:
-        _refuse_classes(short, config)
+    _refuse_classes(marked.names, np.bincount(marked.label), config)
 
 
-def _refuse_bad_parts(parts: Sequence[int], names: Sequence[str], config: SplitConfig, largest: int) -> None:
-    train = Counter(name for name, part in zip(names, parts, strict=True) if part == 0)
-    short = {name: config.min_per_class - train[name] for name in set(names) if train[name] < config.min_per_class}
-    filled = Counter(parts)
-    empty = [part for number, part in enumerate(PARTS) if config.shares[number] > 0 and not filled[number]]
+def _refuse_bad_parts(marked: _Marked, counts: NDArray[np.int64], config: SplitConfig) -> None:
+    filled = counts.sum(axis=1)
+    short = bool((counts[0] < config.min_per_class).any())
+    empty = [part for part, share, rows in zip(PARTS, config.shares, filled, strict=True) if share > 0 and not rows]
     if empty and "train" not in empty and not short:
+        rows, largest = len(marked.label), int(marked.sizes.max())
         raise UserError(
-            f"no row is left for {', '.join(empty)}: {len(parts)} rows, of which {largest} hang together by "
+            f"no row is left for {', '.join(empty)}: {rows} rows, of which {largest} hang together by "
             f"{' and '.join(config.group_by) or 'nothing'}; add rows, set the share to 0, or shorten `split.group_by`",
-            f"{', '.join(empty)} 分不到任何数据：共 {len(parts)} 行，其中 {largest} 行因 "
+            f"{', '.join(empty)} 分不到任何数据：共 {rows} 行，其中 {largest} 行因 "
             f"{'、'.join(config.group_by) or '无'} 连在一起；请增加数据、把该比例设为 0，或缩短 `split.group_by`",
             place="split",
         )
-    if short:
-        _refuse_classes(short, config)
-    _refuse_thin_parts(parts, names, config)
+    _refuse_classes(marked.names, counts[0], config)
+    _refuse_thin_parts(marked.names, counts, config)
 
 
-def _refuse_thin_parts(parts: Sequence[int], names: Sequence[str], config: SplitConfig) -> None:
+def _refuse_thin_parts(names: Sequence[str], counts: NDArray[np.int64], config: SplitConfig) -> None:
     """Say which class lacks how many rows in which part, and how many new rows of it would fill that."""
-    counts = Counter(zip(parts, names, strict=True))
     missing = [
-        (part, name, config.min_per_part - counts[number, name], share)
-        for number, (part, share) in enumerate(zip(PARTS, config.shares, strict=True))
-        for name in sorted(set(names))
-        if number and share > 0 and counts[number, name] < config.min_per_part
+        (part, name, config.min_per_part - int(row[names.index(name)]), share)
+        for part, share, row in zip(PARTS[1:], config.shares[1:], counts[1:], strict=True)
+        for name in sorted(names)
+        if share > 0 and row[names.index(name)] < config.min_per_part
     ]
     if not missing:
         return
@@ -225,8 +276,11 @@ def _refuse_thin_parts(parts: Sequence[int], names: Sequence[str], config: Split
     )
 
 
-def _refuse_classes(short: dict[str, int], config: SplitConfig) -> None:
-    told = ", ".join(f"{name!r}: {missing}" for name, missing in sorted(short.items()))
+def _refuse_classes(names: Sequence[str], counts: NDArray[np.int64], config: SplitConfig) -> None:
+    short = {name: config.min_per_class - int(count) for name, count in zip(names, counts, strict=True)}
+    told = ", ".join(f"{name!r}: {missing}" for name, missing in sorted(short.items()) if missing > 0)
+    if not told:
+        return
     raise UserError(
         f"each class needs {config.min_per_class} rows in train; missing: {told}. Add rows of these classes, merge "
         "them into others with `task.aliases`, or lower `split.min_per_class`",

@@ -7,8 +7,12 @@ broken by a keyed hash of the group's name, so the result depends on neither row
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def keyed_order(seed: int, name: str) -> str:
@@ -44,39 +48,88 @@ def components(*columns: Sequence[str | None], ids: Sequence[str]) -> list[str]:
     return [smallest[index] for index in roots]
 
 
+def tied(columns: Sequence[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
+    """The same for tables that are large: `columns` hold a number per row, negative where a row has no value. Returns
+    for every row [n] the first row of its component.
+    """
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = [np.empty((2, 0), dtype=np.int64)]
+    for column in columns:
+        order = np.argsort(column, kind="stable")
+        ranked = column[order]
+        same = (ranked[1:] == ranked[:-1]) & (ranked[1:] >= 0)
+        edges.append(np.stack([order[:-1][same], order[1:][same]]))
+    one, other = np.concatenate(edges, axis=1)
+    graph = coo_array((np.ones(len(one), dtype=np.bool_), (one, other)), shape=(rows, rows)).tocsr()
+    count, component = connected_components(graph, directed=False)
+    first = np.empty(count, dtype=np.int64)
+    first[component[::-1]] = np.arange(rows - 1, -1, -1)  # the last one written is the smallest
+    found: NDArray[np.int64] = first[component]
+    return found
+
+
+def keyed_ranks(seed: int, names: Sequence[str]) -> NDArray[np.uint64]:
+    """`keyed_order` of many names as numbers [n, 2], of which the first weighs more."""
+    import numpy as np
+
+    digests = b"".join(hashlib.blake2b(f"{seed}\x1f{name}".encode(), digest_size=16).digest() for name in names)
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+
+
 def assign(groups: Sequence[str], labels: Sequence[Hashable], shares: Sequence[float], *, seed: int) -> list[int]:
     """Part of every row: whole groups, each class spread over the parts by `shares` as evenly as groups allow.
 
     `shares` need not sum to one; a part with share 0 stays empty. Returns one index into `shares` per row.
     """
+    import numpy as np
+
+    names: dict[str, int] = {}
+    classes: dict[Hashable, int] = {}
+    of_group = np.array([names.setdefault(name, len(names)) for name in groups], dtype=np.int64)
+    of_class = np.array([classes.setdefault(label, len(classes)) for label in labels], dtype=np.int64)
+    part: list[int] = apportion(of_group, of_class, shares, keyed_ranks(seed, list(names)))[of_group].tolist()
+    return part
+
+
+def apportion(
+    groups: NDArray[np.int64], labels: NDArray[np.int64], shares: Sequence[float], ranks: NDArray[np.uint64]
+) -> NDArray[np.int8]:
+    """Part of every group [g]. `groups` and `labels` [n] number the group and the class of each row from 0; of groups
+    of one size those with the smaller `ranks` [g, 2] are placed first. Takes some 10 microseconds per group.
+    """
+    import numpy as np
+
     if not shares or min(shares) < 0 or sum(shares) <= 0:
         raise ValueError("shares must be non-negative and not all zero")
-    total = sum(shares)
-    share = [value / total for value in shares]
-    members: dict[str, Counter[Hashable]] = {}
-    for group, label in zip(groups, labels, strict=True):
-        members.setdefault(group, Counter())[label] += 1
-    classes = Counter(labels)
-    rows = len(groups)
-    held: list[Counter[Hashable]] = [Counter() for _ in share]
+    share = [value / sum(shares) for value in shares]
+    parts = [index for index, value in enumerate(share) if value > 0]
+    part = np.zeros(len(ranks), dtype=np.int8)
+    if not len(groups):
+        return part
+    width = int(labels.max()) + 1
+    cells, counts = np.unique(groups * width + labels, return_counts=True)
+    starts = np.searchsorted(cells // width, np.arange(len(ranks) + 1))
+    sizes = np.bincount(groups, minlength=len(ranks))
+    of_class: list[int] = np.bincount(labels, minlength=width).tolist()
+    held = [[0] * width for _ in share]
     filled = [0] * len(share)
-    part: dict[str, int] = {}
-
-    def missing(index: int, counts: Counter[Hashable]) -> tuple[float, float]:
-        """How many rows part `index` still lacks: of the classes of this group first (rare ones weigh as much as common
-        ones), of all rows second."""
-        of_class = sum(
-            count * (share[index] * classes[label] - held[index][label]) / classes[label]
-            for label, count in counts.items()
-        )
-        return round(of_class, 9), share[index] * rows - filled[index]
-
-    open_parts = [index for index, value in enumerate(share) if value > 0]
-    order = {group: (-counts.total(), keyed_order(seed, group)) for group, counts in members.items()}
-    for group in sorted(members, key=order.__getitem__):
-        counts = members[group]
-        best = max(open_parts, key=lambda index: (*missing(index, counts), -index))
+    for group in np.lexsort((ranks[:, 1], ranks[:, 0], -sizes)):
+        mine = slice(starts[group], starts[group + 1])
+        rows = list(zip((cells[mine] % width).tolist(), counts[mine].tolist(), strict=True))
+        best, most = -1, (float("-inf"), float("-inf"))
+        for index in parts:
+            # How many rows the part still lacks: of the classes of this group first (rare ones weigh as much as common
+            # ones), of all rows second.
+            wanted, own = share[index], held[index]
+            lacks = sum(count * (wanted * of_class[name] - own[name]) / of_class[name] for name, count in rows)
+            missing = (round(lacks, 9), wanted * len(groups) - filled[index])
+            if missing > most:
+                best, most = index, missing
         part[group] = best
-        held[best].update(counts)
-        filled[best] += counts.total()
-    return [part[group] for group in groups]
+        for name, count in rows:
+            held[best][name] += count
+            filled[best] += count
+    return part
