@@ -60,7 +60,8 @@ class Wordings:
                 writer.write_batch(batch.select(_schema().names))
                 done = stop
                 context.progress(what, done, self.rows)
-        self._file = pa.ipc.open_file(pa.memory_map(str(path)))
+        # Read batch by batch, not mapped: pages of a mapped file count as memory of the process.
+        self._file = pa.ipc.open_file(pa.OSFile(str(path)))
 
     def __enter__(self) -> Wordings:
         return self

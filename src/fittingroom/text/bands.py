@@ -192,13 +192,13 @@ class Bands:
         return io.BytesIO() if self._folder is None else (self._folder / name).open("w+b")
 
     def _read(self, file: BinaryIO, kind: type[Any]) -> NDArray[Any]:
-        """What was written, mapped into memory where it is a file: only what is looked at takes room."""
+        """What was written. A band is read whole and let go again."""
         import numpy as np
 
         if isinstance(file, io.BytesIO):
             return np.frombuffer(file.getbuffer(), dtype=kind)
         file.flush()
-        return np.memmap(file.name, dtype=kind, mode="r")
+        return np.fromfile(file.name, dtype=kind)
 
     def _bucket_pairs(
         self, keys: NDArray[np.uint64], first: NDArray[np.int64] | None
