@@ -48,6 +48,7 @@ JUDGED: dict[tuple[str, str], str] = {
     ("en_alexa_reviews", "poor-audit-model"): "true: hardly better than always saying positive",
     ("en_alexa_reviews", "label-noise"): "told: the audit is not followed",
     ("en_instacart products", "class-imbalance"): "true",
+    ("en_intent_banking77", "absent-classes"): "true: 1,500 rows of 77 classes",
     ("en_instacart products", "absent-classes"): "true: 13 rows of the class in all",
 }
 """(data set, pitfall) -> what reading the rows said; whatever is missing here counts as false."""
@@ -102,7 +103,7 @@ SETS: dict[str, Callable[[], Iterator[Record]]] = {
     "en_crowd_complaints": table("en_crowd_complaints/annotations.csv", "text", "truth", group="item"),
     "en_pricerunner_titles": table("en_pricerunner_titles/products.csv", "title", "category"),
     "en_instacart products": table("en_instacart_sample/products.csv", "product_name", "department"),
-    "log_apache_elastic": table("en_instacart_sample/products.csv", "product_name", "department"),
+    "log_apache_elastic": table("zh_shop_reviews/reviews.csv", "review", "label"),
 }
 
 

@@ -39,9 +39,7 @@ def compare_traffic(
         seed=config.seed,
         context=context,
     )
-    findings = detect_all(
-        report, "monitor", settings=config.pitfalls.settings, disabled=config.pitfalls.disable
-    )
+    findings = detect_all(report, "monitor", settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
     told = [
         Text(en=f"{finding.pitfall}: {finding.summary.en}", zh=f"{finding.pitfall}：{finding.summary.zh}")
         for finding in findings

@@ -46,6 +46,8 @@ class Settings(Frozen):
     differs is a ninth of the row at most."""
     share: float = Field(default=0.05, ge=0, lt=1)
     """Share of the removals that may be wrong in that way."""
+    least: int = Field(default=3, ge=1)
+    """Wrong removals of that kind from which on the share says something."""
 
 
 def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
@@ -66,7 +68,7 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
             poorer.append(row["id"])
     wrong = sorted([*other, *poorer])
     share = len(wrong) / len(gone)
-    if not other and share <= settings.share:
+    if not other and (share <= settings.share or len(poorer) < settings.least):
         return
     yield Finding(
         severity=Severity.WARN,
