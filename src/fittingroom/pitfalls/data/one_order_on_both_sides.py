@@ -38,14 +38,17 @@ class Settings(Frozen):
     """Share of a held-out part that may name an order of train."""
     least: int = Field(default=3, ge=1)
     """Rows from which on it counts."""
+    of_one: int = Field(default=5, ge=1)
+    """Training rows that may name one order; what more of them name is an example of a number, not a case."""
 
 
 def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
     """Fires on the part with most such rows."""
-    owners: dict[str, set[str | None]] = {}
+    named: dict[str, list[str | None]] = {}
     for _, group, orders in _named(splits.train):
         for order in orders:
-            owners.setdefault(order, set()).add(group)
+            named.setdefault(order, []).append(group)
+    owners = {order: set(groups) for order, groups in named.items() if len(groups) <= settings.of_one}
     parts = {name: table for name, table in splits.parts().items() if name in HELD_OUT and table.rows}
     leaked = {
         name: [
