@@ -49,7 +49,7 @@ JUDGED: dict[tuple[str, str], str] = {
     ("en_alexa_reviews", "label-noise"): "told: the audit is not followed",
     ("en_instacart products", "class-imbalance"): "true",
     ("en_intent_banking77", "absent-classes"): "true: 1,500 rows of 77 classes",
-    ("en_instacart products", "absent-classes"): "true: 13 rows of the class in all",
+    ("en_instacart products", "absent-classes"): "true: a handful of rows of these classes",
 }
 """(data set, pitfall) -> what reading the rows said; whatever is missing here counts as false."""
 SMALL = "true: fewer than 97 groups"
