@@ -48,7 +48,7 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
         if name in holders:
             for kind, pseudonym in set(_FORM.findall(text)):
                 forms.setdefault(kind, ([], []))[bool(pseudonym)].append(name)
-    rarer = {kind: sorted(set(min(pair, key=lambda one: len(one)))) for kind, pair in forms.items()}
+    rarer = {kind: sorted(set(bare if len(bare) <= len(keyed) else keyed)) for kind, (bare, keyed) in forms.items()}
     worst = max(sorted(rarer), key=lambda kind: len(rarer[kind]), default="")
     if worst:
         yield from shared(
