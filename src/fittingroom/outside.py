@@ -1,4 +1,4 @@
-"""What a piece of work reaches for outside this machine: names that it looks up, connections, installers that it starts.
+"""What a piece of work reaches for outside this machine: names it looks up, connections, installers it starts.
 
 Python's audit events tell it (PEP 578); what native code opens by itself is not seen. A hook can not be taken away
 again, so there is one for the process, and it looks only while somebody watches.
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
@@ -45,20 +46,15 @@ class Outside:
 
     def connect(self, address: str) -> None:
         """A connection is opened; behind a name that was looked up, the name counted already."""
-        if (
-            self._allowed is not None
-            and not self._looked_up
-            and not _is_local(address)
-            and address not in self._allowed
-        ):
-            self.hosts[address] += 1
+        if self._allowed is None or self._looked_up or _is_local(address) or address in self._allowed:
+            return
+        self.hosts[address] += 1
 
     def start(self, command: Sequence[str]) -> None:
         """A process is started."""
         words = [PurePath(word).name for word in command]
-        named = _INSTALLERS & set(
-            words[:1] + [after for word, after in zip(words, words[1:], strict=False) if word == "-m"]
-        )
+        called = {after for word, after in pairwise(words) if word == "-m"} | set(words[:1])
+        named = _INSTALLERS & called
         if named and {"install", "download", "add", "sync"} & set(words):
             self.installs[min(named)] += 1
 

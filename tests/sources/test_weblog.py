@@ -85,6 +85,17 @@ def test_sessions(context: Context) -> None:
     assert sessions[3].endswith("-1")
 
 
+def test_a_rejected_line_carries_no_query(context: Context) -> None:
+    good = '192.0.2.1 - - [05/Mar/2025:10:00:00 +0000] "GET / HTTP/1.0" 200 -'
+    bad = "192.0.2.1 - - [05/Mar/2025:10:00:00 +0000] GET /goods/7?from=list&session=f50f84d8 HTTP/1.1 200 1"
+    (context.root / "access.log").write_text(f"{good}\n{bad}\n")
+
+    _, ((_, _, text),) = read(source(kind="weblog", path="access.log"), context)
+
+    assert "GET /goods/7? HTTP/1.1" in text
+    assert "f50f84d8" not in text
+
+
 def test_common_format_odd_requests_and_rejects(context: Context) -> None:
     good = [
         '192.0.2.1 - bob [05/Mar/2025:10:00:00 +0000] "GET / HTTP/1.0" 200 -',

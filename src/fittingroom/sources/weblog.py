@@ -62,6 +62,8 @@ _ITEM_FIELDS = ("sku", "item_id", "itemid", "goods_id", "goodsid", "product_id",
 _CART = re.compile(r"/(?:cart|basket|gouwuche)(?:[/.]|$)", re.IGNORECASE)
 _ORDER = re.compile(r"/(?:orders?|checkout|pay|payment|buy)(?:[/.]|$)", re.IGNORECASE)
 _ITEM = re.compile(r"[\w-]{1,64}")
+_QUERY = re.compile(r"\?[^\s\"]*")
+"""Of a line that cannot be read: what may be a query, and carry a token."""
 
 
 def check(config: WeblogSource, context: Context) -> None:
@@ -96,15 +98,16 @@ def _requests(config: WeblogSource, context: Context, reject: Reject) -> Iterato
         if not text.strip():
             continue
         if isinstance(line, TooLong) or len(text) > _LONGEST:
-            reject(number, fault_of(line, encoding) or f"a request longer than {_LONGEST:,} characters", text)
+            fault = fault_of(line, encoding) or f"a request longer than {_LONGEST:,} characters"
+            reject(number, fault, _QUERY.sub("?", text))
             continue
         hit = taken_apart(text)
         if hit is None:
-            reject(number, f"not a line of {form}", text)
+            reject(number, f"not a line of {form}", _QUERY.sub("?", text))
             continue
         when = parse_time(hit.time)
         if when is None:
-            reject(number, "the time cannot be read", text)
+            reject(number, "the time cannot be read", _QUERY.sub("?", text))
             continue
         visitor, session = sessions.of(hit.address, hit.agent or "", when.timestamp())
         what = _routed(hit, routes) or _classified(hit.target, hit.agent)

@@ -13,7 +13,7 @@ What the remedy does
 Not detected
     Single lost characters.
 Source
-    ftfy documentation (what can be undone); measured: 0 of 62,774 real shop reviews are flagged.
+    ftfy documentation (what can be undone); measured: 9 of 23,860 real shop reviews hold some wreckage.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Settings(Frozen):
     """Share of the rows that may be wreckage or dropped as such."""
     mended: float = Field(default=0.2, gt=0, lt=1)
     """Share of the rows that may have been mended; more is a source in the wrong encoding, not an accident."""
-    wreck: float = Field(default=0.05, gt=0, lt=1)
-    """Share of a text that must be wreckage."""
+    wreck: float = Field(default=0.3, gt=0, lt=1)
+    """Share of a text that must be wreckage; an idiom of rare characters in a short text comes to 0.2."""
 
 
 def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
@@ -96,7 +96,7 @@ ZH = Page(
     "据源读错了。",
     what_the_remedy_does="若修复功能关闭则打开；否则建议写明数据源的正确编码。",
     not_detected="单个丢失的字符。",
-    source="ftfy 文档；实测：62,774 条真实店铺评论中无一误报。",
+    source="ftfy 文档；实测：23,860 条真实店铺评论中有 9 条含残骸。",
 )
 
 PITFALL = Pitfall("broken-encoding", "prepare", Settings(), detect, remedy, ZH, rank=2)

@@ -1,8 +1,8 @@
 """Texts are still encoded.
 
 What goes wrong
-    A text went through one encoder too many: percent signs of an address (`%E5%A5%BD`), escapes of JSON (`\u597d`) or
-    entities of entities (`&amp;amp;lt;`) stand where words should.
+    A text went through one encoder too many: percent signs of an address (`%E5%A5%BD`), escapes of JSON (a backslash,
+    `u` and four digits) or entities of entities (`&amp;amp;lt;`) stand where words should.
 Why it hurts
     The model learns the look of the accident. Recognisers of personal data, duplicates and labels by keyword look at
     hexadecimal and see nothing.

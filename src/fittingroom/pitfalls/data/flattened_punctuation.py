@@ -14,8 +14,8 @@ What the remedy does
 Not detected
     Flattening of a part of the rows, and of full-width letters and digits.
 Source
-    Measured: ftfy with its defaults turned all 41,281 Chinese reviews of a set; zh reviews as they are hold 5 to 40 %
-    ASCII signs.
+    Measured: ftfy with its defaults turned all 41,281 Chinese reviews of a set; three sets of reviews and dialogues as
+    they are hold 2, 8 and 30 % ASCII signs.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ ZH = Page(
     "不少于 200。打半角标点的人很多，但绝不会是所有人。",
     what_the_remedy_does="建议读取该工具处理之前的文本。",
     not_detected="只有部分行被改动；全角字母与数字被改动。",
-    source="实测：ftfy 默认设置改动了一个数据集的全部 41,281 条中文评论。",
+    source="实测：ftfy 默认设置改动了一个数据集的全部 41,281 条中文评论；三个原样的评论与对话数据集"
+    "中 ASCII 标点占 2%、8% 和 30%。",
 )
 
 PITFALL = Pitfall("flattened-punctuation", "prepare", Settings(), detect, remedy, ZH, rank=3)

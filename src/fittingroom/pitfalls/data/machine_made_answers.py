@@ -42,7 +42,7 @@ class Settings(Frozen):
     """Limits."""
 
     share: float = Field(default=0.01, gt=0, lt=1)
-    """Share of the rows that may carry such marks; of real reviews and dialogues none in ten thousand do."""
+    """Share of the rows that may carry such marks; of 55,000 real reviews and turns of dialogues none does."""
     one_style: float = Field(default=0.5, gt=0, lt=1)
     """Share of the answers that may open with the same words."""
 

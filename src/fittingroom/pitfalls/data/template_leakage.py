@@ -55,7 +55,7 @@ class Settings(Frozen):
 def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
     """Fires when templates alone tell the label of rows that were held out."""
     train = sample(splits.train, _MOST_ROWS)
-    cut = [_sentences(text, settings) for text in texts(train)]
+    cut = [sentences(text, settings.characters, settings.words) for text in texts(train)]
     standing = Counter(one for found in cut for one, alone in found.items() if not alone)
     enough = max(settings.least, settings.share * train.rows)
     frequent = sorted(one for one, rows in standing.items() if rows >= enough)
@@ -67,7 +67,8 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
     for part in (splits.dev, splits.calibration):
         held = sample(part, _MOST_ROWS)
         right += targets(held)
-        shown += [_signs(_sentences(text, settings), names) for text in texts(held)]
+        found = [sentences(text, settings.characters, settings.words) for text in texts(held)]
+        shown += [_signs(one, names) for one in found]
     model = fit_linear([_signs(found, names) for found in cut], labels, seed=7)
     said = model.predict(shown) if shown else []
     accuracy, usual, proven = gain_over_majority(labels, said, right)
@@ -90,12 +91,12 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _sentences(text: str, settings: Settings) -> dict[str, bool]:
-    """The sentences of a text that are long enough -> whether it is the whole text."""
+def sentences(text: str, characters: int, words: int) -> dict[str, bool]:
+    """Sentences of so many Chinese characters, or words of other scripts -> whether each is the whole text."""
     found = {}
     for piece in _END.split(text):
         one = piece.strip().casefold()
-        if len(_HAN.findall(one)) >= settings.characters or len(one.split()) >= settings.words:
+        if len(_HAN.findall(one)) >= characters or len(one.split()) >= words:
             found[one] = len(one) >= 0.9 * len(text.strip())
     return found
 

@@ -7,7 +7,8 @@ Why it hurts
     The class that the shop can least do without shrinks further, and the test, which nobody mends, still asks for it.
 How it is detected
     For every class with less than half the mean number of rows: the share of its rows that the audit changed or removed
-    is above 0.12 and more than twice that of all rows, on at least three rows.
+    is above 0.12, on at least three rows, and these are more than twice as many rows as were changed in the mean of all
+    classes (mistakes that are spread evenly put as many into a rare class as into others).
 What the remedy does
     Halves what the audit may change in one class (`audit.max_share`), down to 0.05; then it advises that people look at
     these rows.
@@ -34,9 +35,10 @@ class Settings(Frozen):
     """Limits."""
 
     share: float = Field(default=0.12, gt=0, lt=1)
-    """Share of a rare class that may be changed. Of 8 % wrong labels planted at random a class loses as many."""
+    """Share of a rare class that may be changed; with 8 % of wrong labels a class loses about that."""
     times: float = Field(default=2.0, gt=1)
-    """How many times the share of all rows it must be."""
+    """How many times the mean number of changed rows of a class it must be: mistakes that are spread evenly put as
+    many wrong rows into a rare class as into others."""
     rare: float = Field(default=0.5, gt=0, le=1)
     """A class of fewer rows than this share of the mean is rare."""
     least: int = Field(default=3, ge=1)
@@ -57,7 +59,8 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         for name, share in shares.items()
         if classes[name]["rows"] < settings.rare * rows / len(classes)
         and touched[name] >= settings.least
-        and share > max(settings.share, settings.times * usual)
+        and share > settings.share
+        and touched[name] > settings.times * sum(touched.values()) / len(classes)
     ]
     if not hit:
         return
@@ -104,8 +107,8 @@ ZH = Page(
     what_goes_wrong="线性模型只见过几十次的类别，给出的概率很低。它的行看起来像是更大类别的错标，于是被审计改"
     "标或去掉。",
     why_it_hurts="店里最少不得的类别进一步缩小，而没有人修正的测试集照样考它。",
-    how_it_is_detected="对行数不足平均一半的每个类别：被审计改动或去掉的比例超过 0.12，且超过总体比例的两倍，至"
-    "少三行。",
+    how_it_is_detected="对行数不足平均一半的每个类别：被审计改动或去掉的比例超过 0.12，至少三行，且行数超过各类"
+    "平均改动行数的两倍（均匀分布的错标落入少见类别的数目与其他类别相同）。",
     what_the_remedy_does="把审计对单个类别的改动上限（`audit.max_share`）减半，最低 0.05；之后建议人工查看这些行。",
     not_detected="大类别内部的少见情形。",
     source="Northcutt、Jiang、Chuang，arXiv 1911.00068 第 5 节；D'souza 等，arXiv 2107.13098。",
