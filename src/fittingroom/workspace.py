@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
     from fittingroom.discovering import Discovered
+    from fittingroom.forgetting import Forgotten
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
@@ -142,6 +144,7 @@ class Workspace:
 
         config = self._load(recipe, sets)
         config = self._pinned(config, self._preflight(config))
+        self._expire(config)
         folder = History(self.root).create(config, recipe)
         return self._carry_out(folder, config)
 
@@ -307,6 +310,27 @@ class Workspace:
 
         return take_names(self.root, file, self._load(recipe, sets).task, by)
 
+    # ------------------------------------------------------------------------------------------ privacy
+
+    def forget(
+        self, customer: str = "", *, expired: bool = False, recipe: str = RECIPE, sets: Sequence[str] = ()
+    ) -> Forgotten:
+        """Erase a customer (by the number in the sources), or with `expired` what is past the recipe's retention.
+
+        From stored objects, review decisions and sheets, request records, journals and reports. The customer stays out
+        of later runs, even if the sources still have them. The releases that were made with the rows are listed.
+        """
+        from fittingroom.forgetting import forget
+
+        if not customer.strip() and not expired:
+            raise UserError(
+                "say who: --customer ID, or --expired", "请指明：--customer ID 或 --expired", place="forget"
+            )
+        if not expired:
+            return forget(self.root, self._secret(), customer=customer)
+        limits, before = _limits(self._load(recipe, sets))
+        return forget(self.root, self._secret(), customer=customer, limits=limits, requests_before=before)
+
     # ------------------------------------------------------------------------------------------ releases
 
     def releases(self) -> list[Release]:
@@ -419,6 +443,14 @@ class Workspace:
         check_settings(config.pitfalls)
         return resolve(config.model, self.root)
 
+    def _expire(self, config: RunConfig) -> None:
+        """Take what is past its retention out of the store before a run. Not while another run works: the next does."""
+        from fittingroom.forgetting import forget, under_way
+
+        limits, before = _limits(config)
+        if (limits or before) and not under_way(self.root):
+            forget(self.root, self._secret(), limits=limits, requests_before=before)
+
     def _secret(self) -> bytes:
         """Key of pseudonyms: from the environment, or from the workspace's `.env`, which only its owner can read."""
         value = os.environ.get(KEY, "") or _kept_key(self.root / ".env")
@@ -430,6 +462,15 @@ class Workspace:
                 place=str(self.root),
             )
         return value.encode()
+
+
+def _limits(config: RunConfig) -> tuple[dict[str, datetime], date | None]:
+    """From when on rows of each source and recorded requests are kept, as the recipe says."""
+    from fittingroom.sources import named
+    from fittingroom.sources.forgotten import cutoff, days_ago
+
+    limits = {name: limit for name, source in named(config.sources) if (limit := cutoff(source))}
+    return limits, days_ago(config.monitor.retention).date() if config.monitor.retention else None
 
 
 def _kept_key(env: Path) -> str:

@@ -108,7 +108,7 @@ class _Work:
         self.sources = named(sources)
         self.ledger = Ledger(self.sources)
         self.told = Annotations()
-        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
+        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret), context.secret)
         self.remembered = Remembered(prepare.redact, context.secret, labels=task.labels or ())
         self.edits: Counter[str] = Counter()
         self.personal: Counter[str] = Counter()
@@ -159,9 +159,9 @@ class _Work:
             kind = "order"
         return wash(texts, self.config.clean, self.config.redact, self.context.secret, kind=kind)
 
-    def _leave_out(self, name: str, source: SourceConfig, marks: Marks) -> set[int]:
+    def _leave_out(self, name: str, source: SourceConfig, batch: pa.RecordBatch, marks: Marks) -> set[int]:
         """Places of rows that stay out, forgotten or too old: counted as dropped, but kept nowhere."""
-        out = self.door.out(source, marks)
+        out = self.door.out(source, batch, marks)
         self.left_out.setdefault(name, Counter()).update(out.values())
         self.reasons.update(out.values())
         self.ledger.accounts[name].dropped += len(out)
@@ -183,7 +183,7 @@ class _Work:
         seen: set[str] = set()
         for batch in self._batches(name, source, wanted):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
-            out = self._leave_out(name, source, marks)
+            out = self._leave_out(name, source, batch, marks)
             fields = {item: self._washed(values(batch, column), column) for item, column in inputs.items()}
             told = self._told_beside(batch, {*inputs.values(), target})
             self._sort_out(name, marks, out, fields, self._washed(values(batch, target)), told)
@@ -295,7 +295,7 @@ class _Work:
             account.unread_times += marks.unread_times
             columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
             cells = {ours: self._cells(source, column, values(batch, column)) for column, ours in columns.items()}
-            out = self._leave_out(name, source, marks)
+            out = self._leave_out(name, source, batch, marks)
             apart = self._set_apart(name, source, batch, out) | out
             good = [place for place, fault in enumerate(marks.faults) if not fault and place not in apart]
             for place in sorted(set(range(len(marks.faults))) - set(good) - apart):
