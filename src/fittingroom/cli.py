@@ -422,7 +422,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except FittingroomError as error:
         mark = "错误" if _language().startswith("zh") else "error"
-        click.echo(f"{mark}: {error.text(_language())}", err=True)
+        from fittingroom.text.redact import said  # a file or a column may be called by a customer's number
+
+        click.echo(f"{mark}: {said(error.text(_language()))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)

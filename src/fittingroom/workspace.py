@@ -188,6 +188,7 @@ class Workspace:
         from fittingroom.history import History, exclusively
         from fittingroom.pipeline import adapt
         from fittingroom.reporting import write_report
+        from fittingroom.text.redact import said
 
         run = self._run(folder)
         history = History(self.root)
@@ -199,13 +200,13 @@ class Workspace:
                 run.journal.append("run_done", status="interrupted", message=_STOPPED.model_dump())
                 raise Interrupted(_STOPPED.en, _STOPPED.zh, place=f"runs/{folder.name}") from error
             except FittingroomError as error:
-                said = Text(en=error.text("en"), zh=error.text("zh"))
-                run.journal.append("run_done", status="error", message=said.model_dump())
+                told = Text(en=said(error.text("en")), zh=said(error.text("zh")))
+                run.journal.append("run_done", status="error", message=told.model_dump())
                 raise
             except Exception as error:
                 # The text of a foreign error may quote a customer's words: only its class is kept.
-                said = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误：{type(error).__name__}")
-                run.journal.append("run_done", status="error", message=said.model_dump())
+                told = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误：{type(error).__name__}")
+                run.journal.append("run_done", status="error", message=told.model_dump())
                 raise
             run.journal.append(
                 "run_done", status=outcome.status, release=outcome.release, message=outcome.message.model_dump()
