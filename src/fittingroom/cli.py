@@ -359,6 +359,21 @@ def monitor(face: _Face, recipe: str, sets: Sequence[str], alias: str, as_json: 
     face.json(drift) if as_json else click.echo(tell_drift(drift, face.language))
 
 
+@cli.command()
+@click.option("--customer", default="", metavar="ID", help="The customer's number, as the sources have it.")
+@click.option("--expired", is_flag=True, help="Rows and requests past the retention that RECIPE sets.")
+@_recipe
+@_sets
+@_json
+@_face
+def forget(face: _Face, customer: str, expired: bool, recipe: str, sets: Sequence[str], as_json: bool) -> None:
+    """Erase a customer, or what is too old, from everything that is kept, and name the releases made with it."""
+    from fittingroom.tell import tell_forgotten
+
+    gone = face.workspace().forget(customer, expired=expired, recipe=recipe, sets=sets)
+    face.json(gone) if as_json else click.echo(tell_forgotten(gone, bool(customer), face.language))
+
+
 def _took(face: _Face, decided: Decided, as_json: bool) -> None:
     if as_json:
         face.json(decided)
@@ -407,7 +422,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except FittingroomError as error:
         mark = "错误" if _language().startswith("zh") else "error"
-        click.echo(f"{mark}: {error.text(_language())}", err=True)
+        from fittingroom.text.redact import said  # a file or a column may be called by a customer's number
+
+        click.echo(f"{mark}: {said(error.text(_language()))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)

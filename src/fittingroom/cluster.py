@@ -7,7 +7,7 @@ it is a pure function, so that changes nothing.
 
 Nothing phones home: usage statistics are switched off before `ray` is imported. A batch on its way to a worker is not
 redacted yet; it travels in memory. In a cluster that is started here, spilling objects to disk is switched off; whoever
-runs a cluster of their own does the same there (docs/decisions/0008).
+runs a cluster of their own does the same there (docs/decisions/0009).
 """
 
 from __future__ import annotations

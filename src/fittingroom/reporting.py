@@ -18,6 +18,7 @@ from fittingroom.report import render_report
 from fittingroom.report.data import AttemptView, Change, Example, FindingView, Judgement, ReportData, StageLine
 from fittingroom.store import Store, write_text
 from fittingroom.tables import Table
+from fittingroom.text.redact import said
 from fittingroom.types import (
     Attempt,
     EvalReport,
@@ -231,13 +232,13 @@ def _judgement(events: list[Event], store: Store) -> Judgement | None:
 def _recipe_name(folder: Path) -> str:
     """File name only: a path would tell about the machine."""
     stored = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    return Path(stored["recipe"]).name
+    return said(Path(stored["recipe"]).name)
 
 
 def _as_yaml(config: RunConfig) -> str:
     import yaml
 
-    return yaml.safe_dump(config.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+    return said(yaml.safe_dump(config.model_dump(mode="json"), allow_unicode=True, sort_keys=False))
 
 
 def _versions() -> Iterator[tuple[str, str]]:

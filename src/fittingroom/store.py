@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,7 +72,7 @@ class Store:
         """Keep an output and return its digest; an output that is already there is left alone."""
         digest, fields = _digest(output)
         target = self.objects / digest
-        if (target / MANIFEST).exists():
+        if (target / MANIFEST).exists() and not self._manifest(digest).get("amended"):
             return digest
         aside = self.root / "aside" / f"{digest}.{uuid.uuid4().hex[:8]}"
         aside.mkdir(parents=True)
@@ -89,6 +90,8 @@ class Store:
         manifest = {"kind": type(output).__name__, "digest": digest, "fields": fields, "files": files}
         write_json(aside / MANIFEST, manifest)
         self.objects.mkdir(parents=True, exist_ok=True)
+        if (target / MANIFEST).exists() and self._manifest(digest).get("amended"):
+            shutil.rmtree(target)  # rows were taken out of it since, so it is not what its name says
         try:
             aside.rename(target)
         except OSError:  # another process published the same content first
@@ -138,6 +141,29 @@ class Store:
             for name, facts in files.items()
             if not (folder / name).is_file() or file_sha256(folder / name) != facts["sha256"]
         ]
+
+    def amend(self, digest: str, names: Iterable[str]) -> None:
+        """Note in the manifest that these files were changed on purpose: rows were erased from them.
+
+        The object keeps its place, so that runs and releases still find it, but no action leads to it any more: what is
+        wanted of the same inputs again is made anew. Safe to do twice.
+        """
+        folder, manifest = self.objects / digest, self._manifest(digest)
+        for name in names:
+            path = folder / name
+            manifest["files"][name] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+        made = (folder / MANIFEST).stat()
+        write_json(folder / MANIFEST, manifest | {"amended": True})
+        os.utime(folder / MANIFEST, ns=(made.st_atime_ns, made.st_mtime_ns))  # how old the rows are stays to be seen
+
+    def forget_actions(self, digests: Container[str]) -> int:
+        """Forget the actions that led to these objects; returns how many there were."""
+        gone = 0
+        for path in sorted(self.actions.glob("*.json")) if self.actions.is_dir() else []:
+            if json.loads(path.read_text(encoding="utf-8")).get("digest") in digests:
+                path.unlink()
+                gone += 1
+        return gone
 
     def discard(self, digest: str) -> None:
         """Remove an object that is not whole, so that it is made again."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fittingroom.forgetting import Forgotten
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.types import Attempt, Finding, Page, RunSummary
     from fittingroom.workspace import Checked
@@ -155,6 +156,51 @@ def tell_page(page: Page, language: str) -> str:
     for name, headings in _HEADINGS.items():
         lines += [headings[column], f"    {getattr(page, name)}", ""]
     return "\n".join(lines).rstrip()
+
+
+def tell_forgotten(gone: Forgotten, customer: bool, language: str) -> str:
+    """What was erased, and which releases saw it."""
+    chinese = language.startswith("zh")
+    nothing = not (gone.rows or gone.requests or gone.decisions or gone.sheets)
+    lines = []
+    if nothing and customer:
+        lines.append(
+            "没有找到该客户的任何数据（请核对编号与数据源中的写法）"
+            if chinese
+            else "nothing of this customer was found (is the number written as in the sources?)"
+        )
+    elif nothing:
+        lines.append("没有过期数据" if chinese else "nothing is past its retention")
+    else:
+        sheets = ", ".join(gone.sheets) or "-"
+        lines.append(
+            f"已删除 {gone.rows} 行（{gone.objects} 个存储对象）、{gone.decisions} 个决定、{gone.requests} 条请求记录；"
+            f"复核文件：{sheets}；重写了 {len(gone.runs)} 个运行的报告"
+            if chinese
+            else f"erased {gone.rows} rows from {gone.objects} stored objects, {gone.decisions} decisions, "
+            f"{gone.requests} recorded requests; sheets: {sheets}; reports of {len(gone.runs)} runs written anew"
+        )
+    if customer:
+        lines.append(
+            "以后的运行都会排除该客户，即使数据源中仍有其数据"
+            if chinese
+            else "later runs leave this customer out, even if the sources still have them"
+        )
+    if gone.releases:
+        names = ", ".join(f"v{number}" for number in gone.releases)
+        lines.append(
+            f"这些版本用到了这些数据，权重无法遗忘，请重新训练：{names}"
+            if chinese
+            else f"made with these rows, and weights cannot forget; train anew: {names}"
+        )
+    if gone.unsure:
+        names = ", ".join(f"v{number}" for number in gone.unsure)
+        lines.append(
+            f"这些版本的数据已不在存储中，无法判断：{names}"
+            if chinese
+            else f"their rows are no longer stored, so nobody can tell: {names}"
+        )
+    return "\n".join(lines)
 
 
 def tell_drift(drift: DriftReport, language: str) -> str:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
     from fittingroom.discovering import Discovered
+    from fittingroom.forgetting import Forgotten
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
@@ -142,6 +144,7 @@ class Workspace:
 
         config = self._load(recipe, sets)
         config = self._pinned(config, self._preflight(config))
+        self._expire(config)
         folder = History(self.root).create(config, recipe)
         return self._carry_out(folder, config)
 
@@ -185,6 +188,7 @@ class Workspace:
         from fittingroom.history import History, exclusively
         from fittingroom.pipeline import adapt
         from fittingroom.reporting import write_report
+        from fittingroom.text.redact import said
 
         run = self._run(folder)
         history = History(self.root)
@@ -196,13 +200,13 @@ class Workspace:
                 run.journal.append("run_done", status="interrupted", message=_STOPPED.model_dump())
                 raise Interrupted(_STOPPED.en, _STOPPED.zh, place=f"runs/{folder.name}") from error
             except FittingroomError as error:
-                said = Text(en=error.text("en"), zh=error.text("zh"))
-                run.journal.append("run_done", status="error", message=said.model_dump())
+                told = Text(en=said(error.text("en")), zh=said(error.text("zh")))
+                run.journal.append("run_done", status="error", message=told.model_dump())
                 raise
             except Exception as error:
                 # The text of a foreign error may quote a customer's words: only its class is kept.
-                said = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误：{type(error).__name__}")
-                run.journal.append("run_done", status="error", message=said.model_dump())
+                told = Text(en=f"internal error: {type(error).__name__}", zh=f"内部错误：{type(error).__name__}")
+                run.journal.append("run_done", status="error", message=told.model_dump())
                 raise
             run.journal.append(
                 "run_done", status=outcome.status, release=outcome.release, message=outcome.message.model_dump()
@@ -306,6 +310,27 @@ class Workspace:
         from fittingroom.discovering import take_names
 
         return take_names(self.root, file, self._load(recipe, sets).task, by)
+
+    # ------------------------------------------------------------------------------------------ privacy
+
+    def forget(
+        self, customer: str = "", *, expired: bool = False, recipe: str = RECIPE, sets: Sequence[str] = ()
+    ) -> Forgotten:
+        """Erase a customer (by the number in the sources), or with `expired` what is past the recipe's retention.
+
+        From stored objects, review decisions and sheets, request records, journals and reports. The customer stays out
+        of later runs, even if the sources still have them. The releases that were made with the rows are listed.
+        """
+        from fittingroom.forgetting import forget
+
+        if not customer.strip() and not expired:
+            raise UserError(
+                "say who: --customer ID, or --expired", "请指明：--customer ID 或 --expired", place="forget"
+            )
+        if not expired:
+            return forget(self.root, self._secret(), customer=customer)
+        limits, before = _limits(self._load(recipe, sets))
+        return forget(self.root, self._secret(), customer=customer, limits=limits, requests_before=before)
 
     # ------------------------------------------------------------------------------------------ releases
 
@@ -419,6 +444,14 @@ class Workspace:
         check_settings(config.pitfalls)
         return resolve(config.model, self.root)
 
+    def _expire(self, config: RunConfig) -> None:
+        """Take what is past its retention out of the store before a run. Not while another run works: the next does."""
+        from fittingroom.forgetting import forget, under_way
+
+        limits, before = _limits(config)
+        if (limits or before) and not under_way(self.root):
+            forget(self.root, self._secret(), limits=limits, requests_before=before)
+
     def _secret(self) -> bytes:
         """Key of pseudonyms: from the environment, or from the workspace's `.env`, which only its owner can read."""
         value = os.environ.get(KEY, "") or _kept_key(self.root / ".env")
@@ -430,6 +463,15 @@ class Workspace:
                 place=str(self.root),
             )
         return value.encode()
+
+
+def _limits(config: RunConfig) -> tuple[dict[str, datetime], date | None]:
+    """From when on rows of each source and recorded requests are kept, as the recipe says."""
+    from fittingroom.sources import named
+    from fittingroom.sources.forgotten import cutoff, days_ago
+
+    limits = {name: limit for name, source in named(config.sources) if (limit := cutoff(source))}
+    return limits, days_ago(config.monitor.retention).date() if config.monitor.retention else None
 
 
 def _kept_key(env: Path) -> str:

@@ -36,7 +36,13 @@ class House:
         self.predictor = FakePredictor()
         self.provider = FakeProvider(self.predictor)
         self.kept = Kept()
-        self.app = create_app(self.provider, token=TOKEN, recorder=self.kept, limits=limits)
+        self.app = create_app(
+            self.provider,
+            token=TOKEN,
+            recorder=self.kept,
+            limits=limits,
+            whose=lambda user: f"pseudonym of {len(user)}",
+        )
         self.client = TestClient(self.app, raise_server_exceptions=False, headers=GOOD)
 
     def classify(self, given: Any, **more: Any) -> Any:
@@ -462,3 +468,11 @@ def test_canaries_are_in_no_log_metric_or_error(house: House, caplog: pytest.Log
         assert house.client.post("/v1/chat/completions", json=chat).status_code == 200
         assert canary not in house.client.get("/metrics").text
     assert not any(canary in record.getMessage() for record in caplog.records)
+
+
+def test_who_asks_is_recorded_as_a_pseudonym(house: House) -> None:
+    assert house.classify("很好", user="13812345678").status_code == 200
+    assert house.classify("很好", user=" ").status_code == 200
+    assert house.client.post("/v1/chat/completions", json={**CHAT, "user": "c1"}).status_code == 200
+    assert [record.group for record in house.kept.records] == ["pseudonym of 11", None, "pseudonym of 2"]
+    assert "13812345678" not in str(house.kept.records)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.serving.recorder import Record, Recorder, read_traffic, traffic_schema
+from fittingroom.serving.recorder import Record, Recorder, erase, read_traffic, traffic_schema
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -149,3 +149,26 @@ def _write_many(folder: Path, start: int) -> None:
     for number in range(50):
         recorder.write([record(start + number)])
     recorder.close()
+
+
+def test_a_customer_is_erased_while_a_server_writes(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, refused=lambda group: group == "gone")
+    recorder.write([record(1, group="one"), record(2, group="two"), record(3)])
+    assert erase(tmp_path, {"one"}) == 1
+    recorder.write([record(4, group="one"), record(5, group="gone")])
+    assert sorted(row["input"][:3] for row in read_traffic(tmp_path).table.dicts()) == ["标题2", "标题3", "标题4"]
+    assert erase(tmp_path, {"one"}) == 1
+    assert erase(tmp_path, {"one"}) == 0
+    recorder.write([record(6)])
+    recorder.close()
+    assert "标题1" not in (tmp_path / "2026-11-22.jsonl").read_text("utf-8")
+    assert (read_traffic(tmp_path).table.rows, read_traffic(tmp_path).torn) == (3, 0)
+
+
+def test_whole_days_past_the_retention_go(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.write([record(1, NOON - timedelta(days=2)), record(2)])
+    recorder.close()
+    (tmp_path / "notes.jsonl").write_text("{}\n")
+    assert erase(tmp_path, set(), before=NOON.date()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-11-22.jsonl", "notes.jsonl"]

@@ -173,3 +173,9 @@ def test_the_sample_shop_joins_a_dialogue_to_its_order(context: Context, tmp_pat
     assert len(named) == 1
     assert events[named.pop()]["group"] == pseudonym(context.secret, "group", str(customer))
     assert order not in json.dumps([*rows.kept.dicts(), *rows.tables["events"].dicts()], default=str)
+
+
+def test_a_column_may_have_two_names_of_ours(context: Context, shop: list[SourceConfig]) -> None:
+    goods = source(kind="csv", role="goods", path="orders.csv", fields={"buyer": "receiver", "who": "receiver"})
+    row = run(context, shop[0], goods).tables["goods"].dicts()[0]
+    assert (row["buyer"], row["who"]) == ("[NAME]", "[NAME]")

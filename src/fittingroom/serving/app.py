@@ -60,8 +60,11 @@ def create_app(
     recorder: Sink,
     limits: Limits | None = None,
     metrics: Metrics | None = None,
+    whose: Callable[[str], str | None] = lambda user: None,
 ) -> FastAPI:
     """The application around a provider of predictors; it closes the recorder when it shuts down.
+
+    `whose` makes the keyed pseudonym of a customer, under which requests are recorded.
 
     Raises UserError for a token that is too short.
     """
@@ -72,7 +75,7 @@ def create_app(
         recorder.close()
 
     limits, metrics = limits or Limits(), metrics or Metrics()
-    desk = Desk(predictors, recorder, limits, metrics)
+    desk = Desk(predictors, recorder, limits, metrics, whose)
     # The pages of /docs would load scripts from another machine.
     app = FastAPI(
         title="fittingroom",
@@ -96,7 +99,10 @@ def create_app(
 class Desk:
     """The routes, and what they share."""
 
-    def __init__(self, predictors: Provider, recorder: Sink, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, predictors: Provider, recorder: Sink, limits: Limits, metrics: Metrics, whose: Callable[[str], str | None]
+    ) -> None:
+        self._whose = whose
         self.predictors = predictors
         self.recorder = recorder
         self.limits = limits
@@ -131,12 +137,9 @@ class Desk:
         with self._place():
             found = await self._work(lambda: served.predictor.classify(inputs))
             seconds = time.perf_counter() - started
-            records = [
-                Record.now(
-                    "classify", served.alias, served.release.version, seconds, item.input, item.label, item.confidence
-                )
-                for item in found
-            ]
+            said = (served.alias, served.release.version, seconds)
+            group = self._group(asked.user)
+            records = [Record.now("classify", *said, item.input, item.label, item.confidence, group) for item in found]
             await self._work(lambda: self._keep(records))
         self.numbers.predicted(served.alias, [(item.label, item.confidence) for item in found])
         response.headers["x-release"] = str(served.release.version)
@@ -151,7 +154,10 @@ class Desk:
             stack.enter_context(self._place())
             chat = await self._work(lambda: served.predictor.start_chat(messages, sampling))
             talk = Talk(
-                served, chat.stream, self._work, lambda reply: self._chatted(served, chat.input, reply, started)
+                served,
+                chat.stream,
+                self._work,
+                lambda reply: self._chatted(served, chat.input, reply, started, self._group(asked.user)),
             )
             if asked.stream:
                 usage = asked.stream_options is not None and asked.stream_options.include_usage
@@ -225,12 +231,16 @@ class Desk:
         except UserError as error:
             raise ApiError(422, error.en, code="invalid_value", param=error.place or None) from None
 
-    def _chatted(self, served: Served, given: dict[str, str], reply: Reply, started: float) -> None:
+    def _group(self, user: str | None) -> str | None:
+        return self._whose(user.strip()) if user and user.strip() else None
+
+    def _chatted(self, served: Served, given: dict[str, str], reply: Reply, started: float, group: str | None) -> None:
         """Count and record a chat that came to its end."""
         self.numbers.chatted(served.alias, reply.prompt_tokens, reply.completion_tokens)
         label = reply.text.strip() if reply.text.strip() in served.predictor.labels else None
         seconds = time.perf_counter() - started
-        self._keep([Record.now("chat", served.alias, served.release.version, seconds, given, label)])
+        said = (served.alias, served.release.version, seconds)
+        self._keep([Record.now("chat", *said, given, label, None, group)])
 
     def _keep(self, records: list[Record]) -> None:
         """Record traffic; an answer is not refused because its record cannot be written."""

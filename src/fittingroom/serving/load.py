@@ -19,7 +19,7 @@ def load_release(root: Path, release: Release) -> Predictor:
 
     Raises StoreError when it is gone or not whole, UserError when its redaction makes pseudonyms and there is no key.
     """
-    key = _pseudonym_key(root)
+    key = pseudonym_key(root)
     predictor = Predictor.load(bundle_folder(root, release), root=root, secret=key)
     if predictor.makes_pseudonyms and len(key) < _SHORTEST_KEY:
         raise UserError(
@@ -43,7 +43,7 @@ def bundle_folder(root: Path, release: Release) -> Path:
     return store.objects / release.bundle / "folder"
 
 
-def _pseudonym_key(root: Path) -> bytes:
+def pseudonym_key(root: Path) -> bytes:
     """Key of pseudonyms, from the environment or the workspace's `.env`; empty when there is none."""
     value = os.environ.get(_KEY, "")
     env = root / ".env"

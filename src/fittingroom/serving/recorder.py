@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -38,6 +38,8 @@ class Record(NamedTuple):
     """Calibrated probability of the label; a chat has none."""
     seconds: float
     """Time spent on the request that the message came in."""
+    group: str | None = None
+    """Keyed pseudonym of the customer, where the request said who is asking (`user`)."""
 
     @classmethod
     def now(
@@ -49,9 +51,10 @@ class Record(NamedTuple):
         given: Mapping[str, str],
         label: str | None,
         confidence: float | None = None,
+        group: str | None = None,
     ) -> Record:
         """A record of this moment."""
-        return cls(datetime.now(UTC), route, alias, release, given, label, confidence, seconds)
+        return cls(datetime.now(UTC), route, alias, release, given, label, confidence, seconds, group)
 
 
 class Sink(Protocol):
@@ -77,8 +80,12 @@ class Nowhere:
 class Recorder:
     """Appends records to one file a day (UTC), readable by the owner alone. Safe to share between threads."""
 
-    def __init__(self, folder: Path, *, sync_seconds: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, sync_seconds: float = 1.0, refused: Callable[[str], bool] = lambda group: False
+    ) -> None:
+        """`refused` says of whom nothing is recorded any more."""
         self.folder = folder
+        self._refused = refused
         self._sync_seconds = sync_seconds
         self._lock = threading.Lock()
         self._day: date | None = None
@@ -93,6 +100,8 @@ class Recorder:
             if self._closed.is_set():
                 raise OSError("the record is closed")
             for record in records:
+                if record.group is not None and self._refused(record.group):
+                    continue
                 self._turn_to(record.time.astimezone(UTC).date())
                 os.write(self._handle, _line(record))
                 self._dirty = True
@@ -181,7 +190,7 @@ def read_traffic(
     torn = 0
     for path in _days(folder, since, until):
         for line in path.read_bytes().split(b"\n"):
-            if not line:
+            if not line.strip():  # erased, see `erase`
                 continue
             row = _parsed(line)
             if row is None:
@@ -196,6 +205,44 @@ def read_traffic(
                 rows.append(row)
     rows.sort(key=lambda row: row["time"])
     return Traffic(Table.of(pa.Table.from_pylist(rows, schema=traffic_schema())), torn)
+
+
+def erase(folder: Path, groups: Container[str], *, before: date | None = None) -> int:
+    """Take records of these customers, and files of whole days before `before`, out of the record; returns how many.
+
+    A line is overwritten with spaces where it stands: a server may be appending to the same file, and nothing of the
+    text stays on the disk's blocks that the file holds. Safe under a kill: what is not erased yet is found again.
+    """
+    gone = 0
+    for path in _days(folder, None, None):
+        if before is not None and date.fromisoformat(path.stem) < before:
+            gone += sum(bool(line.strip()) for line in path.read_bytes().split(b"\n"))
+            path.unlink()
+        elif groups:
+            gone += _blanked(path, groups)
+    return gone
+
+
+def _blanked(path: Path, groups: Container[str]) -> int:
+    handle, gone, start = os.open(path, os.O_RDWR | os.O_CLOEXEC), 0, 0
+    try:
+        for line in path.read_bytes().split(b"\n"):
+            if _group_of(line) in groups:
+                os.pwrite(handle, b" " * len(line), start)
+                gone += 1
+            start += len(line) + 1
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return gone
+
+
+def _group_of(line: bytes) -> str:
+    try:
+        value = json.loads(line)
+        return str(value.get("group") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _line(record: Record) -> bytes:

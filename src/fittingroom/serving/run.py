@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from fittingroom.serving.app import create_app
 from fittingroom.serving.auth import TOKEN, Token, is_loopback
 from fittingroom.serving.champions import Champions
 from fittingroom.serving.limits import Limits
-from fittingroom.serving.load import load_release
+from fittingroom.serving.load import load_release, pseudonym_key
 from fittingroom.serving.metrics import Metrics
 from fittingroom.serving.recorder import FOLDER, Recorder
 from fittingroom.serving.registry import CHAMPION
+from fittingroom.sources import forgotten
+from fittingroom.text.redact import pseudonym
 
 if TYPE_CHECKING:
     import uvicorn
@@ -54,8 +57,10 @@ def serve(
     with bind(host, port) as listening:
         champions = Champions(root, lambda release: load_release(root, release), aliases=(alias,), metrics=metrics)
         champions.follow()
-        recorder = Recorder(root / FOLDER)
-        app = create_app(champions, token=secret, recorder=recorder, limits=limits, metrics=metrics)
+        recorder = Recorder(root / FOLDER, refused=partial(forgotten.known, root))
+        app = create_app(
+            champions, token=secret, recorder=recorder, limits=limits, metrics=metrics, whose=_pseudonyms(root)
+        )
         _log_to_stderr()
         for line in _greeting(listening, champions, alias, "" if chosen else secret):
             say(line)
@@ -67,6 +72,12 @@ def serve(
         finally:
             champions.close()
             recorder.close()
+
+
+def _pseudonyms(root: Path) -> Callable[[str], str | None]:
+    """How a customer is recorded: as in the rows. Without a key not at all."""
+    key = pseudonym_key(root)
+    return lambda user: pseudonym(key, "group", user) if key else None
 
 
 def check_exposure(host: str, *, expose: bool, chosen: bool) -> None:

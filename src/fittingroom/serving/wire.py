@@ -94,7 +94,7 @@ class ChatRequest(Wire):
     logprobs: Literal[False] = False
     response_format: TextFormat | None = None
     user: Name | None = None
-    """Taken and not used: it may name a person."""
+    """Who is asking. It is recorded as a keyed pseudonym only, so that the customer's requests can be erased."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,6 +116,8 @@ class ClassifyRequest(Wire):
 
     input: Input | Annotated[list[Input], Field(min_length=1)]
     model: Name = ""
+    user: Name | None = None
+    """Who is asking, as for the chat."""
 
     def inputs(self) -> list[str | dict[str, str]]:
         """The messages as a list."""

@@ -1,26 +1,32 @@
 """Who is to stay out: the list of forgotten customers, `forgotten/`, one file each, and rows past their retention.
 
 A file holds keyed pseudonyms only, never the customer's own number: what is needed to know them again when a source
-still has them. It is written before anything is erased (`begun`), with the ids of the rows that go, and again when all
-is done, without them. So an erasure that was killed is finished by the next one.
+still has them. It is written before anything is erased, and marked as done at the end: so an erasure that was killed is
+finished by the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
 from fittingroom.errors import StoreError
 from fittingroom.sources.config import SourceConfig
-from fittingroom.sources.rows import Marks, key_fingerprint
+from fittingroom.sources.rows import Marks, joining_column, key_fingerprint, values
 from fittingroom.store import digest_of, write_text
 from fittingroom.text.redact import pseudonym
 from fittingroom.types import Frozen
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 FOLDER = "forgotten"
+_NAME = re.compile("[a-p]{16}")
 FORGOTTEN = "the customer is to be forgotten"
 EXPIRED = "older than the retention of its source"
 TIMELESS = "no time by which the retention could be kept"
@@ -39,8 +45,6 @@ class Entry(Frozen):
     """When, UTC in ISO 8601."""
     done: str = ""
     """When everything was erased; empty while that is under way."""
-    ids: list[str] = Field(default_factory=list)
-    """Rows that go, while that is under way."""
     releases: list[int] = Field(default_factory=list)
     """Releases that were trained on these rows."""
 
@@ -67,7 +71,7 @@ def entries(root: Path, secret: bytes) -> list[Entry]:
     found = []
     folder = root / FOLDER
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-        if path.name.startswith("."):
+        if path.name.startswith(".") or not _NAME.fullmatch(path.stem):
             continue
         try:
             entry = Entry.model_validate_json(path.read_text(encoding="utf-8"))
@@ -94,6 +98,11 @@ def keep(root: Path, entry: Entry) -> None:
     write_text(root / FOLDER / f"{entry.group}.json", entry.model_dump_json(indent=1) + "\n", mode=0o600)
 
 
+def known(root: Path, group: str) -> bool:
+    """Whether the customer of this pseudonym is on the list."""
+    return (root / FOLDER / f"{group}.json").is_file()
+
+
 def fingerprint(found: Sequence[Entry]) -> str:
     """Digest of who is on the list; "" for nobody."""
     return digest_of(sorted(entry.group for entry in found)) if found else ""
@@ -101,9 +110,12 @@ def fingerprint(found: Sequence[Entry]) -> str:
 
 def cutoff(source: SourceConfig) -> datetime | None:
     """Rows from before this moment are past the retention of their source: whole days, in UTC. None without one."""
-    if not source.retention:
-        return None
-    return today() - timedelta(days=int(source.retention.removesuffix("d")))
+    return days_ago(source.retention) if source.retention else None
+
+
+def days_ago(retention: str) -> datetime:
+    """The beginning of the day that lies so many days (`90d`) before this one."""
+    return today() - timedelta(days=int(retention.removesuffix("d")))
 
 
 def today() -> datetime:
@@ -114,16 +126,27 @@ def today() -> datetime:
 class Doorkeeper:
     """Says which rows of a batch stay out, and why."""
 
-    def __init__(self, found: Sequence[Entry]) -> None:
-        self.names = frozenset(name for entry in found for name in entry.names)
+    def __init__(self, found: Sequence[Entry], secret: bytes) -> None:
+        self._secret = secret
+        self._names = frozenset(name for entry in found for name in entry.names)
 
-    def out(self, source: SourceConfig, marks: Marks) -> dict[int, str]:
-        """Place in the batch -> reason. Rows that are no rows (a fault) are nobody's, unless their group is known."""
-        found: dict[int, str] = {}
+    def out(self, source: SourceConfig, batch: pa.RecordBatch, marks: Marks) -> dict[int, str]:
+        """Place in the batch -> reason."""
+        found = dict.fromkeys(self._named(batch), FORGOTTEN)
         limit = cutoff(source)
         for place, (group, key, time) in enumerate(zip(marks.groups, marks.row_keys, marks.times, strict=True)):
-            if group in self.names or key in self.names:
+            if group in self._names or key in self._names:
                 found[place] = FORGOTTEN
+            elif place in found:
+                continue
             elif limit is not None and (time is None or time < limit):
                 found[place] = TIMELESS if time is None else EXPIRED
         return found
+
+    def _named(self, batch: pa.RecordBatch) -> Iterator[int]:
+        """Rows that name a forgotten customer in a column of customers' numbers, whatever the recipe takes it for."""
+        for column in batch.schema.names if self._names else ():
+            if joining_column(column) == "customer":
+                for place, value in enumerate(values(batch, column)):
+                    if value and value.strip() and pseudonym(self._secret, "group", value.strip()) in self._names:
+                        yield place

@@ -3,7 +3,7 @@
 Rows of a customer or a conversation come scattered over files and sources, and the row that says a name with sure
 context may come last. So values are noted under the keyed pseudonym of their group while the sources go by, and taken
 out of the group's rows when the tables are put together. Held in memory, for groups in which something was found only
-(about 300 bytes a value); never written, and gone with the pass.
+(about 500 bytes a value); never written, and gone with the pass.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Remembered:
         """`labels` are the labels of a closed task: as targets they stay, whoever is called like one."""
         self._redact, self._secret = redact, secret
         self._labels = frozenset(labels)
-        self._values: dict[str, tuple[str, ...]] = {}
+        self._values: dict[str, dict[str, None]] = {}
         self._built = lru_cache(maxsize=_BUILT)(self._build)
         self.personal: Counter[str] = Counter()
         """Kind -> values that were taken out."""
@@ -38,10 +38,8 @@ class Remembered:
         """Remember what was recognised in a row of this group."""
         if not group or not self._redact.consistent:
             return
-        told = self._values.get(group, ())
-        fresh = dict.fromkeys(f"{find.kind}\0{find.value}" for find in finds)
-        if more := tuple(one for one in fresh if one not in told):
-            self._values[group] = (*told, *more)
+        if fresh := dict.fromkeys(f"{find.kind}\0{find.value}" for find in finds):
+            self._values.setdefault(group, {}).update(fresh)
 
     def text(self, group: str | None, text: str) -> str:
         """A text of this group without what is known of it."""

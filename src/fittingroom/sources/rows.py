@@ -91,13 +91,13 @@ def joining_column(column: str) -> str:
 
 
 def safe_names(columns: Sequence[str]) -> dict[str, str]:
-    """Column -> the name that may be written down: where a file has no header, its first row stands in for one."""
+    """Name that may be written down -> column: where a file has no header, its first row stands in for one."""
     names: dict[str, str] = {}
     for column in columns:
         safe = name = said(column)
-        while name in names.values():
+        while name in names:
             name = f"{safe}_{len(names) + 1}"
-        names[column] = name
+        names[name] = column
     return names
 
 

@@ -39,6 +39,9 @@ class MonitorConfig(Frozen):
 
     days: float = Field(default=30.0, gt=0)
     """How far back the window of recorded requests reaches."""
+    retention: str = Field(default="", pattern=r"^([1-9]\d{0,4}d)?$")
+    """How long recorded requests are kept: `90d`, whole days. Older ones go with `fittingroom forget --expired`, and
+    before every run; empty keeps them until somebody takes them away."""
     min_rows: int = Field(default=100, ge=30)
     """Fewer requests than this are not judged."""
     max_rows: int = Field(default=1000, ge=100, le=4000)

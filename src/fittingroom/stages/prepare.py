@@ -22,27 +22,25 @@ from fittingroom.sources.batching import LINE
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
-from fittingroom.sources.remembered import Remembered
 from fittingroom.sources.rows import (
     Columns,
     Layout,
     Marks,
     column_of,
-    joining_column,
     key_fingerprint,
     mark,
-    personal_column,
     place_of,
     row_id,
     safe_names,
     values,
 )
+from fittingroom.sources.washing import Washing
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.known import Find
 from fittingroom.text.redact import RedactConfig, pseudonym
-from fittingroom.text.wash import Washed, agreed, wash
+from fittingroom.text.wash import Washed
 from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 
 if TYPE_CHECKING:
@@ -53,8 +51,6 @@ LIBRARIES = ("pyarrow", "ftfy")
 
 _SHOWN = 200
 _READ_OF_REJECTED = 2_000
-_NULL = "null"
-"""Marks a cell of a side table that was none."""
 _SETTLES_ROW = ("empty", "too short", "boilerplate")
 """Reasons that drop a row only when they hold for every field with text; any other reason drops it at once."""
 
@@ -123,10 +119,9 @@ class _Work:
         self.sources = named(sources)
         self.ledger = Ledger(self.sources)
         self.told = Annotations()
-        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
-        self.remembered = Remembered(prepare.redact, context.secret, labels=task.labels or ())
+        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret), context.secret)
+        self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.labels or ())
         self.edits: Counter[str] = Counter()
-        self.personal: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.apart: dict[str, Counter[str]] = {}
         """Source -> why a request is no event -> how many."""
@@ -164,19 +159,13 @@ class _Work:
 
     def _reject(self, name: str, line: int, reason: str, text: str, group: str | None = None) -> None:
         """Redact before cutting: a cut through a number would hide it from the recognisers."""
-        washed = self._washed([text[:_READ_OF_REJECTED]])[0]
-        self.remembered.note(group, washed.found)
+        washed = self.washing.column([text[:_READ_OF_REJECTED]])[0]
+        self.washing.remembered.note(group, washed.found)
         self.ledger.reject(name, line, reason, washed.text if group else washed.text[:_SHOWN], group)
 
-    def _washed(self, texts: list[str | None], column: str = "") -> list[Washed]:
-        kind = personal_column(column) if column else ""
-        if column and joining_column(column) == "order" and "order" in self.config.redact.pseudonyms:
-            kind = "order"
-        return wash(texts, self.config.clean, self.config.redact, self.context.secret, kind=kind)
-
-    def _leave_out(self, name: str, source: SourceConfig, marks: Marks) -> set[int]:
+    def _leave_out(self, name: str, source: SourceConfig, batch: pa.RecordBatch, marks: Marks) -> set[int]:
         """Places of rows that stay out, forgotten or too old: counted as dropped, but kept nowhere."""
-        out = self.door.out(source, marks)
+        out = self.door.out(source, batch, marks)
         self.left_out.setdefault(name, Counter()).update(out.values())
         self.reasons.update(out.values())
         self.ledger.accounts[name].dropped += len(out)
@@ -198,16 +187,10 @@ class _Work:
         seen: set[str] = set()
         for batch in self._batches(name, source, wanted):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
-            out = self._leave_out(name, source, marks)
-            fields = {item: self._washed(values(batch, column), column) for item, column in inputs.items()}
-            told = self._told_beside(batch, {*inputs.values(), target})
-            self._sort_out(name, marks, out, fields, self._washed(values(batch, target)), told)
-
-    def _told_beside(self, batch: pa.RecordBatch, read: set[str]) -> list[tuple[Find, ...]]:
-        """What columns that are not kept say of each row's person: the name beside a review that is signed with it."""
-        beside = [name for name in batch.schema.names if name not in read and personal_column(name)]
-        columns = [self._washed(values(batch, name), name) for name in beside]
-        return [tuple(find for column in columns for find in column[place].found) for place in range(batch.num_rows)]
+            out = self._leave_out(name, source, batch, marks)
+            fields = {item: self.washing.column(values(batch, column), column) for item, column in inputs.items()}
+            told = self.washing.beside(batch, {*inputs.values(), target})
+            self._sort_out(name, marks, out, fields, self.washing.column(values(batch, target)), told)
 
     def _sort_out(
         self, name: str, marks: Marks, out: set[int], fields: dict[str, list[Washed]], answers: list[Washed],
@@ -219,7 +202,8 @@ class _Work:
         for place, fault in enumerate(marks.faults):
             if place in out:
                 continue
-            given, answer = self._agreed(marks.groups[place], fields, answers, place, told[place])
+            texts = {item: column[place] for item, column in fields.items()}
+            given, answer = self.washing.row(marks.groups[place], texts, answers[place], told[place])
             if fault:
                 said = " ".join(one.text for one in given.values())
                 self._reject(name, marks.lines[place], fault, said, marks.groups[place])
@@ -236,25 +220,12 @@ class _Work:
         self.kept.add(kept)
         self.dropped.add(dropped)
 
-    def _agreed(
-        self, group: str | None, fields: Mapping[str, list[Washed]], answers: list[Washed], place: int,
-        told: tuple[Find, ...],
-    ) -> tuple[dict[str, Washed], Washed]:  # fmt: skip
-        """The texts of a row with its target: what was recognised in one goes from all, and is noted for its group."""
-        *given, answer = [*(column[place] for column in fields.values()), answers[place]]
-        if told or answer.found or any(one.found for one in given):
-            whole = [*given] if answer.text in (self.task.labels or ()) else [*given, answer]
-            whole = agreed(whole, self.config.redact, self.context.secret, told)
-            self.remembered.note(group, [*told, *(find for one in whole for find in one.found)])
-            given, answer = whole[: len(given)], (whole[len(given) :] or [answer])[0]
-        return dict(zip(fields, given, strict=True)), answer
-
     def _row(self, name: str, marks: Marks, place: int, given: dict[str, Washed], answer: Washed) -> dict[str, Any]:
         changes: Counter[str] = Counter()
         for one in [*given.values(), answer]:
             changes.update(one.edits)
             changes.update(one.personal)
-            self.personal.update(one.personal)
+            self.washing.personal.update(one.personal)
         self.edits.update({rule for one in [*given.values(), answer] for rule in one.edits})
         return {
             "id": marks.ids[place],
@@ -276,7 +247,7 @@ class _Work:
         """Labels by people for rows of the source `of`."""
         secret = self.context.secret
         for batch in self._batches(name, source, [source.key, source.annotator, source.label]):
-            labels = self._washed(values(batch, source.label))
+            labels = self.washing.column(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
             keys = [(key or "").strip() for key in values(batch, source.key)]
             for line, key, person, said in zip(values(batch, LINE), keys, people, labels, strict=True):
@@ -301,34 +272,27 @@ class _Work:
         """Goods or events: every column (or those that `fields` names), cleaned and redacted."""
         layout = Layout.of(source)
         own = {layout.key, layout.group, layout.time, LINE}
-        chosen = {column: ours for ours, column in source.fields.items() if column not in own}
+        chosen = {ours: column for ours, column in source.fields.items() if column not in own}
         table = self.sides.setdefault(role, SideTable(self._folder, role))
         account = self.ledger.accounts[name]
         seen: set[str] = set()
-        for batch in self._batches(name, source, [*chosen, layout.key, layout.group, layout.time]):
+        for batch in self._batches(name, source, [*chosen.values(), layout.key, layout.group, layout.time]):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             account.unread_times += marks.unread_times
             columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
-            cells = {ours: self._cells(source, column, values(batch, column)) for column, ours in columns.items()}
-            out = self._leave_out(name, source, marks)
+            cells = {
+                ours: self.washing.cells(source, column, values(batch, column)) for ours, column in columns.items()
+            }
+            out = self._leave_out(name, source, batch, marks)
             apart = self._set_apart(name, source, batch, out) | out
             good = [place for place, fault in enumerate(marks.faults) if not fault and place not in apart]
             for place in sorted(set(range(len(marks.faults))) - set(good) - apart):
                 self._reject(name, marks.lines[place], marks.faults[place], "", marks.groups[place])
             table.add(
                 [marks.head(place, name) for place in good],
-                [self._side_row(marks.groups[place], cells, place) for place in good],
+                [self.washing.side_row(marks.groups[place], cells, place) for place in good],
             )
             account.kept += len(good)
-
-    def _side_row(self, group: str | None, cells: Mapping[str, list[Washed]], place: int) -> dict[str, str | None]:
-        row = [column[place] for column in cells.values()]
-        if any(one.found for one in row):
-            row = agreed(row, self.config.redact, self.context.secret)
-            self.remembered.note(group, [find for one in row for find in one.found])
-        for one in row:
-            self.personal.update(one.personal)
-        return {ours: None if one.drop == _NULL else one.text for ours, one in zip(cells, row, strict=True)}
 
     def _set_apart(self, name: str, source: SourceConfig, batch: pa.RecordBatch, out: set[int]) -> set[int]:
         """Places of requests that no customer made: counted, but no events."""
@@ -340,32 +304,17 @@ class _Work:
         self.ledger.accounts[name].dropped += len(apart)
         return set(apart)
 
-    def _cells(self, source: SourceConfig, column: str, texts: list[str | None]) -> list[Washed]:
-        """A column without personal data; what the log's own reader made (kind, session, item) is left as it is."""
-        if source.kind == "weblog" and column not in ("terms", "path"):
-            washed = [Washed(text or "", {}, {}, "") for text in texts]
-        elif joining_column(column) == "customer":  # the same letters as in `group`, so that tables can be joined
-            secret = self.context.secret
-            stripped = [(text or "").strip() for text in texts]
-            washed = [Washed(pseudonym(secret, "group", text) if text else "", {}, {}, "") for text in stripped]
-        else:
-            washed = self._washed(texts, column)
-        return [
-            one._replace(drop=_NULL) if text is None else one._replace(drop="")
-            for text, one in zip(texts, washed, strict=True)
-        ]
-
     def finish(self) -> Rows:
         """Account for every row and put the tables together."""
         self.ledger.balance()
-        known = self.remembered
+        known = self.washing.remembered
         tables = {
             "kept": self.kept.finish(known.rows),
             "dropped": self.dropped.finish(known.rows),
             "rejected": self.ledger.rejected(known.text, _SHOWN),
         }
         sides = {role: table.finish(known.cells) for role, table in self.sides.items()}
-        self.personal.update(known.personal)
+        personal = self.washing.personal + known.personal
         return Rows(
             **tables,
             tables=sides,
@@ -375,7 +324,7 @@ class _Work:
                 **_by_source("left_out", self.left_out),
                 "dropped_by_reason": dict(sorted(self.reasons.items())),
                 "edits": dict(sorted(self.edits.items())),
-                "personal": dict(sorted(self.personal.items())),
+                "personal": dict(sorted(personal.items())),
                 "public": sorted(self.config.redact.keep),
             },
         )

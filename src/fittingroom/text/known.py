@@ -9,6 +9,7 @@ first seven or last eight digits or by 尾号 and the last four. Another convers
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -130,8 +131,7 @@ class Known:
             return
         self._forms.add(form)
         bucket = self._index.setdefault(form.form[: _LONG if len(form.form) >= _LONG else _SHORT], [])
-        bucket.append(form)
-        bucket.sort(key=lambda one: (-len(one.form), one))
+        insort(bucket, form, key=lambda one: (-len(one.form), one))
 
     def hits(self, text: str) -> list[Hit]:
         """Where known values stand in `text`, in order, without overlaps; the longest form wins. Placeholders stay."""

@@ -41,7 +41,7 @@ _RECOGNISERS: tuple[tuple[Kind, int, Recogniser], ...] = (
     ("email", 0, redact_common.emails),
     ("id_card", 15, redact_zh.id_cards),
     ("id_card", 5, redact_en.documents),
-    ("bank_card", 13, redact_common.bank_cards),
+    ("bank_card", 12, redact_common.bank_cards),
     ("mobile", 7, redact_zh.mobiles),
     ("mobile", 0, redact_zh.spelled_mobiles),
     ("landline", 7, redact_zh.landlines),

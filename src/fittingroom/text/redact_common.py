@@ -31,6 +31,7 @@ _CARD_CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _CARD_SURE = re.compile(r"(?:卡号|card (?:number|no\.?|#)|credit card)(?: is|[:：是为# ]){0,4}$", re.IGNORECASE)
+_MAESTRO = frozenset([5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763])
 _ORDER = re.compile(
     r"(?:订单|单号|运单|快递|物流|交易|流水|工单|退款单|售后单|提货|取件|包裹|发票|[Oo]rder|ORDER|[Tt]racking|[Tt]ransaction|[Ii]nvoice"
     r"|[Tt]icket|[Pp]arcel|[Ss]hipment)"
@@ -88,11 +89,11 @@ def bank_cards(text: str) -> Iterator[Span]:
     """Bank cards by issuer prefix, exact length and Luhn; IBANs by their check digits.
 
     Luhn alone takes one random number in ten for a card. 17 to 19 digits (China UnionPay) are taken only when grouped
-    by four or beside a word such as 卡号 or 银行; any 13 to 19 digits right behind 卡号.
+    by four or beside a word such as 卡号 or 银行, so are 12 to 14; any 12 to 19 digits right behind 卡号.
     """
     for found in _LONG.finditer(text):
         digits = digits_of(found.group())
-        if not 13 <= len(digits) <= 19:
+        if not 12 <= len(digits) <= 19:
             continue
         before, around = text[max(0, found.start() - 16) : found.start()], near(text, found.span(), 16)
         if _CARD_SURE.search(before):
@@ -111,6 +112,8 @@ def bank_cards(text: str) -> Iterator[Span]:
 def _issued(digits: str) -> bool:
     """Whether an issuer gives out cards of this prefix and length (ISO/IEC 7812; UnionPay 62: 16 to 19)."""
     size, two, three, four = len(digits), int(digits[:2]), int(digits[:3]), int(digits[:4])
+    if four in _MAESTRO:
+        return 12 <= size <= 19
     if two == 62:
         return 16 <= size <= 19
     if size == 16:
@@ -118,7 +121,9 @@ def _issued(digits: str) -> bool:
         discover = four == 6011 or two == 65 or 644 <= three <= 649
         return digits[0] == "4" or master or discover or 3528 <= four <= 3589
     if size == 15:
-        return two in (34, 37)
+        return two in (34, 37) or four in (1800, 2131)
+    if size == 13:
+        return digits[0] == "4"  # Visa's old length
     return size == 14 and (two in (36, 38, 39) or 300 <= three <= 305)
 
 

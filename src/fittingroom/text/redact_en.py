@@ -13,17 +13,17 @@ from fittingroom.text.redact_common import Span
 
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z.$£€+-])(?:"
-    r"\+(?!86)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"
+    r"\+(?!86)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}(?: ?(?:x|ext\.?) ?\d{1,6})?"
     r"|(?:\+?1[ .-]?)?(?![48]00)(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,6})?"
     r"|0(?:7\d{3}[ -]?\d{3}[ -]?\d{3}|20[ -]\d{4}[ -]\d{4}|1\d{2,3}[ -]\d{3}[ -]?\d{3,4})"
     r")(?![0-9])"
 )
 _STATED_PHONE = re.compile(
-    r"(?<![A-Za-z])(?:call|phone|tel|telephone|mobile|cell|whatsapp|text|fax|number|ring|dial)"
-    r"(?: (?:me|us|him|her|is|at|on|number|no\.?))*[:. ]{1,3}(?P<value>\(?\+?\d[\d ().-]{5,18}\d)(?![0-9])",
+    r"(?<![A-Za-z])(?:call|phone|tel|telephone|mobile|cell|whatsapp|text|fax|number|ring|dial|desk|office)"
+    r"(?: (?:me|us|him|her|is|at|on|number|no\.?))*[:. \n]{1,3}(?P<value>\(?\+?\d[\d ().-]{5,18}\d)(?![0-9])",
     re.IGNORECASE,
 )
-_CALL_SIGN = re.compile(r"call|phone|tel|mobile|cell|what|text|fax|number|ring|dial", re.IGNORECASE)
+_CALL_SIGN = re.compile(r"call|phone|tel|mobile|cell|what|text|fax|number|ring|dial|desk|office", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _DOCUMENT = re.compile(
     r"(?<![A-Za-z])(?P<which>passport|driver'?s? licen[cs]e|licen[cs]e plate|national id|id card"
@@ -72,7 +72,7 @@ _SUFFIX = (
     "Parkway|Pkwy|Close|Crescent|Cres|Circle|Cir|Row|Mews|Gardens|Grove|Hill|Walk|Alley|Quay|Rise|Trail|Loop|Park|View|Green"
 )
 _ZIP = r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})"
-_TOWN = rf"(?:,? (?:[A-Z][A-Za-z'.-]+ ?){{1,3}}(?:,? (?:[A-Z]{{2}}|[A-Z][a-z]+))?(?:,? {_ZIP})?)?"
+_TOWN = rf"(?:,? ?(?:[A-Z][A-Za-z'.-]+ ?){{1,3}}(?:,? (?:[A-Z]{{2}}|[A-Z][a-z]+))?(?:,? {_ZIP})?)?"
 _UNIT = r"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|#)\.? ?[A-Za-z0-9-]{1,6})?"
 _STREET = re.compile(
     rf"(?<![A-Za-z0-9$£€.])(?:(?:Flat|Apt|Unit|Suite) ?[A-Za-z0-9-]{{1,5}},? )?\d{{1,6}}[A-Za-z]?,? (?:[NSEW]\.? )?"
@@ -82,7 +82,7 @@ _STREET = re.compile(
 _ADDRESS_SIGN = re.compile(r"\d[a-z]?,? [A-Z0-9]|Box|code|zip", re.IGNORECASE)
 _STATED = re.compile(
     r"(?<![A-Za-z])(?:address(?: is)?|live at|living at|located at"
-    r"|(?:send|ship|deliver|post|mail)(?:ed)?(?: it| them| this)? to)[: ]{1,3}"
+    r"|(?:send|ship|deliver|post|mail)(?:ed)?(?: it| them| this)? to)[:, ]{1,3}"
     rf"(?P<value>\d{{1,6}}[A-Za-z]?,? [A-Z][A-Za-z'.-]+(?: [A-Za-z'.-]+){{0,4}}(?:,{_TOWN}){{0,2}})"
 )
 _POSTCODE = re.compile(
@@ -134,9 +134,10 @@ def addresses(text: str) -> Iterator[Span]:
     """House number and street with its kind (12 King Street, Apt 4, Springfield, IL 62704); post boxes; zip codes."""
     if not _ADDRESS_SIGN.search(text):
         return
-    for found in _STREET.finditer(text):
+    flat = text.replace("\n", ",")  # an address is written on several lines as often as on one
+    for found in _STREET.finditer(flat):
         yield found.span()
-    for found in _STATED.finditer(text):
+    for found in _STATED.finditer(flat):
         yield found.span("value")
     for found in _POSTCODE.finditer(text):
         yield found.span("value")

@@ -32,7 +32,14 @@ _LANDLINE = re.compile(
     rf"(?<![0-9A-Za-z-])(?:\(?(?:\+?86[ -]?)?{_AREA}(?:\) ?| ?- ?| )[2-9]\d{{2,3}}[ -]?\d{{4}}"
     rf"|(?P<glued>{_AREA}[2-9]\d{{6,7}})|(?P<local>[2-9]\d{{2,3}}-?\d{{4}}))(?:(?:-|转|ext\.? ?)\d{{1,6}})?(?![0-9-])"
 )
-_CALL = re.compile(r"电话|座机|固话|致电|拨打|联系方式|热线|传真|[Tt]el|[Pp]hone|[Cc]all", re.IGNORECASE)
+# Hong Kong, Macao and Taiwan, with their codes: +852 2345 6789, (853)6612-3456, 886-2-2345-6789.
+_REGIONAL = re.compile(
+    rf"(?<![0-9A-Za-z-])(?:(?:\+|00) ?\(?(?:852|853|886)\)?{_G}|\((?:852|853|886)\){_G}|(?:852|853|886){GAP})"
+    r"(?:[2-9]\d{3}[ -]?\d{4}|[1-9][ -]?\d{3,4}[ -]?\d{4})(?![0-9])"
+)
+_CALL = re.compile(
+    r"[电電][话話]|座[机機]|固[话話]|致[电電]|拨打|[联聯][系繫络絡]|热线|[传傳]真|tel|phone|call", re.IGNORECASE
+)
 
 _ID = re.compile(rf"(?<![0-9])[1-9]\d{{5}}{_G}(?P<born>\d{{8}}){_G}\d{{3}}[0-9Xx](?![0-9])")
 _ID_OLD = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{7}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}(?![0-9A-Za-z])")
@@ -91,14 +98,19 @@ _PLATE = re.compile(
 _PLATE_CONTEXT = re.compile(r"车牌|牌照|车号|停车|开车|我的车|车辆|plate", re.IGNORECASE)
 
 _WECHAT = re.compile(
-    r"(?:(?:微信|薇信|威信|卫星|wechat|weixin)(?P<no>号码?|id|同号)?|(?<![A-Za-z0-9])(?:加我?v|v信|vx|wx)(?P<no2>号)?)"
+    r"(?:(?:微信|薇信|威信|卫星|wechat|weixin)(?:公众)?(?P<no>[账帐]?号码?|id|同号)?|(?<![A-Za-z0-9])(?:加我?v|v信|vx|wx)(?P<no2>号)?)"
     r"(?P<sep>[:：是为叫加=_ ]{0,4})(?P<value>[A-Za-z][-_A-Za-z0-9]{5,19})(?![-_A-Za-z0-9])",
     re.IGNORECASE,
 )
 WECHAT_SIGN = re.compile(r"[薇威微卫v]信|[vVwW][xX]|[wW][eE]|加我?[vV]")
+# A WeChat account can be found by the QQ number that it was made with; then a sign stands between.
+_WECHAT_NUMBER = re.compile(
+    r"(?:微信|wechat)(?:[账帐]?号码?|id)? ?[:：是为] ?(?P<value>[1-9]\d{5,10})(?![0-9A-Za-z])", re.IGNORECASE
+)
 _WXID = re.compile(r"(?<![A-Za-z0-9])wxid_[a-z0-9]{6,24}")
 _QQ = re.compile(
-    r"(?:(?<![A-Za-z0-9])qq(?![A-Za-z])|扣扣|企鹅号?|Q号|群号)(?:群|号码?|账号)?(?:[:：是为加=_ ]|\(){0,4}"
+    r"(?:(?<![A-Za-z0-9])qq(?![A-Za-z])|qq(?=[群号]|号码|[账帐]号|[:：])|扣扣|企鹅号?|Q号|群号)"
+    r"(?:交流)?(?:群|号码?|[账帐]号)?(?:[:：。是为加=_ ]|\(){0,4}"
     r"(?P<value>[1-9]\d{4,10})(?![0-9])",
     re.IGNORECASE,
 )
@@ -129,6 +141,8 @@ def landlines(text: str) -> Iterator[Span]:
             _CALL.search(text[max(0, found.start() - 10) : found.start()]) and not loose.startswith(("400", "800"))
         ):
             yield found.span()
+    for found in _REGIONAL.finditer(text):
+        yield found.span()
 
 
 def id_cards(text: str) -> Iterator[Span]:
@@ -194,6 +208,8 @@ def wechats(text: str) -> Iterator[Span]:
             yield found.span("value")
     for found in _WXID.finditer(text):
         yield found.span()
+    for found in _WECHAT_NUMBER.finditer(text):
+        yield found.span("value")
 
 
 def qqs(text: str) -> Iterator[Span]:

@@ -1,0 +1,84 @@
+"""What the texts of a row become on their way into a table: clean, redacted, and of one mind with each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fittingroom.sources.config import SourceConfig
+from fittingroom.sources.remembered import Remembered
+from fittingroom.sources.rows import joining_column, personal_column, values
+from fittingroom.text.clean import CleanConfig
+from fittingroom.text.known import Find
+from fittingroom.text.redact import RedactConfig, pseudonym
+from fittingroom.text.wash import Washed, agreed, wash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NULL = "null"
+"""Marks a cell of a side table that was none."""
+
+
+class Washing:
+    """Columns and rows of one pass; what is recognised is noted in `remembered` for the rows of the same group."""
+
+    def __init__(self, clean: CleanConfig, redact: RedactConfig, secret: bytes, *, labels: Sequence[str]) -> None:
+        """`labels`: those of a closed task; as targets they stay, whoever is called like one."""
+        self._clean, self._redact, self._secret = clean, redact, secret
+        self._labels = frozenset(labels)
+        self.remembered = Remembered(redact, secret, labels=labels)
+        self.personal: Counter[str] = Counter()
+        """Kind -> values that were taken out of rows."""
+
+    def column(self, texts: Sequence[str | None], name: str = "") -> list[Washed]:
+        """Values of a column; its name may say that each is personal as a whole."""
+        kind = personal_column(name) if name else ""
+        if name and joining_column(name) == "order" and "order" in self._redact.pseudonyms:
+            kind = "order"
+        return wash(texts, self._clean, self._redact, self._secret, kind=kind)
+
+    def beside(self, batch: pa.RecordBatch, read: set[str]) -> list[tuple[Find, ...]]:
+        """What columns that are not kept say of each row's person: the name beside a review that is signed with it."""
+        names = [name for name in batch.schema.names if name not in read and personal_column(name)]
+        columns = [self.column(values(batch, name), name) for name in names]
+        return [tuple(find for column in columns for find in column[place].found) for place in range(batch.num_rows)]
+
+    def row(
+        self, group: str | None, given: Mapping[str, Washed], answer: Washed, told: tuple[Find, ...]
+    ) -> tuple[dict[str, Washed], Washed]:
+        """The texts of an example with its target: what was recognised in one goes from all."""
+        fields = list(given.values())
+        if told or answer.found or any(one.found for one in fields):
+            whole = fields if answer.text in self._labels else [*fields, answer]
+            whole = self._agreed(group, whole, told)
+            fields, answer = whole[: len(fields)], (whole[len(fields) :] or [answer])[0]
+        return dict(zip(given, fields, strict=True)), answer
+
+    def cells(self, source: SourceConfig, name: str, texts: list[str | None]) -> list[Washed]:
+        """A column of a side table; what the log's own reader made (kind, session, item) is left as it is."""
+        if source.kind == "weblog" and name not in ("terms", "path"):
+            washed = [Washed(text or "", {}, {}, "") for text in texts]
+        elif joining_column(name) == "customer":  # the same letters as in `group`, so that tables can be joined
+            stripped = [(text or "").strip() for text in texts]
+            washed = [Washed(pseudonym(self._secret, "group", text) if text else "", {}, {}, "") for text in stripped]
+        else:
+            washed = self.column(texts, name)
+        return [
+            one._replace(drop=_NULL if text is None else "") for text, one in zip(texts, washed, strict=True)
+        ]  # fmt: skip
+
+    def side_row(self, group: str | None, cells: Mapping[str, list[Washed]], place: int) -> dict[str, str | None]:
+        """One row of a side table from its columns."""
+        row = [column[place] for column in cells.values()]
+        if any(one.found for one in row):
+            row = self._agreed(group, row, ())
+        for one in row:
+            self.personal.update(one.personal)
+        return {ours: None if one.drop == _NULL else one.text for ours, one in zip(cells, row, strict=True)}
+
+    def _agreed(self, group: str | None, row: list[Washed], told: tuple[Find, ...]) -> list[Washed]:
+        done = agreed(row, self._redact, self._secret, told)
+        self.remembered.note(group, [*told, *(find for one in done for find in one.found)])
+        return done
