@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -47,9 +47,9 @@ def render() -> str:
 def _nested(path: str, model: type[BaseModel], depth: int) -> Iterator[str]:
     yield _section(f"{'#' * depth} {path}", model)
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _nested(f"{path}.{name}", inner, depth + 1)
+        for inner in (field.annotation, *get_args(field.annotation)):  # also a section that may be left out
+            if isinstance(inner, type) and issubclass(inner, BaseModel) and get_origin(field.annotation) is not list:
+                yield from _nested(f"{path}.{name}", inner, depth + 1)
 
 
 def _section(heading: str, model: type[BaseModel]) -> str:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from fittingroom.engine import Context
+from fittingroom.models.teacher import TeacherConfig
 from fittingroom.statistics.folds import keyed_order
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import Drop, dropped, labels, ordered, replaced, take, with_edits
+from fittingroom.tasks.taught import Taught, taught
 from fittingroom.text.augment import varied
 from fittingroom.types import Frozen, Splits
 
@@ -40,6 +42,8 @@ class BalanceConfig(Frozen):
     augment: float = Field(default=0.0, ge=0, le=0.3)
     """Share of the words of a repeated row that are swapped with a neighbour, or left out where they are particles.
     Numbers, negations and placeholders are never touched. 0 repeats rows as they are."""
+    teacher: TeacherConfig | None = None
+    """A larger model that says repeated rows in other words; a reply that cannot be used leaves its row repeated."""
     correct_prior: bool = True
     """The model answers as if it had met the classes as often as the world has them, though it was trained otherwise:
     its probabilities are true ones. `false` leaves it in favour of the rare classes: more of them are found, at the
@@ -50,18 +54,26 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
     """The training part balanced, or class weights whose mean over the training rows is 1; all else passes unchanged.
 
     Repeated rows carry the id of the row with `~1`, `~2`, …, its group and cluster, and the edit "oversampled" (and
-    "augmented", where words were moved); rows left out are dropped as "undersampled". Which ones is decided by a keyed
-    hash of the id.
+    "augmented", where words were moved, "teacher", where a teacher model says it in other words); rows left out are
+    dropped as "undersampled", replies of the teacher that are not used as "teacher: …". Which ones is decided by a
+    keyed hash of the id. Raises UserError when a teacher is configured and cannot be asked.
     """
+    import pyarrow as pa
+
     table = ordered(splits.train.arrow(), task)
     names = labels(table, task)
     before = Counter(names)
     wanted = _wanted(before, balance)
     train, drops, weights = table, dict[int, Drop](), dict[str, float]()
+    said: Taught | None = None
     if balance.method == "weights":
         weights = _weights(before, wanted)
     if balance.method in ("oversample", "tempered"):
-        train = _repeated(table, names, wanted, task, seed, balance.augment)
+        again = _copies(table, names, wanted, seed)
+        if balance.teacher is not None and again.num_rows:
+            judged = [part for name, part in splits.parts().items() if name != "train"]
+            said = taught(again, table, judged, balance.teacher, task=task, seed=seed, context=context)
+        train = pa.concat_tables([table, _marked(again, said, task, seed, balance.augment)])
     if balance.method in ("undersample", "tempered"):
         drops = _left_out(table, names, wanted, seed)
         gone = {table.column("id")[index].as_py() for index in drops}
@@ -76,13 +88,14 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
         "after": dict(sorted(after.items())),
         "weights": weights,
         **_told(train, before, after, weights, balance),
+        **({"teacher": said.facts} if said else {}),
     }
     return Splits(
         train=Table.of(ordered(train, task)),
         dev=splits.dev,
         calibration=splits.calibration,
         test=splits.test,
-        dropped=dropped(table, task, drops),
+        dropped=_gone(dropped(table, task, drops), said),
         review=splits.review,
         class_weights=weights,
         facts=facts,
@@ -144,32 +157,53 @@ def _by_hash(table: pa.Table, names: Sequence[str], seed: int) -> dict[str, list
     return found
 
 
-def _repeated(
-    table: pa.Table, names: Sequence[str], wanted: Mapping[str, float], task: TaskConfig, seed: int, share: float
-) -> pa.Table:
-    """Every row as often as every other of its class, but for one; `share` of the words of a repeated one moved."""
+def _copies(table: pa.Table, names: Sequence[str], wanted: Mapping[str, float], seed: int) -> pa.Table:
+    """The rows to be added, each with an id of its own: every row of a class as often as every other, but for one."""
     import pyarrow as pa
 
     copies: list[tuple[int, int]] = []
     for name, members in _by_hash(table, names, seed).items():
         extra = round(wanted[name]) - len(members)
         copies += [(members[place % len(members)], place // len(members) + 1) for place in range(extra)]
-    if not copies:
-        return table
     again = table.take(pa.array([index for index, _ in copies], type=pa.int64()))
     ids = [f"{name}~{number}" for name, (_, number) in zip(again.column("id").to_pylist(), copies, strict=True)]
-    again = again.set_column(again.schema.get_field_index("id"), "id", pa.array(ids, type=pa.string()))
-    rules = {index: ["oversampled"] for index in range(len(copies))}
+    return again.set_column(again.schema.get_field_index("id"), "id", pa.array(ids, type=pa.string()))
+
+
+def _marked(again: pa.Table, said: Taught | None, task: TaskConfig, seed: int, share: float) -> pa.Table:
+    """Repeated rows in the teacher's words, else with `share` of their words moved, and what was done in `edits`."""
+    if not again.num_rows:
+        return again
+    rules = {index: ["oversampled"] for index in range(again.num_rows)}
+    given = again.column("input").to_pylist()
+    found = list(said.inputs) if said else given
+    taught_rows = said.rules if said else {}
     if share:
-        given = again.column("input").to_pylist()
-        moved = [
-            {field: varied(text, share, f"{seed}:{name}:{field}") if text else text for field, text in fields.items()}
-            for name, fields in zip(ids, given, strict=True)
+        ids = again.column("id").to_pylist()
+        found = [
+            fields
+            if index in taught_rows
+            else {
+                field: varied(text, share, f"{seed}:{ids[index]}:{field}") if text else text
+                for field, text in fields.items()
+            }
+            for index, fields in enumerate(found)
         ]
-        again = replaced(again, task, "input", moved)
-        rules = {index: [*rules[index], *(["augmented"] if moved[index] != given[index] else [])] for index in rules}
-    again = with_edits(again, task, rules)
-    return pa.concat_tables([table, again])
+    for index in rules:
+        if index in taught_rows:
+            rules[index] += taught_rows[index]
+        elif found[index] != given[index]:
+            rules[index].append("augmented")
+    return with_edits(replaced(again, task, "input", found), task, rules)
+
+
+def _gone(rows: Table, said: Taught | None) -> Table:
+    """Rows left out, and replies of the teacher that are not used."""
+    import pyarrow as pa
+
+    if said is None or not said.dropped.rows:
+        return rows
+    return Table.of(pa.concat_tables([rows.arrow(), said.dropped.arrow()]).sort_by("id").combine_chunks())
 
 
 def _left_out(table: pa.Table, names: Sequence[str], wanted: Mapping[str, float], seed: int) -> dict[int, Drop]:
