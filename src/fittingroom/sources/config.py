@@ -47,6 +47,19 @@ class SqlSource(SourceBase):
     """One statement that only reads."""
     table: str = ""
     """Instead of a query: a table or view, whole."""
+    cursor: str = ""
+    """Column that rises whenever a row is new or changed, such as `updated_at`: later runs read only the rows at and
+    above the highest value met, in the place of what was known under their `key`. Empty: all rows, each time."""
+    overlap_seconds: float = Field(default=600.0, ge=0)
+    """With a cursor of times: so much before the highest value is read again, for what was committed late."""
+
+    @model_validator(mode="after")
+    def _cursor_has_a_key(self) -> SqlSource:
+        if self.cursor and not self.key:
+            raise ValueError("a cursor needs a `key`: by it new versions of a row replace old ones")
+        if self.cursor and self.role != "examples":
+            raise ValueError("a cursor is for the role examples; other roles are read whole")
+        return self
 
     @model_validator(mode="after")
     def _no_written_secret(self) -> SqlSource:

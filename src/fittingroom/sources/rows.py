@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -123,8 +123,11 @@ class Marks:
         }
 
 
-def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: set[str]) -> Marks:
-    """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to."""
+def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: set[str] | None) -> Marks:
+    """Ids, keys, groups and times of a batch.
+
+    `seen` holds the ids given out so far in this source and is added to; None: a key may come again.
+    """
     lines = [int(line) for line in values(batch, LINE) if line is not None]
     keys = values(batch, layout.key) if layout.key else [str(line) for line in lines]
     marks = Marks(lines, [], [], [], [], [], 0)
@@ -132,8 +135,9 @@ def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: 
     for key in keys:
         key = (key or "").strip()
         marked = row_id(secret, name, key)
-        fault = _fault(key, marked, seen)
-        seen.add(marked)
+        fault = _fault(key, marked, seen or ())
+        if seen is not None:
+            seen.add(marked)
         marks.faults.append(fault)
         marks.ids.append(marked)
         marks.row_keys.append(pseudonym(secret, "key", key) if names_person or _is_person(key) else key)
@@ -147,7 +151,7 @@ def mark(batch: pa.RecordBatch, name: str, layout: Layout, secret: bytes, seen: 
     return marks
 
 
-def _fault(key: str, marked: str, seen: set[str]) -> str:
+def _fault(key: str, marked: str, seen: Collection[str]) -> str:
     if not key:
         return "no key"
     if _MANGLED.fullmatch(key):

@@ -7,6 +7,7 @@ Memory does not grow with the texts (ids, annotations and rejected lines are hel
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,13 @@ from fittingroom.errors import RecipeError
 from fittingroom.sources import named, open_source
 from fittingroom.sources.annotations import Annotations, Told, target_source
 from fittingroom.sources.batching import LINE
-from fittingroom.sources.config import SourceConfig
+from fittingroom.sources.config import SourceConfig, SqlSource
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
 from fittingroom.sources.rows import (
     Columns,
     Layout,
     Marks,
-    column_of,
     key_fingerprint,
     mark,
     personal_column,
@@ -31,6 +31,7 @@ from fittingroom.sources.rows import (
     row_id,
     values,
 )
+from fittingroom.sources.washed import READ_OF_REJECTED, SHOWN, Known, WashedRows, Washer
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.text.clean import CleanConfig
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 VERSION = 3
 LIBRARIES = ("pyarrow", "ftfy")
 
-_SHOWN = 200
-_READ_OF_REJECTED = 2_000
 _SETTLES_ROW = ("empty", "too short", "boilerplate")
 """Reasons that drop a row only when they hold for every field with text; any other reason drops it at once."""
 
@@ -59,9 +58,19 @@ class PrepareConfig(Frozen):
     """Taking personal data out."""
 
 
-def observes(*, sources: list[SourceConfig], context: Context) -> dict[str, str]:
-    """What the result depends on outside the recipe: the content of every source, and which pseudonym key is used."""
-    prints = {f"source {name}": open_source(one).fingerprint(one, context) for name, one in named(sources)}
+def observes(
+    *, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskConfig, context: Context
+) -> dict[str, str]:
+    """What the result depends on outside the recipe: the content of every source, and which pseudonym key is used.
+
+    Of a source with a cursor, what is new is read here.
+    """
+    prints = {}
+    for name, one in named(sources):
+        if one.kind == "sql" and one.cursor:
+            prints[f"source {name}"] = _known(name, one, prepare, task, context).refresh()
+        else:
+            prints[f"source {name}"] = open_source(one).fingerprint(one, context)
     return {**prints, "pseudonym key": key_fingerprint(context.secret)}
 
 
@@ -87,6 +96,19 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
         for name, source in work.of_role(role):
             work.side(name, source, role)
     return work.finish()
+
+
+def _washer(name: str, source: SourceConfig, prepare: PrepareConfig, task: TaskConfig, secret: bytes) -> Washer:
+    return Washer(
+        name, source, inputs=task.input, target=task.target, clean=prepare.clean, redact=prepare.redact, secret=secret
+    )
+
+
+def _known(name: str, source: SqlSource, prepare: PrepareConfig, task: TaskConfig, context: Context) -> Known:
+    """What was read before of a source with a cursor, under all that decides how it was prepared."""
+    libraries = {library: importlib.metadata.version(library) for library in LIBRARIES}
+    how = [VERSION, libraries, prepare.model_dump(mode="json"), task.model_dump(mode="json")]
+    return Known(name, source, _washer(name, source, prepare, task, context.secret), context, how=how)
 
 
 class _Work:
@@ -134,7 +156,7 @@ class _Work:
 
     def _reject(self, name: str, line: int, reason: str, text: str) -> None:
         """Redact before cutting: a cut through a number would hide it from the recognisers."""
-        self.ledger.reject(name, line, reason, self._washed([text[:_READ_OF_REJECTED]])[0].text[:_SHOWN])
+        self.ledger.reject(name, line, reason, self._washed([text[:READ_OF_REJECTED]])[0].text[:SHOWN])
 
     def _washed(self, texts: list[str | None], column: str = "") -> list[Washed]:
         kind = personal_column(column) if column else ""
@@ -144,18 +166,29 @@ class _Work:
 
     def examples(self, name: str, source: SourceConfig) -> None:
         """Rows of one source: kept, dropped or rejected."""
-        layout = Layout.of(source)
-        alone = len(self.task.input) == 1
-        inputs = {item: column_of(source, item, only_input=alone) for item in self.task.input}
-        target = column_of(source, self.task.target)
-        wanted = [*inputs.values(), layout.key, layout.group, layout.time]
-        if self.task.target in source.fields:  # named on purpose, so it must be there; else rows are unlabelled
-            wanted.append(target)
+        for rows in self._known(name, source) if source.kind == "sql" and source.cursor else self._new(name, source):
+            self._sort_out(name, rows.marks, rows.fields, rows.answers)
+
+    def _new(self, name: str, source: SourceConfig) -> Iterator[WashedRows]:
+        """The rows of a source that is read whole."""
+        washer = _washer(name, source, self.config, self.task, self.context.secret)
         seen: set[str] = set()
-        for batch in self._batches(name, source, wanted):
-            marks = mark(batch, name, layout, self.context.secret, seen)
-            fields = {item: self._washed(values(batch, column), column) for item, column in inputs.items()}
-            self._sort_out(name, marks, fields, self._washed(values(batch, target)))
+        for batch in self._batches(name, source, washer.wanted):
+            yield washer.batch(batch, seen)
+
+    def _known(self, name: str, source: SqlSource) -> Iterator[WashedRows]:
+        """All rows that were ever read of a source with a cursor, each in its newest version."""
+        known = _known(name, source, self.config, self.task, self.context)
+        known.refresh()
+        account = self.ledger.accounts[name]
+        for rows in known.rows():
+            for line, reason, text in rows.rejected:
+                self.ledger.reject(name, line, reason, text)
+            account.rows += len(rows.marks.ids) + len(rows.rejected)
+            self._done += len(rows.marks.ids)
+            self.context.progress("prepare", min(self._done, self._total * 0.99), self._total)
+            yield rows
+        self.ledger.demand_rows(name)
 
     def _sort_out(self, name: str, marks: Marks, fields: dict[str, list[Washed]], answers: list[Washed]) -> None:
         account = self.ledger.accounts[name]
