@@ -8,7 +8,7 @@ import random
 import pytest
 from pydantic import ValidationError
 
-from fittingroom.text.clean import CleanConfig, CleanRule, clean_batch, clean_text
+from fittingroom.text.clean import CleanConfig, Cleaned, CleanRule, clean_batch, clean_text
 from fittingroom.text.mojibake import mend, wreck_share
 
 CONFIG = CleanConfig()
@@ -174,3 +174,15 @@ def test_cleaning_twice_changes_nothing_more() -> None:
         once = clean_text(text, CONFIG)
         twice = clean_text(once.text, CONFIG)
         assert (twice.text, twice.edits) == (once.text, {}), repr(text)
+
+
+def test_traditional_becomes_simplified_when_asked() -> None:
+    config = CleanConfig(simplified=True)
+    found = clean_text("這件衣服質量很好，洗得乾淨，乾隆 [ORDER_kfjdmncpabcdefgh] size 後", config)
+    assert found.text == "这件衣服质量很好，洗得干净，乾隆 [ORDER_kfjdmncpabcdefgh] size 后"
+    assert found.edits == {"simplified": 5}
+    assert clean_text(found.text, config) == Cleaned(found.text)
+    assert clean_text("這件", CleanConfig()).text == "這件"
+    assert clean_text("此用戶沒有填寫評價", config).drop == "boilerplate"
+    texts = ["這個不錯", "plain", "退款"] * 40
+    assert [one.text for one in clean_batch(texts, config)] == ["这个不错", "plain", "退款"] * 40

@@ -18,8 +18,9 @@ from fittingroom.sources import named, open_source
 from fittingroom.sources.annotations import Annotations, Told, target_source
 from fittingroom.sources.batching import LINE
 from fittingroom.sources.config import SourceConfig, SqlSource
-from fittingroom.sources.ledger import Ledger
+from fittingroom.sources.ledger import Account, Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
+from fittingroom.sources.relevance import IrrelevantConfig, Relevance, Sample, examples_of, observed
 from fittingroom.sources.rows import (
     Columns,
     Layout,
@@ -56,6 +57,8 @@ class PrepareConfig(Frozen):
     """Mending and throwing out what is broken."""
     redact: RedactConfig = RedactConfig()
     """Taking personal data out."""
+    irrelevant: IrrelevantConfig | None = None
+    """Rows that are no matter of the shop, told by examples; training data only, a served model answers everybody."""
 
 
 def observes(
@@ -71,6 +74,8 @@ def observes(
             prints[f"source {name}"] = _known(name, one, prepare, task, context).refresh()
         else:
             prints[f"source {name}"] = open_source(one).fingerprint(one, context)
+    if prepare.irrelevant is not None and (found := observed(prepare.irrelevant, context)):
+        prints["irrelevant examples"] = found
     return {**prints, "pseudonym key": key_fingerprint(context.secret)}
 
 
@@ -89,6 +94,7 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
     # Annotations first: they wait in memory for their rows, which then go by only once.
     for name, source in work.of_role("annotations"):
         work.annotations(name, source, target_source(name, source, [name for name, _ in examples]))
+    work.learn_what_is_irrelevant(examples)
     for name, source in examples:
         work.examples(name, source)
     work.settle_annotations()
@@ -107,7 +113,12 @@ def _washer(name: str, source: SourceConfig, prepare: PrepareConfig, task: TaskC
 def _known(name: str, source: SqlSource, prepare: PrepareConfig, task: TaskConfig, context: Context) -> Known:
     """What was read before of a source with a cursor, under all that decides how it was prepared."""
     libraries = {library: importlib.metadata.version(library) for library in LIBRARIES}
-    how = [VERSION, libraries, prepare.model_dump(mode="json"), task.model_dump(mode="json")]
+    how = [
+        VERSION,
+        libraries,
+        prepare.model_dump(mode="json", include={"clean", "redact"}),
+        task.model_dump(mode="json"),
+    ]
     return Known(name, source, _washer(name, source, prepare, task, context.secret), context, how=how)
 
 
@@ -129,6 +140,7 @@ class _Work:
         self.kept = SortedParts(self._folder, "kept", schema)
         self.dropped = SortedParts(self._folder, "dropped", dropped_schema(schema))
         self.sides: dict[str, SideTable] = {}
+        self.relevance: Relevance | None = None
         self._total = sum(open_source(one).size(one, context) for _, one in self.sources)
         self._done = 0
 
@@ -164,6 +176,26 @@ class _Work:
 
     # ------------------------------------------------------------------------------------------ examples
 
+    def learn_what_is_irrelevant(self, examples: list[tuple[str, SourceConfig]]) -> None:
+        """When there are examples of it: a look at all rows for a sample, of which nothing is counted or kept."""
+        config = self.config.irrelevant
+        if config is None:
+            return
+        given = examples_of(config, self.context)
+        sample = Sample(max(500, config.sample * len(given)), self.context.secret)
+        for name, source in examples:
+            washer = _washer(name, source, self.config, self.task, self.context.secret)
+            if source.kind == "sql" and source.cursor:
+                for rows in self._known(name, source):
+                    sample.see(_joined(rows.fields))
+                self.ledger.accounts[name] = Account()
+                continue
+            for batch in open_source(source).read(source, self.context, lambda *told: None):
+                sample.see(washer.plain(batch))
+        self._done = 0
+        safe = [one.text for one in self._washed([*given, *sample.texts()])]
+        self.relevance = Relevance(config, safe[: len(given)], safe[len(given) :])
+
     def examples(self, name: str, source: SourceConfig) -> None:
         """Rows of one source: kept, dropped or rejected."""
         for rows in self._known(name, source) if source.kind == "sql" and source.cursor else self._new(name, source):
@@ -194,6 +226,7 @@ class _Work:
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
+        scores = self.relevance.reasons(_joined(fields)) if self.relevance else [None] * len(marks.ids)
         for place, fault in enumerate(marks.faults):
             given = {item: column[place] for item, column in fields.items()}
             if fault:
@@ -201,9 +234,11 @@ class _Work:
                 continue
             row = self._row(name, marks, place, given, answers[place])
             reason = _row_reason([one.drop for one in given.values()])
+            score = None if reason else scores[place]
+            reason = reason or ("irrelevant" if score is not None else "")
             if reason:
                 self.reasons[reason] += 1
-                dropped.append({**row, "reason": reason, "twin": None, "score": None})
+                dropped.append({**row, "reason": reason, "twin": None, "score": score})
             else:
                 kept.append(row)
         account.kept += len(kept)
@@ -315,12 +350,18 @@ class _Work:
                     if self.apart
                     else {}
                 ),
+                **({"irrelevant": self.relevance.facts} if self.relevance else {}),
                 "dropped_by_reason": dict(sorted(self.reasons.items())),
                 "edits": dict(sorted(self.edits.items())),
                 "personal": dict(sorted(self.personal.items())),
                 "public": sorted(self.config.redact.keep),
             },
         )
+
+
+def _joined(fields: dict[str, list[Washed]]) -> list[str]:
+    """The fields of every row as one text."""
+    return ["\n".join(one.text for one in row) for row in zip(*fields.values(), strict=True)]
 
 
 def _row_reason(reasons: list[str]) -> str:

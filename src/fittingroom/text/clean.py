@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -61,6 +61,8 @@ class CleanConfig(Frozen):
     """Make DeepSeek's control tokens in customer text harmless."""
     urls: Literal["replace", "remove", "keep"] = "replace"
     """What becomes of web addresses: `[URL]`, nothing, or as they are (they may carry personal tokens)."""
+    simplified: bool = False
+    """Write traditional Chinese characters as simplified ones (OpenCC, t2s); each one that changes is counted."""
     whitespace: bool = True
     """Collapse runs of spaces and line breaks."""
     max_repeat: int = Field(default=20, ge=0, le=10_000)
@@ -92,7 +94,7 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    if len(texts) < FEW or config.rules or config.phrases or config.min_chars > 1:
+    if len(texts) < FEW or config.rules or config.phrases or config.min_chars > 1 or config.simplified:
         return [clean_text(text, config) for text in texts]
     doubtful = matching(texts, _DOUBTFUL)
     return [
@@ -156,6 +158,8 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
         _set(cleaned, "mojibake", mend(cleaned.text))
     if not usual:
         _repair(cleaned, config)
+    if config.simplified:
+        _simplify(cleaned)
     if config.spam and not cleaned.drop and spam.is_advertisement(cleaned.text):
         cleaned.drop = "spam"
     if config.urls != "keep" and markup.WEB.search(cleaned.text):
@@ -178,6 +182,25 @@ def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
     if config.markup:
         _set(cleaned, "markup", markup.without_tags(cleaned.text))
         _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
+
+
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
+
+
+def _simplify(cleaned: Cleaned) -> None:
+    """Runs of Chinese characters only: what stands between them (a placeholder, a word) cannot change."""
+    text = _HAN.sub(lambda run: _converter().convert(run.group()), cleaned.text)
+    if text != cleaned.text:
+        count = sum(one != other for one, other in zip(cleaned.text, text, strict=False))
+        cleaned.edits["simplified"] = cleaned.edits.get("simplified", 0) + count
+        cleaned.text = text
+
+
+@cache
+def _converter() -> Any:
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
 
 
 def _verdict(text: str, config: CleanConfig) -> str:
