@@ -43,7 +43,7 @@ from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("pyarrow", "ftfy")
 
 _SETTLES_ROW = ("empty", "too short", "boilerplate")

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from fittingroom.text import markup, spam
+from fittingroom.text.language import script_of
 from fittingroom.text.mojibake import GBK_SUSPECTS, mend, wreck_share
 from fittingroom.text.scan import FEW, matching
 from fittingroom.text.similarity import match_key
@@ -76,7 +77,10 @@ class CleanConfig(Frozen):
     spam: bool = True
     """Drop advertisements (contact and selling words) and keyboard noise."""
     boilerplate: bool = True
-    """Drop default reviews of the platform (此用户没有填写评价)."""
+    """Drop default reviews of the platform (此用户没有填写评价) and what a shop's desk says to everybody (欢迎光临)."""
+    languages: list[Literal["zh", "en"]] = Field(default_factory=list)
+    """Languages that stay, told by script; a text in any other is dropped as "other language". Empty: all stay, and a
+    text without letters (👍, 666) always does."""
     phrases: list[str] = Field(default_factory=list, max_length=10_000)
     """Further texts that count as boilerplate when they are the whole text."""
     rules: list[CleanRule] = Field(default_factory=list, max_length=200)
@@ -94,7 +98,14 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    if len(texts) < FEW or config.rules or config.phrases or config.min_chars > 1 or config.simplified:
+    if (
+        len(texts) < FEW
+        or config.rules
+        or config.phrases
+        or config.min_chars > 1
+        or config.simplified
+        or config.languages
+    ):
         return [clean_text(text, config) for text in texts]
     doubtful = matching(texts, _DOUBTFUL)
     return [
@@ -119,6 +130,7 @@ _DOUBTFUL = "|".join(
         f"(?i:{markup.WEB.pattern})",
         "[0-9A-Za-z]{5}|(?:[A-Za-z].*){8}",
         spam.BOILERPLATE_SIGN.pattern,
+        spam.GREETING_SIGN.pattern,
         spam.KEYBOARD_ZH.pattern,
         r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$",
     ]
@@ -215,9 +227,18 @@ def _verdict(text: str, config: CleanConfig) -> str:
         return "too short"
     if config.spam and spam.is_gibberish(text):
         return "spam"
-    if config.boilerplate and spam.is_boilerplate(text, _own_phrases(tuple(config.phrases))):
+    if config.boilerplate and (
+        spam.is_boilerplate(text, _own_phrases(tuple(config.phrases))) or spam.is_greeting(text)
+    ):
         return "boilerplate"
-    return ""
+    return "other language" if config.languages and _is_foreign(text, config.languages) else ""
+
+
+def _is_foreign(text: str, languages: Sequence[str]) -> bool:
+    script = script_of(text)
+    if script == "other":
+        return any(character.isalpha() for character in text)
+    return script not in languages if script != "mixed" else False
 
 
 def _said(text: str, enough: int) -> int:
