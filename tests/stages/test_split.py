@@ -98,7 +98,11 @@ def test_by_time_tests_on_the_newest(make_rows: MakeRows, task: TaskConfig, cont
     border = sorted(chain.from_iterable(times.values()))[-100]
     assert sum(time < border for time in times["test"]) < 20
     assert sum(time > border for time in times["train"]) == 0
-    assert out.facts["proof"]["shared_cluster"] == 0
+    assert out.facts["proof"] == {
+        "shared_cluster": 0,
+        "shared_group": out.facts["proof"]["shared_group"],
+        "newer_in_train": 0,
+    }
 
 
 def test_rows_without_time_count_as_old(make_rows: MakeRows, task: TaskConfig, context: Context) -> None:
@@ -135,6 +139,31 @@ def test_refuses_too_few_rows(
     with pytest.raises(UserError, match=message) as caught:
         split(rows, split=SplitConfig(**config), task=task, seed=1, context=context)
     assert caught.value.place.startswith("split")
+
+
+def test_refuses_a_part_in_which_a_class_is_thin(make_rows: MakeRows, task: TaskConfig, context: Context) -> None:
+    rows = make_rows([(f"t{number}", "rare" if number < 8 else "ab"[number % 2]) for number in range(200)])
+    assert split(rows, split=SplitConfig(), task=task, seed=1, context=context).facts["absent"]
+    with pytest.raises(UserError, match=r"each class needs 3 rows in every part; missing: .*'rare' in ") as caught:
+        split(rows, split=SplitConfig(min_per_part=3), task=task, seed=1, context=context)
+    assert caught.value.place == "split.min_per_part"
+    counts = split(rows, split=SplitConfig(), task=task, seed=1, context=context).facts["classes"]
+    for part in ("dev", "calibration", "test"):
+        lacks = 3 - counts[part].get("rare", 0)
+        assert (f"'rare' in {part}: {lacks}" in caught.value.en) == (lacks > 0)
+    no_calibration = SplitConfig(min_per_part=1, calibration=0, dev=0.25, test=0.25)
+    out = split(rows, split=no_calibration, task=task, seed=1, context=context)
+    assert min(out.facts["classes"][part]["rare"] for part in ("train", "dev", "test")) >= 1
+
+
+def test_a_split_that_tears_groups_apart_is_never_put_out(
+    make_rows: MakeRows, task: TaskConfig, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "fittingroom.stages.split.assign", lambda groups, names, shares, *, seed: [n % 4 for n in range(len(names))]
+    )
+    with pytest.raises(AssertionError, match="tears group and cluster apart"):
+        split(tangled(make_rows), split=SplitConfig(), task=task, seed=7, context=context)
 
 
 def test_one_customer_for_all_is_refused_with_the_reason(

@@ -6,6 +6,7 @@ Otherwise the test measures memory: a model that has seen a customer's first com
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +44,9 @@ class SplitConfig(Frozen):
     """Whether the newest rows are the test, and the newest of the others dev and calibration, as in production."""
     min_per_class: int = Field(default=2, ge=1)
     """Rows that each class needs in train."""
+    min_per_part: int = Field(default=0, ge=0)
+    """Rows that each class needs in every other part that was asked for; 0 lets a part do without a class, and says so
+    under `absent`."""
 
     @model_validator(mode="after")
     def _room_for_train(self) -> SplitConfig:
@@ -59,8 +63,9 @@ class SplitConfig(Frozen):
 def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, context: Context) -> Splits:
     """Four parts, stratified by label, grouped, reproducible by seed and independent of the order of rows.
 
-    Raises UserError when there are fewer rows than classes, when a class has too few rows for train, when a part that
-    was asked for stays empty, and when the split shall go by time but rows have none.
+    Raises UserError when there are fewer rows than classes, when a class has too few rows for train (or, with
+    `min_per_part`, for another part), when a part that was asked for stays empty, and when the split shall go by time
+    but rows have none. AssertionError, a fault of ours, when the result tears apart what `group_by` holds together.
     """
     table = ordered(rows.kept.arrow(), task)
     names = labels(table, task)
@@ -82,6 +87,12 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
         part: dict(sorted(Counter(name for name, found in zip(names, parts, strict=True) if found == number).items()))
         for number, part in enumerate(PARTS)
     }
+    proof = {f"shared_{column}": _shared(table, column, parts) for column in ("cluster", "group")}
+    torn = [column for column in split.group_by if proof[f"shared_{column}"]]
+    if torn:
+        raise AssertionError(f"the split tears {' and '.join(torn)} apart: {proof}")
+    if split.by_time:
+        proof["newer_in_train"] = _newer(table.column("time").to_pylist(), parts)
     facts = {
         "in": table.num_rows,
         "parts": {part: found.rows for part, found in tables.items()},
@@ -89,7 +100,7 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
         "absent": {part: sorted(set(names) - set(found)) for part, found in counts.items() if tables[part].rows},
         "components": len(set(groups)),
         "largest_component": largest,
-        "proof": {f"shared_{column}": _shared(table, column, parts) for column in ("cluster", "group")},
+        "proof": proof,
     }
     return Splits(**tables, dropped=dropped(table, task, {}), facts=facts)
 
@@ -148,6 +159,16 @@ def _shared(table: pa.Table, column: str, parts: Sequence[int]) -> int:
     return sum(len(found) > 1 for found in seen.values())
 
 
+def _newer(times: Sequence[Any], parts: Sequence[int]) -> int:
+    """How many rows of train are newer than every row of the test."""
+    newest = max(
+        (time for time, part in zip(times, parts, strict=True) if part == 3 and time is not None), default=None
+    )
+    if newest is None:
+        return 0
+    return sum(time is not None and time > newest for time, part in zip(times, parts, strict=True) if part == 0)
+
+
 def _refuse_too_few(names: Sequence[str], config: SplitConfig) -> None:
     counts = Counter(names)
     if len(names) < len(counts) * (config.min_per_class + 1):
@@ -178,6 +199,30 @@ def _refuse_bad_parts(parts: Sequence[int], names: Sequence[str], config: SplitC
         )
     if short:
         _refuse_classes(short, config)
+    _refuse_thin_parts(parts, names, config)
+
+
+def _refuse_thin_parts(parts: Sequence[int], names: Sequence[str], config: SplitConfig) -> None:
+    """Say which class lacks how many rows in which part, and how many new rows of it would fill that."""
+    counts = Counter(zip(parts, names, strict=True))
+    missing = [
+        (part, name, config.min_per_part - counts[number, name], share)
+        for number, (part, share) in enumerate(zip(PARTS, config.shares, strict=True))
+        for name in sorted(set(names))
+        if number and share > 0 and counts[number, name] < config.min_per_part
+    ]
+    if not missing:
+        return
+    told = "; ".join(f"{name!r} in {part}: {lacks}" for part, name, lacks, _ in missing[:20])
+    more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
+    rows = max(math.ceil(lacks / share) for _, _, lacks, share in missing)
+    raise UserError(
+        f"each class needs {config.min_per_part} rows in every part; missing: {told}{more}. About {rows} more rows of "
+        "such a class would do; or raise the share of the part, or lower `split.min_per_part`",
+        f"每个类别在每个部分至少需要 {config.min_per_part} 行；还缺：{told}{more}。每个这样的类别约需再补充 {rows} 行；"
+        "也可提高该部分的比例，或调低 `split.min_per_part`",
+        place="split.min_per_part",
+    )
 
 
 def _refuse_classes(short: dict[str, int], config: SplitConfig) -> None:
