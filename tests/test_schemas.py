@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from fittingroom.discovering import Discovered
+from fittingroom.exporting import Exported
 from fittingroom.reviewing import Decided
 from fittingroom.serving.predictor import Prediction
 from fittingroom.stages.monitor import DriftReport
@@ -23,6 +24,7 @@ SHOWN: tuple[type[BaseModel], ...] = (
     Decided,
     Discovered,
     DriftReport,
+    Exported,
     ModelRow,
     Page,
     PitfallRow,

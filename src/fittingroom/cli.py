@@ -243,6 +243,29 @@ def discover(
 
 @cli.command()
 @_run_id
+@click.option(
+    "--format",
+    "form",
+    default="messages",
+    show_default=True,
+    metavar="alpaca|sharegpt|messages|prompt-completion|llamafactory",
+)
+@click.option("--part", default="train", show_default=True, metavar="train|dev|calibration|test")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("export"), show_default=True, help="Folder.")
+@_json
+@_face
+def export(face: _Face, run_id: str | None, form: str, part: str, out: Path, as_json: bool) -> None:
+    """Write the redacted rows of a run in a format that other fine-tuning tools read."""
+    done = face.workspace().export(run_id, out=out, form=form, part=part)
+    if as_json:
+        face.json(done)
+        return
+    files = ", ".join(str(out / name) for name in done.files)
+    face.say(f"{done.rows} rows of {part} in {files}", f"{part} 共 {done.rows} 行，已写入 {files}")
+
+
+@cli.command()
+@_run_id
 @_json
 @_face
 def report(face: _Face, run_id: str | None, as_json: bool) -> None:

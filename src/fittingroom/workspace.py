@@ -21,6 +21,7 @@ from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
     from fittingroom.discovering import Discovered
+    from fittingroom.exporting import Exported
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
@@ -321,6 +322,17 @@ class Workspace:
         from fittingroom.discovering import take_names
 
         return take_names(self.root, file, self._load(recipe, sets).task, by)
+
+    def export(self, run_id: str | None = None, *, out: Path, form: str = "messages", part: str = "train") -> Exported:
+        """Write the redacted rows of a run (one part) into the folder `out`, for other fine-tuning tools.
+
+        `form`: alpaca, sharegpt, messages, prompt-completion or llamafactory.
+        """
+        from fittingroom.exporting import write_export
+        from fittingroom.history import History
+
+        history = History(self.root)
+        return write_export(self.root, history, history.find(run_id), out, form, part)
 
     # ------------------------------------------------------------------------------------------ releases
 
