@@ -30,7 +30,14 @@ class Sqlite:
 
     def __init__(self, path: Path, place: str) -> None:
         self._place = place
-        self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+        try:
+            self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+        except sqlite3.Error as error:  # the file is there, but this user may not read it
+            raise SourceError(
+                f"cannot be read ({error}); check who may read the file",
+                f"无法读取（{error}）；请检查该文件的读取权限",
+                place=place,
+            ) from error
         self._connection.text_factory = decoded
         try:
             self._connection.execute("pragma query_only = on")

@@ -2,7 +2,7 @@
 
 Sources are read, cleaned and redacted batch by batch as ONE step: nothing is written before it is redacted, neither
 rows nor what was dropped or rejected. For every source, rows in = kept + dropped + rejected; this is checked.
-Memory does not grow with the texts (ids, annotations and rejected lines are held).
+Memory does not grow with the texts (ids and annotations are held).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from fittingroom.sources.rows import (
 from fittingroom.sources.washed import READ_OF_REJECTED, SHOWN, Known, WashedRows, Washer
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig, pseudonym
 from fittingroom.text.wash import Washed, wash
@@ -128,14 +129,14 @@ class _Work:
     def __init__(self, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskConfig, context: Context) -> None:
         self.config, self.task, self.context = prepare, task, context
         self.sources = named(sources)
-        self.ledger = Ledger(self.sources)
+        self._folder = context.scratch / "prepare"
+        self.ledger = Ledger(self.sources, self._folder)
         self.told = Annotations()
         self.edits: Counter[str] = Counter()
         self.personal: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.apart: dict[str, Counter[str]] = {}
         """Source -> why a request is no event -> how many."""
-        self._folder = context.scratch / "prepare"
         schema = row_schema(task.input, task.target)
         self.kept = SortedParts(self._folder, "kept", schema)
         self.dropped = SortedParts(self._folder, "dropped", dropped_schema(schema))
@@ -270,19 +271,21 @@ class _Work:
     # ------------------------------------------------------------------------------------------ annotations
 
     def annotations(self, name: str, source: SourceConfig, of: str) -> None:
-        """Labels by people for rows of the source `of`."""
+        """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
+        known = spellings(self.task, [], []) if self.task.labels is not None else None
         for batch in self._batches(name, source, [source.key, source.annotator, source.label]):
             labels = self._washed(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
             keys = [(key or "").strip() for key in values(batch, source.key)]
             for line, key, person, said in zip(values(batch, LINE), keys, people, labels, strict=True):
-                if said.text and person and key:
+                unknown = bool(said.text) and known is not None and folded(said.text) not in known
+                if said.text and person and key and not unknown:
                     told = Told(name, int(line or 0), pseudonym(secret, "annotator", person), said.text)
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"
-                    self._reject(name, int(line or 0), reason, "")
+                    self._reject(name, int(line or 0), "unknown label" if key and person and unknown else reason, "")
 
     def settle_annotations(self) -> None:
         """An annotation whose row was met is kept with it; others are rejected."""
