@@ -67,7 +67,7 @@ def _language() -> str:
 def cli(context: click.Context, root: Path, lang: str) -> None:
     """Fit a DeepSeek model to a shop's own data, and stay out of the pits on the way.
 
-    用商店自己的数据微调 DeepSeek 模型,并绕开路上的坑。
+    用商店自己的数据微调 DeepSeek 模型，并绕开路上的坑。
     """
     os.environ["FITTINGROOM_LANG"] = lang  # errors that end the program are told in this language too
     context.obj = _Face(root, lang)

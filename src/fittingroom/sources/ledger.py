@@ -70,7 +70,7 @@ class Ledger:
             raise SourceError("has no rows", "没有任何数据行", place=place)
         raise SourceError(
             f"none of its {account.rejected} rows could be read; the first: line {first['line']}, {first['reason']}",
-            f"{account.rejected} 行全部无法读取;第一处:第 {first['line']} 行,{first['reason']}",
+            f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{first['reason']}",
             place=place,
         )
 

@@ -194,11 +194,11 @@ class Columns:
         name, met = self._missing[0], list(self._met)
         near = difflib.get_close_matches(name, met, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        hint_zh = f"(是否指 {near[0]!r}?)" if near else ""
+        hint_zh = f"（是否指 {near[0]!r}？）" if near else ""
         listed = ", ".join(met[:40])
         raise SourceError(
             f"there is no column {name!r}{hint}; there are: {listed}. Name the right one, or map it under `fields`",
-            f"没有列 {name!r}{hint_zh};现有:{listed}。请改列名,或在 fields 里对应",
+            f"没有列 {name!r}{hint_zh}；现有：{listed}。请改列名，或在 fields 里对应",
             place=self._place,
         )
 

@@ -103,7 +103,7 @@ def statement_of(database: Database, config: SqlSource) -> str:
     if config.table not in tables:
         raise SourceError(
             f"there is no table {config.table!r}; there are: {', '.join(tables) or 'none'}",
-            f"没有表 {config.table!r};现有:{'、'.join(tables) or '无'}",
+            f"没有表 {config.table!r}；现有：{'、'.join(tables) or '无'}",
             place=config.url,
         )
     return f"select * from {tables[config.table]}"
@@ -116,7 +116,7 @@ def _columns(names: list[str], config: SqlSource) -> list[str]:
             f"the query returns {', '.join(twice)} twice; name the columns"
             if twice
             else "the query returns no columns",
-            f"查询结果中 {'、'.join(twice)} 出现两次;请给列命名" if twice else "查询没有返回任何列",
+            f"查询结果中 {'、'.join(twice)} 出现两次；请给列命名" if twice else "查询没有返回任何列",
             place=config.url,
         )
     for what, column in (("cursor", config.cursor), ("key", config.key if config.cursor else "")):

@@ -19,7 +19,7 @@ def connect(url: str, context: Context) -> Sqlite:
     if not rest.startswith("/") or not path.is_file():
         raise SourceError(
             "there is no such database; relative paths start at the workspace (sqlite:////x is absolute)",
-            "没有这个数据库;相对路径从工作区算起(sqlite:////x 为绝对路径)",
+            "没有这个数据库；相对路径从工作区算起（sqlite:////x 为绝对路径）",
             place=url,
         )
     return Sqlite(path, url)
@@ -46,7 +46,7 @@ class Sqlite:
         except sqlite3.Error as error:
             self._connection.close()
             raise SourceError(
-                f"is not a readable SQLite database ({error})", f"不是可读的 SQLite 数据库({error})", place=place
+                f"is not a readable SQLite database ({error})", f"不是可读的 SQLite 数据库（{error}）", place=place
             ) from error
 
     def tables(self) -> dict[str, str]:
@@ -68,7 +68,7 @@ class Sqlite:
         except sqlite3.Error as error:
             raise SourceError(
                 f"reading stopped ({error}); check the database (pragma integrity_check)",
-                f"读取中断({error});请检查数据库(pragma integrity_check)",
+                f"读取中断（{error}）；请检查数据库（pragma integrity_check）",
                 place=self._place,
             ) from error
 
