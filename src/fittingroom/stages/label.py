@@ -17,6 +17,7 @@ from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
 from fittingroom.sources import decisions
 from fittingroom.sources.decisions import REVIEW, Decision
+from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import settle
 from fittingroom.tasks.merging import GIVEN, merge
@@ -65,8 +66,11 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
 
     Raises UserError when no row is labelled, or all carry the same label.
     """
+    spoken_for = decisions.read(context.root)
+    if not spoken_for and not label.rules:
+        _refuse_one_class_unseen(rows.kept, task)
     table = ordered(rows.kept.arrow(), task)
-    decided = _decided(table, decisions.read(context.root))
+    decided = _decided(table, spoken_for)
     table = _with_annotations(table, task, decided)
     given = targets(table, task)
     told: list[list[tuple[str, str]]] = [
@@ -214,6 +218,21 @@ def _ratings(given: str | None, told: Sequence[tuple[str, str]], spelling: Mappi
     found = {name: spelling.get(folded(value)) for name, value in told}
     found[GIVEN] = spelling.get(folded(given)) if given else None
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _refuse_one_class_unseen(rows: Table, task: TaskConfig) -> None:
+    """Refuse rows that all carry one label before a text of them is loaded: gigabytes of one class cost no memory."""
+    import polars as pl
+
+    found = rows.lazy().select(
+        label=pl.col("target").struct.field(task.target), told=pl.col("annotations").list.len().fill_null(0)
+    )
+    counts = found.group_by("label").agg(pl.len(), pl.col("told").sum()).collect()
+    said = [(value, count) for value, count, _ in counts.rows() if (value or "").strip()]
+    if len(said) == 1 and not counts["told"].sum() and task.labels is None:
+        missing = counts["len"].sum() - said[0][1]
+        drops = {place: Drop("not labelled") for place in range(missing)}
+        _refuse_one_class([said[0][0].strip()] * said[0][1] + [None] * missing, drops, task)
 
 
 def _refuse_one_class(merged: Sequence[str | None], drops: Mapping[int, Drop], task: TaskConfig) -> None:
