@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from fittingroom.discovering import Discovered
+from fittingroom.exporting import Exported
 from fittingroom.forgetting import Forgotten
 from fittingroom.reviewing import Decided
 from fittingroom.serving.predictor import Prediction
@@ -25,6 +26,7 @@ SHOWN: tuple[type[BaseModel], ...] = (
     Discovered,
     DriftReport,
     Forgotten,
+    Exported,
     ModelRow,
     Page,
     PitfallRow,

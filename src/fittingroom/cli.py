@@ -67,7 +67,7 @@ def _language() -> str:
 def cli(context: click.Context, root: Path, lang: str) -> None:
     """Fit a DeepSeek model to a shop's own data, and stay out of the pits on the way.
 
-    用商店自己的数据微调 DeepSeek 模型,并绕开路上的坑。
+    用商店自己的数据微调 DeepSeek 模型，并绕开路上的坑。
     """
     os.environ["FITTINGROOM_LANG"] = lang  # errors that end the program are told in this language too
     context.obj = _Face(root, lang)
@@ -239,6 +239,29 @@ def discover(
         f"{found.rows} messages in {len(found.clusters)} clusters; name them in {found.file}, then --in",
         f"{found.rows} 条消息分为 {len(found.clusters)} 簇；请在 {found.file} 中命名，再用 --in 交回",
     )
+
+
+@cli.command()
+@_run_id
+@click.option(
+    "--format",
+    "form",
+    default="messages",
+    show_default=True,
+    metavar="alpaca|sharegpt|messages|prompt-completion|llamafactory",
+)
+@click.option("--part", default="train", show_default=True, metavar="train|dev|calibration|test")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("export"), show_default=True, help="Folder.")
+@_json
+@_face
+def export(face: _Face, run_id: str | None, form: str, part: str, out: Path, as_json: bool) -> None:
+    """Write the redacted rows of a run in a format that other fine-tuning tools read."""
+    done = face.workspace().export(run_id, out=out, form=form, part=part)
+    if as_json:
+        face.json(done)
+        return
+    files = ", ".join(str(out / name) for name in done.files)
+    face.say(f"{done.rows} rows of {part} in {files}", f"{part} 共 {done.rows} 行，已写入 {files}")
 
 
 @cli.command()

@@ -39,6 +39,18 @@ class AdaptConfig(Frozen):
     """No new attempt starts when the run has used this many minutes."""
 
 
+class PricesConfig(Frozen):
+    """What things cost, so that `check` can say what a run would; no stage reads it."""
+
+    currency: str = Field(default="CNY", pattern=r"^[A-Za-z]{3}$")
+    machine_hour: float | None = Field(default=None, ge=0)
+    """An hour of the machine that trains. None: no price is told."""
+    input_tokens: float | None = Field(default=None, ge=0)
+    """A million tokens that a teacher model is sent."""
+    output_tokens: float | None = Field(default=None, ge=0)
+    """A million tokens that a teacher model answers with."""
+
+
 class RunConfig(Frozen):
     """A whole recipe. Everything has a default except `task` and `sources`."""
 
@@ -61,6 +73,7 @@ class RunConfig(Frozen):
     monitor: MonitorConfig = MonitorConfig()
     engine: EngineConfig = EngineConfig()
     pitfalls: PitfallsConfig = PitfallsConfig()
+    prices: PricesConfig = PricesConfig()
 
     @model_validator(mode="after")
     def _gate_can_be_judged(self) -> RunConfig:

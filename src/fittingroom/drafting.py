@@ -40,7 +40,7 @@ def draft(where: str, found: Sequence[Surveyed]) -> str:
         raise SourceError(
             f"no table has a column of text that a model could read ({names}); `fittingroom init DIR` writes a recipe "
             "that you fill in",
-            f"没有找到含文本列的表({names});请手写配方:fittingroom init DIR",
+            f"没有找到含文本列的表（{names}）；请手写配方：fittingroom init DIR",
             place=where,
         )
     text = "\n".join([*_head(examples), *_sources(examples, readable), *_tail(found)]) + "\n"
@@ -57,8 +57,8 @@ def _fitness(one: Surveyed) -> tuple[bool, bool, int]:
 def _head(examples: Surveyed) -> Iterator[str]:
     label = examples.part("label")
     yield "# A draft, made from the names and the first rows of your data. Look at every line that says `guess`."
-    yield "# 根据您的数据的列名与前几行起草。凡标有 guess(猜测)的行都请核对。"
-    yield "# Then / 然后: fittingroom check"
+    yield "# 根据您的数据的列名与前几行起草。凡标有 guess（猜测）的行都请核对。"
+    yield "# Then / 然后：fittingroom check"
     yield "name: my-shop"
     yield "seed: 7"
     yield ""
@@ -67,7 +67,7 @@ def _head(examples: Surveyed) -> Iterator[str]:
     yield "  input: [text]             # what the model reads / 模型看到的字段"
     if label is None:
         yield "  target: label             # NO COLUMN LOOKS LIKE A LABEL: name one under `fields`"
-        yield "                            # 没有像标签的列:请在 fields 里指定"
+        yield "                            # 没有像标签的列：请在 fields 里指定"
     else:
         yield "  target: label             # the wanted answer / 期望的答案字段"
     yield ""
@@ -118,7 +118,7 @@ def _tail(found: Sequence[Surveyed]) -> Iterator[str]:
     yield "adapt: {max_attempts: 4, max_minutes: 60}"
     yield ""
     yield "# What was found, by the first rows of each table; samples are redacted."
-    yield "# 以下为各表前若干行的概况,样例已脱敏。"
+    yield "# 以下为各表前若干行的概况，样例已脱敏。"
     for one in found:
         yield "#"
         if one.fault:

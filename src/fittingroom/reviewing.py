@@ -116,7 +116,7 @@ def _decision(line: sheets.Line, ids: set[str], spelling: Mapping[str, str], by:
     if name not in ids:
         mangled = "E+" in name.upper()
         hint = "; a spreadsheet turned it into a number: use .xlsx" if mangled else ""
-        hint_zh = ";表格软件把它变成了数字：请改用 .xlsx" if mangled else ""
+        hint_zh = "；表格软件把它变成了数字：请改用 .xlsx" if mangled else ""
         raise UserError(
             f"this id is none of the run's rows{hint}; hand the file in with the run that it was written from",
             f"该 id 不属于这次运行的数据{hint_zh}；请指明写出该文件的运行",
@@ -155,7 +155,7 @@ def unknown_label(said: str, known: Sequence[str], place: str) -> UserError:
     text.
     """
     near = difflib.get_close_matches(said, known, n=1)
-    hint, hint_zh = (f" (did you mean {near[0]!r}?)", f"(是否指 {near[0]!r}?)") if near else ("", "")
+    hint, hint_zh = (f" (did you mean {near[0]!r}?)", f"（是否指 {near[0]!r}？）") if near else ("", "")
     listed, more = ", ".join(known[:20]), len(known) - 20
     rest = f", … ({more} more)" if more > 0 else ""
     return UserError(

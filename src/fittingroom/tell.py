@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fittingroom.checking import Shown
     from fittingroom.forgetting import Forgotten
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.types import Attempt, Finding, Page, RunSummary
@@ -93,6 +94,7 @@ def tell_check(checked: Checked, language: str) -> str:
             lines.append("             " + "; ".join(f"{reason}: {rows:,}" for reason, rows in reasons.items()))
         if stage == "prepare":
             lines += [f"             {place}  {reason}" for place, reason in checked.rejected]
+            lines += [f"             {line}" for line in map(_example, checked.examples)]
         if stage == "split":
             classes = checked.facts["split"].get("classes", {}).get("train", {})
             lines += [
@@ -110,12 +112,21 @@ def tell_check(checked: Checked, language: str) -> str:
             f"about {plan['minutes']:.1f} min, about {plan['memory_bytes'] / 2**30:.2f} GiB of memory"
         )
         lines.append("  " + said)
+    if checked.cost:
+        lines.append("  " + checked.cost.told().say(language))
     lines += [f"  {finding.severity.value}: {tell_finding(finding, language)}" for finding in checked.findings]
     if checked.blocked:
         lines.append(f"  {'被阻止' if chinese else 'blocked'}: {checked.blocked.say(language)}")
     elif not checked.findings:
         lines.append("  没有发现问题" if chinese else "  no findings")
     return "\n".join(lines)
+
+
+def _example(row: Shown) -> str:
+    """A redacted row on one line: what the model would read, its label, what was done to it."""
+    text = " | ".join(" ".join(value.split())[:60] for value in row.input.values())
+    edits = ", ".join(f"{rule} {count}" for rule, count in row.edits.items())
+    return f"“{text}” -> {row.label or '?'}" + (f"  ({edits})" if edits else "")
 
 
 def _rules(facts: dict[str, Any], language: str) -> Iterator[str]:

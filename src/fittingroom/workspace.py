@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from fittingroom.checking import Cost, Shown, cost, examples
 from fittingroom.engine import ProgressSink, silent
 from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
 from fittingroom.journal import Journal, alone
@@ -20,6 +22,7 @@ from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
     from fittingroom.discovering import Discovered
+    from fittingroom.exporting import Exported
     from fittingroom.forgetting import Forgotten
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.reviewing import Decided
@@ -44,6 +47,10 @@ class Checked(Frozen):
     """Some rows that could not be read: `file:line` and why."""
     reasons: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Stage -> why rows were dropped or rejected -> rows."""
+    examples: list[Shown] = Field(default_factory=list)
+    """Some kept rows, cleaned and redacted."""
+    cost: Cost | None = None
+    """Minutes, memory and money; null when nothing could be planned."""
     blocked: Text | None = None
 
 
@@ -101,7 +108,9 @@ class Workspace:
         return sorted(path for path in self.root.iterdir() if path.is_file() and path.name not in before)
 
     def check(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Checked:
-        """Walk the data road and plan the training, without training: rows per stage, findings, minutes and memory."""
+        """Walk the data road and plan the training, without training: rows per stage, redacted examples, findings,
+        minutes, memory and money. A teacher model is not asked.
+        """
         config = self._load(recipe, sets)
         self._preflight(config)
         with alone(self.root / "locks" / f"check-{config.digest}"):
@@ -118,9 +127,14 @@ class Workspace:
         run.folder.mkdir(parents=True)
         blocked: Text | None = None
         plan: dict[str, Any] = {}
+        price: Cost | None = None
+        unpaid = config.patched({"balance.teacher": None})
+        started = time.monotonic()
         try:
-            splits = data_road(config, run)
-            plan = run.step(configure, config, splits).model_dump(mode="json")
+            splits = data_road(unpaid, run)
+            road = time.monotonic() - started
+            plan = run.step(configure, unpaid, splits).model_dump(mode="json")
+            price = cost(config, plan, splits, road)
         except Blocked as error:
             blocked = Text(en=error.text("en"), zh=error.text("zh"))
         prepared = run.outputs.get("prepare")
@@ -133,6 +147,8 @@ class Workspace:
             findings=run.findings,
             rejected=first_rejected(prepared) if isinstance(prepared, Rows) else [],
             reasons={name: reasons_of(out) for name, out in run.outputs.items() if isinstance(out, Rows | Splits)},
+            examples=examples(prepared, config) if isinstance(prepared, Rows) else [],
+            cost=price,
             blocked=blocked,
         )
 
@@ -310,6 +326,17 @@ class Workspace:
         from fittingroom.discovering import take_names
 
         return take_names(self.root, file, self._load(recipe, sets).task, by)
+
+    def export(self, run_id: str | None = None, *, out: Path, form: str = "messages", part: str = "train") -> Exported:
+        """Write the redacted rows of a run (one part) into the folder `out`, for other fine-tuning tools.
+
+        `form`: alpaca, sharegpt, messages, prompt-completion or llamafactory.
+        """
+        from fittingroom.exporting import write_export
+        from fittingroom.history import History
+
+        history = History(self.root)
+        return write_export(self.root, history, history.find(run_id), out, form, part)
 
     # ------------------------------------------------------------------------------------------ privacy
 

@@ -8,7 +8,7 @@ import random
 import pytest
 from pydantic import ValidationError
 
-from fittingroom.text.clean import CleanConfig, CleanRule, clean_batch, clean_text
+from fittingroom.text.clean import CleanConfig, Cleaned, CleanRule, clean_batch, clean_text
 from fittingroom.text.mojibake import mend, wreck_share
 
 CONFIG = CleanConfig()
@@ -174,3 +174,60 @@ def test_cleaning_twice_changes_nothing_more() -> None:
         once = clean_text(text, CONFIG)
         twice = clean_text(once.text, CONFIG)
         assert (twice.text, twice.edits) == (once.text, {}), repr(text)
+
+
+def test_traditional_becomes_simplified_when_asked() -> None:
+    config = CleanConfig(simplified=True)
+    found = clean_text("這件衣服質量很好，洗得乾淨，乾隆 [ORDER_kfjdmncpabcdefgh] size 後", config)
+    assert found.text == "这件衣服质量很好，洗得干净，乾隆 [ORDER_kfjdmncpabcdefgh] size 后"
+    assert found.edits == {"simplified": 5}
+    assert clean_text(found.text, config) == Cleaned(found.text)
+    assert clean_text("這件", CleanConfig()).text == "這件"
+    assert clean_text("此用戶沒有填寫評價", config).drop == "boilerplate"
+    texts = ["這個不錯", "plain", "退款"] * 40
+    assert [one.text for one in clean_batch(texts, config)] == ["这个不错", "plain", "退款"] * 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "您好，欢迎光临本店，请问有什么可以帮您？",
+        "亲，您好！客服小美很高兴为您服务~",
+        "【自动回复】您好，请稍等，客服马上为您服务",
+        "欢迎光临小米官方旗舰店",
+        "Hello! Welcome to our shop. How can I help you today?",
+        "Thank you for contacting us. An agent will be with you shortly.",
+    ],
+)
+def test_what_a_desk_says_to_everybody_is_boilerplate(text: str) -> None:
+    assert clean_text(text, CONFIG).drop == "boilerplate"
+    assert clean_batch([text] * 100, CONFIG)[0].drop == "boilerplate"
+    assert clean_text(text, CleanConfig(boilerplate=False)).drop == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "你好",
+        "在吗",
+        "您好，我想退款",
+        "你们说为您服务",
+        "欢迎光临四个字都印歪了",
+        "hello",
+        "can you help you said",
+        "客服说马上为您处理，三天了还没消息",
+        "welcome to the worst shop ever, i want my money back",
+        "请问有什么颜色可以选",
+    ],
+)
+def test_what_a_customer_says_is_no_greeting(text: str) -> None:
+    assert clean_text(text, CONFIG).drop == ""
+
+
+def test_other_languages_go_when_asked() -> None:
+    config = CleanConfig(languages=["zh"])
+    texts = ["质量很好", "great quality", "Отличное качество", "很好 very nice 啊", "👍👍", "666", "這個"]
+    found = ["", "other language", "other language", "", "", "", ""]
+    assert [clean_text(text, config).drop for text in texts] == found
+    assert [one.drop for one in clean_batch(texts * 20, config)] == found * 20
+    assert clean_text("Отличное качество", CONFIG).drop == ""

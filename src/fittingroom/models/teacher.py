@@ -105,8 +105,18 @@ class Answer(NamedTuple):
 
 
 def question_tokens(text: str) -> int:
-    """About how many tokens a question has: DeepSeek's tokenizers make 0.6 of a Chinese character, 0.3 of another."""
-    return round(sum(0.6 if "\u3400" <= character <= "\u9fff" else 0.3 for character in _asked(text, "label") + text))
+    """About how many tokens the question for a text has."""
+    return _tokens(_asked(text, "label") + text)
+
+
+def answer_tokens(text: str) -> int:
+    """About how many tokens its answer will have: those of the text itself."""
+    return max(1, _tokens(text))
+
+
+def _tokens(text: str) -> int:
+    """By the rule of thumb of DeepSeek's price page: 0.6 for a Chinese character, 0.3 for any other."""
+    return round(sum(0.6 if "\u3400" <= character <= "\u9fff" else 0.3 for character in text))
 
 
 def ask_all(

@@ -226,7 +226,7 @@ def _check_name(alias: str) -> None:
     if alias == PREVIOUS or not _ALIAS.fullmatch(alias):
         raise StoreError(
             "cannot be the name of an alias: use lower-case letters, digits, . _ - (`previous` follows by itself)",
-            "不能用作别名：请用小写字母、数字、. _ -(`previous` 由系统自动维护)",
+            "不能用作别名：请用小写字母、数字、. _ -（`previous` 由系统自动维护）",
             place=f"alias {alias[:64]!r}",
         )
 

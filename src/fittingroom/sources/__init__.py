@@ -1,8 +1,9 @@
-"""Where rows come from: one module per kind, each with `read`, `fingerprint` and `size`.
+"""Where rows come from: one module per kind, each with four functions.
 
-    read(config, context, reject) -> batches of Arrow string columns; a row that cannot be read goes to `reject`
-    fingerprint(config, context)  -> digest of the content (SQL: of the rows that the query returns, read again each
-    time) size(config, context)         -> about how many rows there are, for the progress line
+    check(config, context)          raises SourceError for a source that cannot be opened
+    read(config, context, reject)   yields batches of Arrow string columns; what cannot be read goes to `reject`
+    fingerprint(config, context)    digest of the content (of SQL: of the rows that the query returns, read anew)
+    size(config, context)           about how many rows there are, for the progress line
 
 Every value is read as a string: an order number of 18 digits, a leading zero or the word "NA" must survive as it is.
 `role` says what the rows are for; that is `prepare`'s matter, not a reader's.
@@ -44,7 +45,7 @@ def named(sources: Sequence[SourceConfig]) -> list[tuple[str, SourceConfig]]:
         if name in seen:
             raise RecipeError(
                 f"two sources are named {name!r}; give each its own name",
-                f"有两个数据源都叫 {name!r};请各取一个名字",
+                f"有两个数据源都叫 {name!r}；请各取一个名字",
                 place="sources",
             )
         seen.add(name)

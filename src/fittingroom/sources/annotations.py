@@ -48,13 +48,13 @@ def target_source(name: str, source: SourceConfig, examples: Sequence[str]) -> s
     if of not in examples:
         raise RecipeError(
             f"`of` must name the source of the annotated rows; there are: {', '.join(examples)}",
-            f"of 必须写明被标注的数据源;现有:{'、'.join(examples)}",
+            f"of 必须写明被标注的数据源；现有：{'、'.join(examples)}",
             place=f"sources.{name}.of",
         )
     if not source.key:
         raise RecipeError(
             "annotations need `key`: the column that names the annotated row",
-            "标注数据源需要 key:指出被标注行的列",
+            "标注数据源需要 key：指出被标注行的列",
             place=f"sources.{name}.key",
         )
     return of

@@ -82,7 +82,7 @@ def _shape_of_first(config: ChatSource, path: Path) -> Shape:
             break
     raise SourceError(
         f"none of its first objects is a conversation that is known ({', '.join(FORMATS)}); say `format`",
-        f"开头的对象都不是已知的对话格式({'、'.join(FORMATS)});请写明 format",
+        f"开头的对象都不是已知的对话格式（{'、'.join(FORMATS)}）；请写明 format",
         place=config.path,
     )
 
@@ -100,7 +100,7 @@ def _of_info(config: ChatSource, path: Path) -> tuple[Path, Shape]:
         names = ", ".join(sorted(info)[:40]) if isinstance(info, dict) else ""
         raise SourceError(
             f"there is no data set {config.dataset!r}; there are: {names}. Name one with `dataset`",
-            f"没有数据集 {config.dataset!r};现有:{names}。请用 dataset 指明",
+            f"没有数据集 {config.dataset!r}；现有：{names}。请用 dataset 指明",
             place=config.path,
         )
     place = f"{config.path}: {config.dataset}"
@@ -108,7 +108,7 @@ def _of_info(config: ChatSource, path: Path) -> tuple[Path, Shape]:
     if not isinstance(name, str) or entry.get("ranking") or entry.get("script_url"):
         raise SourceError(
             "only entries with a file_name and without ranking or a script are read; for a hub use `kind: hub`",
-            "只读取带 file_name、且没有 ranking 与脚本的条目;来自 hub 的请用 kind: hub",
+            "只读取带 file_name、且没有 ranking 与脚本的条目；来自 hub 的请用 kind: hub",
             place=place,
         )
     file = path.parent / name
@@ -171,7 +171,7 @@ def write_dataset_info(folder: Path, name: str, file: str, format: Format) -> Pa
     if format == "prompt_completion":
         raise UserError(
             "LLaMA-Factory knows no prompt and completion; write alpaca or sharegpt",
-            "LLaMA-Factory 不支持 prompt/completion;请写成 alpaca 或 sharegpt",
+            "LLaMA-Factory 不支持 prompt/completion；请写成 alpaca 或 sharegpt",
             place=file,
         )
     path = folder / INFO

@@ -59,7 +59,7 @@ def _header(records: _Records, config: CsvSource) -> list[str]:
     if found is None or found.values is None:
         raise SourceError(
             "has no readable header line; the first line must name the columns",
-            "没有可读的表头;第一行必须是列名",
+            "没有可读的表头；第一行必须是列名",
             place=config.path,
         )
     names = [name.strip().strip("\ufeff") or f"column_{place}" for place, name in enumerate(found.values, start=1)]
@@ -67,7 +67,7 @@ def _header(records: _Records, config: CsvSource) -> list[str]:
     if twice:
         raise SourceError(
             f"the header names {', '.join(twice)} twice; rename one of them",
-            f"表头里 {', '.join(twice)} 出现了两次;请改名",
+            f"表头里 {', '.join(twice)} 出现了两次；请改名",
             place=config.path,
         )
     return names

@@ -89,7 +89,7 @@ class Address:
         mode = self.options.get("sslmode", "")
         if mode and mode not in SSL_MODES:
             raise RecipeError(
-                f"sslmode is one of {', '.join(SSL_MODES)}", f"sslmode 取值:{'、'.join(SSL_MODES)}", place=self.place
+                f"sslmode is one of {', '.join(SSL_MODES)}", f"sslmode 取值：{'、'.join(SSL_MODES)}", place=self.place
             )
         return mode or ("disable" if self._is_here() else "require")
 
@@ -122,7 +122,7 @@ def scheme_of(url: str) -> str:
         raise SourceError(
             "only SQLite, PostgreSQL and MySQL/MariaDB are read: sqlite:///file.db, postgresql://…, mysql://…; export "
             "other databases to CSV or Parquet",
-            "支持 SQLite、PostgreSQL、MySQL/MariaDB:sqlite:///file.db、postgresql://…、mysql://…;其他数据库请导出为 "
+            "支持 SQLite、PostgreSQL、MySQL/MariaDB：sqlite:///file.db、postgresql://…、mysql://…；其他数据库请导出为 "
             "CSV 或 Parquet",
             place="sources.url",
         )
@@ -149,7 +149,7 @@ def address_of(url: str) -> Address:
     if parts is None or not database:
         raise RecipeError(
             "write the url as postgresql://user:${PASSWORD}@host:port/database (or mysql://…)",
-            "url 请写成 postgresql://用户:${密码变量}@主机:端口/数据库(或 mysql://…)",
+            "url 请写成 postgresql://用户:${密码变量}@主机:端口/数据库（或 mysql://…）",
             place=url if not has_written_secret(url) else "sources.url",
         )
 
@@ -164,7 +164,7 @@ def address_of(url: str) -> Address:
         what = f"option {unknown[0]!r}" if unknown else "port"
         raise RecipeError(
             f"the url has an unusable {what}; options are: {', '.join(_OPTIONS)}",
-            f"url 中的{'选项 ' + repr(unknown[0]) if unknown else '端口'}无法使用;可用选项:{'、'.join(_OPTIONS)}",
+            f"url 中的{'选项 ' + repr(unknown[0]) if unknown else '端口'}无法使用；可用选项：{'、'.join(_OPTIONS)}",
             place=url,
         )
     return Address(
@@ -198,7 +198,7 @@ def refused(place: str, error: str) -> SourceError:
     """The server does not run the statement."""
     return SourceError(
         f"the query cannot be run ({error}); it must be one statement that only reads",
-        f"查询无法执行({error});只能是一条只读语句",
+        f"查询无法执行（{error}）；只能是一条只读语句",
         place=place,
     )
 
@@ -208,7 +208,7 @@ def unreachable(place: str, error: str) -> SourceError:
     return SourceError(
         f"the database cannot be opened ({error}); check host, port, database, user and password, and whether the "
         "server runs",
-        f"无法打开数据库({error});请检查主机、端口、库名、用户和密码,以及服务器是否在运行",
+        f"无法打开数据库（{error}）；请检查主机、端口、库名、用户和密码，以及服务器是否在运行",
         place=place,
     )
 
@@ -216,7 +216,9 @@ def unreachable(place: str, error: str) -> SourceError:
 def broken_off(place: str, error: str) -> SourceError:
     """The connection or the query ended before its last row."""
     return SourceError(
-        f"reading stopped ({error}); nothing of it was kept, run it again", f"读取中断({error});请重新运行", place=place
+        f"reading stopped ({error}); nothing of it was kept, run it again",
+        f"读取中断（{error}）；请重新运行",
+        place=place,
     )
 
 
@@ -224,6 +226,6 @@ def no_driver(place: str, package: str, extra: str) -> SourceError:
     """The driver is an extra that is not installed."""
     return SourceError(
         f"needs the package {package}: pip install 'fittingroom[{extra}]'",
-        f"需要安装 {package}:pip install 'fittingroom[{extra}]'",
+        f"需要安装 {package}：pip install 'fittingroom[{extra}]'",
         place=place,
     )

@@ -110,6 +110,6 @@ def _parsed(path: Path, number: int, line: str) -> Decision:
         raise StoreError(
             "is not a decision as this program writes it: put the file back from a copy, or take it away and hand the "
             "review in again",
-            "不是本程序写出的决定:请用备份恢复该文件,或移走它并重新交回复核结果",
+            "不是本程序写出的决定：请用备份恢复该文件，或移走它并重新交回复核结果",
             place=f"{FOLDER}/{path.name}, line {number}",
         ) from None

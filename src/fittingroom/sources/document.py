@@ -107,7 +107,7 @@ def _listed(path: Path, place: str, encoding: str, items: str) -> list[Any]:
     if len(text) > _LARGEST:
         raise SourceError(
             f"one document of more than {_LARGEST:,} characters; write its list as JSON lines (jq -c '.{items}[]')",
-            f"单个 JSON 文档超过 {_LARGEST:,} 个字符;请改存为 JSON Lines(jq -c '.{items}[]')",
+            f"单个 JSON 文档超过 {_LARGEST:,} 个字符；请改存为 JSON Lines（jq -c '.{items}[]'）",
             place=place,
         )
     try:
@@ -118,7 +118,7 @@ def _listed(path: Path, place: str, encoding: str, items: str) -> list[Any]:
         value = value.get(step) if isinstance(value, dict) else None
     if not isinstance(value, list):
         raise SourceError(
-            f"there is no list at {items!r}; correct `items`", f"{items!r} 处没有列表;请改正 items", place=place
+            f"there is no list at {items!r}; correct `items`", f"{items!r} 处没有列表；请改正 items", place=place
         )
     return value
 
@@ -126,6 +126,6 @@ def _listed(path: Path, place: str, encoding: str, items: str) -> list[Any]:
 def _broken(place: str, line: int) -> SourceError:
     return SourceError(
         f"not JSON from line {line} on (cut off, or one object of over {LONGEST_LINE:,} characters); export it anew",
-        f"从第 {line} 行起不是合法的 JSON(被截断,或单个对象过大);请重新导出",
+        f"从第 {line} 行起不是合法的 JSON（被截断，或单个对象过大）；请重新导出",
         place=place,
     )

@@ -76,7 +76,7 @@ def _header(cells: Iterator[tuple[int, list[str | None]]], config: ExcelSource) 
     if twice:
         raise SourceError(
             f"the header names {', '.join(twice)} twice; rename one of them",
-            f"表头里 {', '.join(twice)} 出现了两次;请改名",
+            f"表头里 {', '.join(twice)} 出现了两次；请改名",
             place=config.path,
         )
     return names
@@ -96,7 +96,7 @@ def _sheet(config: ExcelSource, context: Context) -> Iterator[Any]:
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
             raise SourceError(
                 "is not a whole .xlsx workbook; open it and save it again as .xlsx (an old .xls or a password too)",
-                "不是完整的 .xlsx 文件;请打开后另存为 .xlsx(旧 .xls 或带密码的文件同理)",
+                "不是完整的 .xlsx 文件；请打开后另存为 .xlsx（旧 .xls 或带密码的文件同理）",
                 place=config.path,
             ) from error
         try:
@@ -104,7 +104,7 @@ def _sheet(config: ExcelSource, context: Context) -> Iterator[Any]:
             if not names or (config.sheet and config.sheet not in names):
                 raise SourceError(
                     f"there is no sheet {config.sheet!r}; there are: {', '.join(names) or 'none'}",
-                    f"没有工作表 {config.sheet!r};现有:{'、'.join(names) or '无'}",
+                    f"没有工作表 {config.sheet!r}；现有：{'、'.join(names) or '无'}",
                     place=config.path,
                 )
             sheet = book[config.sheet or names[0]]

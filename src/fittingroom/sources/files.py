@@ -39,18 +39,18 @@ def locate(path: str, context: Context) -> Path:
     """The file, or a SourceError that says what stands at that place."""
     full = context.path(path)
     if full.is_dir():
-        raise SourceError("is a folder; name a file in it", "是一个文件夹;请写出其中的文件", place=path)
+        raise SourceError("is a folder; name a file in it", "是一个文件夹；请写出其中的文件", place=path)
     if not full.exists():
         raise SourceError(
             "there is no such file; relative paths start at the workspace",
-            "没有这个文件;相对路径从工作区算起",
+            "没有这个文件；相对路径从工作区算起",
             place=path,
         )
     try:
         with full.open("rb") as file:
             first = file.read(1)
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", f"无法读取:{error.strerror}", place=path) from error
+        raise SourceError(f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}", place=path) from error
     if not first:
         raise SourceError("the file is empty", "文件是空的", place=path)
     return full
@@ -93,7 +93,7 @@ def whole(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(
             "the gzip file is cut off or damaged; copy it again (gzip -t tells whether it is whole)",
-            "gzip 文件被截断或已损坏;请重新复制(可用 gzip -t 检查)",
+            "gzip 文件被截断或已损坏；请重新复制（可用 gzip -t 检查）",
             place=path.name,
         ) from error
 
@@ -177,7 +177,7 @@ def _demand_known(given: str, place: str) -> None:
     if not known:
         raise RecipeError(
             f"{given!r} is no known encoding; leave it out to have it detected",
-            f"不认识编码 {given!r};可不写,由程序识别",
+            f"不认识编码 {given!r}；可不写，由程序识别",
             place=place,
         )
 
@@ -203,7 +203,7 @@ def _demand_honest(given: str, head: bytes, place: str) -> None:
     if real:
         raise SourceError(
             f"is in {real}, not in {given} as the recipe says; correct `encoding` or leave it out",
-            f"文件编码是 {real},不是配方里写的 {given};请改正 encoding 或删去",
+            f"文件编码是 {real}，不是配方里写的 {given}；请改正 encoding 或删去",
             place=place,
         )
 

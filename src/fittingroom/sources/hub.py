@@ -110,12 +110,12 @@ def _files(config: HubSource, context: Context) -> list[Path]:
     except Exception as error:  # errors of many kinds: no data files, an unknown configuration, a script
         reason = " ".join(str(error).split())[:300].replace(str(folder), config.dataset)
         raise SourceError(
-            f"cannot be opened as a data set ({reason})", f"无法作为数据集打开({reason})", place=place
+            f"cannot be opened as a data set ({reason})", f"无法作为数据集打开（{reason}）", place=place
         ) from None
     if config.split not in found:
         raise SourceError(
             f"there is no such split; there are: {', '.join(found)}",
-            f"没有这个划分;现有:{'、'.join(found)}",
+            f"没有这个划分；现有：{'、'.join(found)}",
             place=place,
         )
     files = found[config.split]
@@ -138,14 +138,14 @@ def _folder(config: HubSource, context: Context) -> Path:
         return local
     if not _ID.fullmatch(config.dataset):
         raise RecipeError(
-            "is neither a folder nor an id such as org/name", "既不是文件夹,也不是 org/name", place=config.dataset
+            "is neither a folder nor an id such as org/name", "既不是文件夹，也不是 org/name", place=config.dataset
         )
     if config.hub == "modelscope":
         return _from_modelscope(config)
     if not _COMMIT.fullmatch(config.revision):
         raise RecipeError(
             "pin the data set: `revision` is a commit of 40 hexadecimal digits (the hub's page shows it under History)",
-            "请固定版本:revision 为 40 位十六进制的提交号(见数据集页面的 History)",
+            "请固定版本：revision 为 40 位十六进制的提交号（见数据集页面的 History）",
             place=f"{config.dataset}: revision",
         )
     import huggingface_hub as hub
@@ -162,7 +162,7 @@ def _from_modelscope(config: HubSource) -> Path:
     if config.revision in ("", "master", "main"):
         raise RecipeError(
             "pin the data set: `revision` is a tag or commit, not a branch",
-            "请固定版本:revision 为标签或提交号,不能是分支",
+            "请固定版本：revision 为标签或提交号，不能是分支",
             place=f"{config.dataset}: revision",
         )
     try:
@@ -182,6 +182,6 @@ def _from_modelscope(config: HubSource) -> Path:
 def _not_fetched(config: HubSource, error: Exception) -> SourceError:
     return SourceError(
         f"could not be fetched ({type(error).__name__}): check name, revision and network, or give a local folder",
-        f"无法获取({type(error).__name__}):请检查名称、版本与网络,或改用本地文件夹",
+        f"无法获取（{type(error).__name__}）：请检查名称、版本与网络，或改用本地文件夹",
         place=f"{config.dataset}@{config.revision[:12]}",
     )

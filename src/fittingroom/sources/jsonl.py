@@ -24,7 +24,7 @@ def check(config: JsonlSource, context: Context) -> None:
         if start.startswith("["):
             raise SourceError(
                 "is a JSON array, not JSON lines; write one object per line (jq -c '.[]')",
-                "是一个 JSON 数组,不是 JSON Lines;请每行写一个对象(jq -c '.[]')",
+                "是一个 JSON 数组，不是 JSON Lines；请每行写一个对象（jq -c '.[]'）",
                 place=config.path,
             )
         if start:

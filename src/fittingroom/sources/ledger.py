@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.rows import place_of
-from fittingroom.tables import Table
+from fittingroom.tables import Table, Writer
 from fittingroom.types import rejected_schema
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_HELD = 50_000
 
 
 @dataclass
@@ -27,32 +33,43 @@ class Account:
 
 
 class Ledger:
-    """One account per source, and the rejected rows of all."""
+    """One account per source, and the rejected rows of all.
 
-    def __init__(self, sources: Sequence[tuple[str, SourceConfig]]) -> None:
+    Up to 50,000 rejected rows are held; beyond that they go to a file, so that gigabytes of a log in another format
+    need no memory of their size.
+    """
+
+    def __init__(self, sources: Sequence[tuple[str, SourceConfig]], folder: Path) -> None:
         self._configs = dict(sources)
         self.accounts = {name: Account() for name, _ in sources}
         self._rejects: list[dict[str, Any]] = []
+        self._reasons: Counter[str] = Counter()
+        self._first: dict[str, dict[str, Any]] = {}
+        self._path = folder / "rejected.spill.parquet"
+        self._file: pq.ParquetWriter | None = None
 
     def reject(self, name: str, line: int, reason: str, safe_text: str, group: str | None = None) -> None:
         """Write down a row that cannot be used. `safe_text` is redacted already; `group`: whose row, if known."""
         self.accounts[name].rejected += 1
         place = place_of(self._configs[name])
-        self._rejects.append(
-            {"source": name, "file": place, "line": line, "reason": reason, "text": safe_text, "group": group}
-        )
+        row = {"source": name, "file": place, "line": line, "reason": reason, "text": safe_text, "group": group}
+        self._reasons[reason] += 1
+        self._first.setdefault(name, row)
+        self._rejects.append(row)
+        if len(self._rejects) >= _HELD:
+            self._spill()
 
     def demand_rows(self, name: str) -> None:
         """Raise SourceError when a source gave no row that can be used."""
         account, place = self.accounts[name], place_of(self._configs[name])
         if account.rows > account.rejected:
             return
-        first = next((row for row in self._rejects if row["source"] == name), None)
+        first = self._first.get(name)
         if first is None:
             raise SourceError("has no rows", "没有任何数据行", place=place)
         raise SourceError(
             f"none of its {account.rejected} rows could be read; the first: line {first['line']}, {first['reason']}",
-            f"{account.rejected} 行全部无法读取;第一处:第 {first['line']} 行,{first['reason']}",
+            f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{first['reason']}",
             place=place,
         )
 
@@ -63,15 +80,42 @@ class Ledger:
                 raise AssertionError(f"rows of {name} went astray: {one}")
 
     def rejected(self, mend: Callable[[str | None, str], str], shown: int) -> Table:
-        """All rejected rows, by source and line; `mend` has a last look at a text of a group, then it is cut."""
-        for row in self._rejects:
-            row["text"] = mend(row["group"], row["text"])[:shown]
-        rows = sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["reason"]))
-        return Table.records(rows, rejected_schema())
+        """All rejected rows, by source and line; in the order met, where there are too many to be sorted. `mend` has a
+        last look at a text of a group, then it is cut.
+        """
+        if self._file is None:
+            return Table.records(self._mended(self._sorted(), mend, shown), rejected_schema())
+        self._spill()
+        self._file.close()
+        whole = self._path.with_name("rejected.parquet")
+        with Writer(whole, rejected_schema()) as writer:
+            for batch in Table.read(self._path).batches():
+                rows = self._mended(batch.to_pylist(), mend, shown)
+                writer.write(Table.records(rows, rejected_schema()).arrow())
+        self._path.unlink()
+        return Table.read(whole)
+
+    def _mended(
+        self, rows: list[dict[str, Any]], mend: Callable[[str | None, str], str], shown: int
+    ) -> list[dict[str, Any]]:
+        return [{**row, "text": mend(row["group"], row["text"])[:shown]} for row in rows]
+
+    def _sorted(self) -> list[dict[str, Any]]:
+        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["reason"]))
+
+    def _spill(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = rejected_schema().append(pa.field("group", pa.string()))
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = pq.ParquetWriter(self._path, schema, compression="zstd")
+        self._file.write_table(pa.Table.from_pylist(self._sorted(), schema=schema))
+        self._rejects = []
 
     def facts(self) -> dict[str, Any]:
         """Counts for the report."""
-        reasons = Counter(row["reason"] for row in self._rejects)
         sources = {
             name: {
                 "in": one.rows,
@@ -82,4 +126,4 @@ class Ledger:
             }
             for name, one in self.accounts.items()
         }
-        return {"sources": sources, "rejected_by_reason": dict(sorted(reasons.items()))}
+        return {"sources": sources, "rejected_by_reason": dict(sorted(self._reasons.items()))}

@@ -84,7 +84,7 @@ def _compiled(form: str, place: str) -> Reader:
         raise RecipeError(
             "the log_format must hold a time ($time_local, $time_iso8601 or $msec) and a request ($request, "
             "$request_uri or $uri)",
-            "log_format 中必须有时间($time_local、$time_iso8601 或 $msec)和请求($request、$request_uri 或 $uri)",
+            "log_format 中必须有时间（$time_local、$time_iso8601 或 $msec）和请求（$request、$request_uri 或 $uri）",
             place=place,
         )
     addresses = [name for name in _ADDRESSES if name in names]

@@ -66,7 +66,7 @@ def _open(config: ParquetSource, context: Context) -> pq.ParquetFile:
 
 def _broken(config: ParquetSource, what: str) -> SourceError:
     return SourceError(
-        f"{what}; write it again from where it came", "不是完整的 Parquet 文件;请重新导出", place=config.path
+        f"{what}; write it again from where it came", "不是完整的 Parquet 文件；请重新导出", place=config.path
     )
 
 

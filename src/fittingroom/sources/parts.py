@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 Mend = Callable[["pa.Table"], "pa.Table"]
 """A last change of rows before they are written; it keeps ids and their order."""
 _HELD = 100_000
+_HELD_BYTES = 256_000_000
 _BUCKETS = "0123456789abcdef"
 
 
 class SortedParts:
     """Takes batches in any order; `finish` gives one Parquet table sorted by `id`.
 
-    Up to 100,000 rows are held in memory. Beyond that they go to 16 files by the first digit of the id (a digest, so
-    the files are of one size), and each file is sorted by itself.
+    Up to 100,000 rows (or 256 MB) are held in memory. Beyond that they go to 16 files by the first digit of the id (a
+    digest, so the files are of one size), and each file is sorted by itself.
     """
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
@@ -30,6 +31,7 @@ class SortedParts:
         self._schema = schema
         self._held: list[pa.Table] = []
         self._count = 0
+        self._bytes = 0
         self._spills: dict[str, pq.ParquetWriter] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{name}*.parquet"):  # of an attempt that was killed
@@ -40,9 +42,11 @@ class SortedParts:
         import pyarrow as pa
 
         if records:
-            self._held.append(pa.Table.from_pylist(records, schema=self._schema))
+            table = pa.Table.from_pylist(records, schema=self._schema)
+            self._held.append(table)
             self._count += len(records)
-            if self._count >= _HELD:
+            self._bytes += table.nbytes
+            if self._count >= _HELD or self._bytes >= _HELD_BYTES:
                 self._spill()
 
     def finish(self, mend: Mend | None = None) -> Table:
@@ -68,7 +72,7 @@ class SortedParts:
                 path = self._path.with_name(f"{self._path.stem}.part-{digit}.parquet")
                 self._spills[digit] = pq.ParquetWriter(path, self._schema, compression="zstd")
             self._spills[digit].write_table(table.filter(pc.equal(first, digit)))
-        self._held, self._count = [], 0
+        self._held, self._count, self._bytes = [], 0, 0
 
     def _sorted(self) -> Iterator[pa.Table]:
         import pyarrow as pa

@@ -27,13 +27,13 @@ _LANES = 1 << 128
 def check(config: SqlSource, context: Context) -> None:
     """The database opens and the query is sound; at most its first rows are fetched."""
     with closing(opened(config.url, context)) as database:
-        _columns(database.run(_statement(database, config))[0], config)
+        _columns(database.run(statement_of(database, config))[0], config)
 
 
 def size(config: SqlSource, context: Context) -> int:
     """About how many rows the query returns."""
     with closing(opened(config.url, context)) as database:
-        return database.count(_statement(database, config))
+        return database.count(statement_of(database, config))
 
 
 def fingerprint(config: SqlSource, context: Context) -> str:
@@ -43,7 +43,7 @@ def fingerprint(config: SqlSource, context: Context) -> str:
     """
     total, count = 0, 0
     with closing(opened(config.url, context)) as database:
-        names, rows = database.run(_statement(database, config))
+        names, rows = database.run(statement_of(database, config))
         _columns(names, config)
         for row in rows:
             count += 1
@@ -59,8 +59,8 @@ def fingerprint(config: SqlSource, context: Context) -> str:
 def read(config: SqlSource, context: Context, reject: Reject) -> Iterator[pa.RecordBatch]:
     """All rows; a cell that is no text in UTF-8 or GB 18030 costs its row."""
     with closing(opened(config.url, context)) as database:
-        names, rows = database.run(_statement(database, config))
-        yield from columnar(_columns(names, config), _texts(rows, names, reject))
+        names, rows = database.run(statement_of(database, config))
+        yield from columnar(_columns(names, config), texts_of(rows, names, reject))
 
 
 def opened(url: str, context: Context) -> Database:
@@ -73,9 +73,10 @@ def opened(url: str, context: Context) -> Database:
     return postgres.connect(url) if kind == "postgresql" else mysql.connect(url)
 
 
-def _texts(
+def texts_of(
     rows: Iterable[tuple[Cell, ...]], names: list[str], reject: Reject
 ) -> Iterator[tuple[int, list[str | None]]]:
+    """(number, values as strings) of every row, from 1; one with a cell that is no text goes to `reject`."""
     for number, row in enumerate(rows, start=1):
         values = [_as_text(cell) for cell in row]
         bad = [name for name, value in zip(names, values, strict=True) if isinstance(value, Undecodable)]
@@ -92,7 +93,8 @@ def _as_text(cell: Cell) -> str | Undecodable | None:
     return decoded(cell) if isinstance(cell, bytes) else str(cell)
 
 
-def _statement(database: Database, config: SqlSource) -> str:
+def statement_of(database: Database, config: SqlSource) -> str:
+    """The query, or one of the whole table. Raises RecipeError without either, SourceError for an unknown table."""
     if config.query.strip():
         return config.query
     if not config.table:
@@ -101,7 +103,7 @@ def _statement(database: Database, config: SqlSource) -> str:
     if config.table not in tables:
         raise SourceError(
             f"there is no table {config.table!r}; there are: {', '.join(tables) or 'none'}",
-            f"没有表 {config.table!r};现有:{'、'.join(tables) or '无'}",
+            f"没有表 {config.table!r}；现有：{'、'.join(tables) or '无'}",
             place=config.url,
         )
     return f"select * from {tables[config.table]}"
@@ -114,7 +116,7 @@ def _columns(names: list[str], config: SqlSource) -> list[str]:
             f"the query returns {', '.join(twice)} twice; name the columns"
             if twice
             else "the query returns no columns",
-            f"查询结果中 {'、'.join(twice)} 出现两次;请给列命名" if twice else "查询没有返回任何列",
+            f"查询结果中 {'、'.join(twice)} 出现两次；请给列命名" if twice else "查询没有返回任何列",
             place=config.url,
         )
     return names

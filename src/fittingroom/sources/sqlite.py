@@ -19,7 +19,7 @@ def connect(url: str, context: Context) -> Sqlite:
     if not rest.startswith("/") or not path.is_file():
         raise SourceError(
             "there is no such database; relative paths start at the workspace (sqlite:////x is absolute)",
-            "没有这个数据库;相对路径从工作区算起(sqlite:////x 为绝对路径)",
+            "没有这个数据库；相对路径从工作区算起（sqlite:////x 为绝对路径）",
             place=url,
         )
     return Sqlite(path, url)
@@ -30,7 +30,14 @@ class Sqlite:
 
     def __init__(self, path: Path, place: str) -> None:
         self._place = place
-        self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+        try:
+            self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+        except sqlite3.Error as error:  # the file is there, but this user may not read it
+            raise SourceError(
+                f"cannot be read ({error}); check who may read the file",
+                f"无法读取（{error}）；请检查该文件的读取权限",
+                place=place,
+            ) from error
         self._connection.text_factory = decoded
         try:
             self._connection.execute("pragma query_only = on")
@@ -39,7 +46,7 @@ class Sqlite:
         except sqlite3.Error as error:
             self._connection.close()
             raise SourceError(
-                f"is not a readable SQLite database ({error})", f"不是可读的 SQLite 数据库({error})", place=place
+                f"is not a readable SQLite database ({error})", f"不是可读的 SQLite 数据库（{error}）", place=place
             ) from error
 
     def tables(self) -> dict[str, str]:
@@ -61,7 +68,7 @@ class Sqlite:
         except sqlite3.Error as error:
             raise SourceError(
                 f"reading stopped ({error}); check the database (pragma integrity_check)",
-                f"读取中断({error});请检查数据库(pragma integrity_check)",
+                f"读取中断（{error}）；请检查数据库（pragma integrity_check）",
                 place=self._place,
             ) from error
 

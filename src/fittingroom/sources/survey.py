@@ -74,7 +74,7 @@ def _from_here(url: str, context: Context) -> str:
         raise RecipeError(
             "a password must not stand in the url: put it into the environment and write ${NAME} in its place (in "
             "single quotes, so that the shell leaves it)",
-            "url 里不能写密码:请放进环境变量,并在 url 中写 ${NAME}(用单引号,避免 shell 展开)",
+            "url 里不能写密码：请放进环境变量，并在 url 中写 ${NAME}（用单引号，避免 shell 展开）",
             place="--source",
         )
     head, _, path = url.partition(":///")
@@ -123,7 +123,7 @@ def _files(folder: Path) -> list[Path]:
         if len(found) > _MOST_FILES:
             raise UserError(
                 f"holds more than {_MOST_FILES} files; name a smaller folder",
-                f"文件超过 {_MOST_FILES} 个;请指定更小的文件夹",
+                f"文件超过 {_MOST_FILES} 个；请指定更小的文件夹",
                 place=str(folder),
             )
     return found

@@ -22,6 +22,7 @@ from fittingroom.sources.batching import LINE
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
+from fittingroom.sources.relevance import IrrelevantConfig, Relevance, Sample, examples_of, observed
 from fittingroom.sources.rows import (
     Columns,
     Layout,
@@ -37,6 +38,7 @@ from fittingroom.sources.rows import (
 from fittingroom.sources.washing import Washing
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.known import Find
 from fittingroom.text.redact import RedactConfig, pseudonym
@@ -46,7 +48,7 @@ from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 4
+VERSION = 5
 LIBRARIES = ("pyarrow", "ftfy")
 
 _SHOWN = 200
@@ -62,15 +64,19 @@ class PrepareConfig(Frozen):
     """Mending and throwing out what is broken."""
     redact: RedactConfig = RedactConfig()
     """Taking personal data out."""
+    irrelevant: IrrelevantConfig | None = None
+    """Rows that are no matter of the shop, told by examples; training data only, a served model answers everybody."""
 
 
-def observes(*, sources: list[SourceConfig], context: Context) -> dict[str, str]:
+def observes(*, sources: list[SourceConfig], prepare: PrepareConfig, context: Context) -> dict[str, str]:
     """What the result depends on outside the recipe: the content of every source, which pseudonym key is used, who is
-    to be forgotten, and from which day on rows are read where a source has a retention.
+    to be forgotten, from which day on rows are read where a source has a retention, and examples of what is irrelevant.
     """
     prints = {f"source {name}": open_source(one).fingerprint(one, context) for name, one in named(sources)}
     since = {f"since {name}": day.isoformat() for name, one in named(sources) if (day := forgotten.cutoff(one))}
     out = forgotten.fingerprint(forgotten.entries(context.root, context.secret))
+    if prepare.irrelevant is not None and (found := observed(prepare.irrelevant, context)):
+        prints["irrelevant examples"] = found
     return {**prints, **since, **({"forgotten": out} if out else {}), "pseudonym key": key_fingerprint(context.secret)}
 
 
@@ -102,6 +108,7 @@ def _walk(work: _Work) -> Rows:
     # Annotations first: they wait in memory for their rows, which then go by only once.
     for name, source in work.of_role("annotations"):
         work.annotations(name, source, target_source(name, source, [name for name, _ in examples]))
+    work.learn_what_is_irrelevant(examples)
     for name, source in examples:
         work.examples(name, source)
     work.settle_annotations()
@@ -117,7 +124,8 @@ class _Work:
     def __init__(self, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskConfig, context: Context) -> None:
         self.config, self.task, self.context = prepare, task, context
         self.sources = named(sources)
-        self.ledger = Ledger(self.sources)
+        self._folder = context.scratch / "prepare"
+        self.ledger = Ledger(self.sources, self._folder)
         self.told = Annotations()
         self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret), context.secret)
         self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.labels or ())
@@ -127,11 +135,11 @@ class _Work:
         """Source -> why a request is no event -> how many."""
         self.left_out: dict[str, Counter[str]] = {}
         """Source -> why rows are not even kept among the dropped ones -> how many."""
-        self._folder = context.scratch / "prepare"
         schema = row_schema(task.input, task.target)
         self.kept = SortedParts(self._folder, "kept", schema)
         self.dropped = SortedParts(self._folder, "dropped", dropped_schema(schema))
         self.sides: dict[str, SideTable] = {}
+        self.relevance: Relevance | None = None
         self._total = sum(open_source(one).size(one, context) for _, one in self.sources)
         self._done = 0
 
@@ -175,6 +183,21 @@ class _Work:
 
     # ------------------------------------------------------------------------------------------ examples
 
+    def learn_what_is_irrelevant(self, examples: list[tuple[str, SourceConfig]]) -> None:
+        """When there are examples of it: a look at all rows for a sample, of which nothing is counted or kept."""
+        config = self.config.irrelevant
+        if config is None:
+            return
+        given = examples_of(config, self.context)
+        sample = Sample(max(500, config.sample * len(given)), self.context.secret)
+        for _, source in examples:
+            inputs = [column_of(source, item, only_input=len(self.task.input) == 1) for item in self.task.input]
+            for batch in open_source(source).read(source, self.context, lambda *told: None):
+                columns = [values(batch, column) for column in inputs]
+                sample.see(["\n".join(text or "" for text in row) for row in zip(*columns, strict=True)])
+        safe = [one.text for one in self.washing.column([*given, *sample.texts()])]
+        self.relevance = Relevance(config, safe[: len(given)], safe[len(given) :])
+
     def examples(self, name: str, source: SourceConfig) -> None:
         """Rows of one source: kept, dropped or rejected."""
         layout = Layout.of(source)
@@ -199,6 +222,7 @@ class _Work:
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
+        scores = self.relevance.reasons(_joined(fields)) if self.relevance else [None] * len(marks.ids)
         for place, fault in enumerate(marks.faults):
             if place in out:
                 continue
@@ -210,9 +234,11 @@ class _Work:
                 continue
             row = self._row(name, marks, place, given, answer)
             reason = _row_reason([one.drop for one in given.values()])
+            score = None if reason else scores[place]
+            reason = reason or ("irrelevant" if score is not None else "")
             if reason:
                 self.reasons[reason] += 1
-                dropped.append({**row, "reason": reason, "twin": None, "score": None})
+                dropped.append({**row, "reason": reason, "twin": None, "score": score})
             else:
                 kept.append(row)
         account.kept += len(kept)
@@ -244,19 +270,21 @@ class _Work:
     # ------------------------------------------------------------------------------------------ annotations
 
     def annotations(self, name: str, source: SourceConfig, of: str) -> None:
-        """Labels by people for rows of the source `of`."""
+        """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
+        known = spellings(self.task, {}) if self.task.labels is not None else None
         for batch in self._batches(name, source, [source.key, source.annotator, source.label]):
             labels = self.washing.column(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
             keys = [(key or "").strip() for key in values(batch, source.key)]
             for line, key, person, said in zip(values(batch, LINE), keys, people, labels, strict=True):
-                if said.text and person and key:
+                unknown = bool(said.text) and known is not None and folded(said.text) not in known
+                if said.text and person and key and not unknown:
                     told = Told(name, int(line or 0), pseudonym(secret, "annotator", person), said.text)
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"
-                    self._reject(name, int(line or 0), reason, "")
+                    self._reject(name, int(line or 0), "unknown label" if key and person and unknown else reason, "")
 
     def settle_annotations(self) -> None:
         """An annotation whose row was met is kept with it; others are rejected."""
@@ -334,6 +362,11 @@ def _by_source(name: str, counted: Mapping[str, Counter[str]]) -> dict[str, Any]
     """Counts of the sources that have any, under their name."""
     found = {source: dict(sorted(one.items())) for source, one in counted.items() if one or name == "set_apart"}
     return {name: found} if found else {}
+
+
+def _joined(fields: Mapping[str, list[Washed]]) -> list[str]:
+    """The input fields of every row as one text."""
+    return ["\n".join(one.text for one in row) for row in zip(*fields.values(), strict=True)]
 
 
 def _row_reason(reasons: list[str]) -> str:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from fittingroom.text import markup, spam
+from fittingroom.text.language import script_of
 from fittingroom.text.mojibake import GBK_SUSPECTS, mend, wreck_share
 from fittingroom.text.scan import FEW, matching
 from fittingroom.text.similarity import match_key
@@ -61,6 +62,8 @@ class CleanConfig(Frozen):
     """Make DeepSeek's control tokens in customer text harmless."""
     urls: Literal["replace", "remove", "keep"] = "replace"
     """What becomes of web addresses: `[URL]`, nothing, or as they are (they may carry personal tokens)."""
+    simplified: bool = False
+    """Write traditional Chinese characters as simplified ones (OpenCC, t2s); each one that changes is counted."""
     whitespace: bool = True
     """Collapse runs of spaces and line breaks."""
     max_repeat: int = Field(default=20, ge=0, le=10_000)
@@ -74,7 +77,10 @@ class CleanConfig(Frozen):
     spam: bool = True
     """Drop advertisements (contact and selling words) and keyboard noise."""
     boilerplate: bool = True
-    """Drop default reviews of the platform (此用户没有填写评价)."""
+    """Drop default reviews of the platform (此用户没有填写评价) and what a shop's desk says to everybody (欢迎光临)."""
+    languages: list[Literal["zh", "en"]] = Field(default_factory=list)
+    """Languages that stay, told by script; a text in any other is dropped as "other language". Empty: all stay, and a
+    text without letters (👍, 666) always does."""
     phrases: list[str] = Field(default_factory=list, max_length=10_000)
     """Further texts that count as boilerplate when they are the whole text."""
     rules: list[CleanRule] = Field(default_factory=list, max_length=200)
@@ -92,7 +98,14 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    if len(texts) < FEW or config.rules or config.phrases or config.min_chars > 1:
+    if (
+        len(texts) < FEW
+        or config.rules
+        or config.phrases
+        or config.min_chars > 1
+        or config.simplified
+        or config.languages
+    ):
         return [clean_text(text, config) for text in texts]
     doubtful = matching(texts, _DOUBTFUL)
     return [
@@ -117,6 +130,7 @@ _DOUBTFUL = "|".join(
         f"(?i:{markup.WEB.pattern})",
         "[0-9A-Za-z]{5}|(?:[A-Za-z].*){8}",
         spam.BOILERPLATE_SIGN.pattern,
+        spam.GREETING_SIGN.pattern,
         spam.KEYBOARD_ZH.pattern,
         r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$",
     ]
@@ -156,6 +170,8 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
         _set(cleaned, "mojibake", mend(cleaned.text))
     if not usual:
         _repair(cleaned, config)
+    if config.simplified:
+        _simplify(cleaned)
     if config.spam and not cleaned.drop and spam.is_advertisement(cleaned.text):
         cleaned.drop = "spam"
     if config.urls != "keep" and markup.WEB.search(cleaned.text):
@@ -180,6 +196,25 @@ def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
         _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
 
 
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
+
+
+def _simplify(cleaned: Cleaned) -> None:
+    """Runs of Chinese characters only: what stands between them (a placeholder, a word) cannot change."""
+    text = _HAN.sub(lambda run: _converter().convert(run.group()), cleaned.text)
+    if text != cleaned.text:
+        count = sum(one != other for one, other in zip(cleaned.text, text, strict=False))
+        cleaned.edits["simplified"] = cleaned.edits.get("simplified", 0) + count
+        cleaned.text = text
+
+
+@cache
+def _converter() -> Any:
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
+
+
 def _verdict(text: str, config: CleanConfig) -> str:
     """Why the row should go, or ""."""
     if not text:
@@ -192,9 +227,18 @@ def _verdict(text: str, config: CleanConfig) -> str:
         return "too short"
     if config.spam and spam.is_gibberish(text):
         return "spam"
-    if config.boilerplate and spam.is_boilerplate(text, _own_phrases(tuple(config.phrases))):
+    if config.boilerplate and (
+        spam.is_boilerplate(text, _own_phrases(tuple(config.phrases))) or spam.is_greeting(text)
+    ):
         return "boilerplate"
-    return ""
+    return "other language" if config.languages and _is_foreign(text, config.languages) else ""
+
+
+def _is_foreign(text: str, languages: Sequence[str]) -> bool:
+    script = script_of(text)
+    if script == "other":
+        return any(character.isalpha() for character in text)
+    return script not in languages if script != "mixed" else False
 
 
 def _said(text: str, enough: int) -> int:

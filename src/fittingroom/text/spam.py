@@ -132,6 +132,44 @@ def is_boilerplate(text: str, own: frozenset[str]) -> bool:
     return key in BOILERPLATE or key in own
 
 
+GREETING_SIGN = re.compile(
+    "(?i:欢迎光临|欢迎咨询|欢迎来到|欢迎您|为您服务|为您解答|帮您|帮到您|自动回复|竭诚|welcome to|help you|assist you|"
+    "automat|contacting|reaching out|be with you)"
+)
+_CLAUSES = re.compile(r"[，,。．！!？?；;：:~～\n]+|(?<=[a-z])\.(?=\s|$)|[\s\[\]【】（）()]+(?=[一-鿿])|[\[\]【】]")
+# Clauses that only a shop's desk says.
+_DESK = re.compile(
+    r"(?:亲|您好|你好|这里是)?(?:非常)?(?:感谢|谢谢)?(?:您)?欢迎(?:您)?(?:光临|咨询|来到|选购|惠顾|致电)(?:.{0,14}(?:店|商城|客服|直播间|专柜|平台))?"
+    r"|(?:(?!说|没|不|谁|哪|让).){0,14}(?:很高兴|竭诚|随时|将|会|正在|在线|马上|尽快|稍后|继续)?为您(?:服务|解答|处理|接待)"
+    r"|(?:请问)?(?:有|还有)?什么(?:问题|需要)?(?:是我|是客服)?(?:可以|能够?|需要)?(?:帮|为|帮到|帮助)(?:到)?(?:您|你)(?:的|做的|效劳的|服务的)?(?:吗|呢|呀)?"
+    r"|(?:系统|本店|智能)?(?:自动回复|机器人客服).{0,6}|此?(?:消息|信息)?(?:由|为)系统自动(?:回复|发送)"
+    r"|(?:hi|hello|dear \w+|hey)?\s*(?:and )?welcome to [\w' ]{0,30}(?:shop|store|support|service|help ?desk)"
+    r"|thank(?:s| you) for (?:contacting|reaching out(?: to)?|messaging|choosing).{0,40}"
+    r"|how (?:can|may) (?:i|we) (?:help|assist) you(?: today)?"
+    r"|(?:an? |our )?(?:agent|representative|team member|team) will (?:be with you|get back to you|assist you).{0,24}"
+    r"|this is an automat(?:ed|ic) (?:message|reply|response)",
+    re.IGNORECASE,
+)
+# What may stand beside them.
+_SALUTATION = re.compile(
+    r"(?:亲+(?:爱的)?|您好|你好|在的|在呢|尊敬的(?:客户|顾客|用户|会员|买家)|(?:我是|这里是)?(?:在线|人工|智能)?客服.{0,8}|.{1,12}(?:旗舰店|专卖店|官方店|商城)"
+    r"|请稍[等候后]|hi|hello|hey|dear \w+|there|good (?:morning|afternoon|evening)|please (?:wait|hold on).{0,16})",
+    re.IGNORECASE,
+)
+
+
+def is_greeting(text: str) -> bool:
+    """Whether the whole text is what a shop's desk or its robot says at the beginning, and nothing of a customer's.
+
+    Every clause must be such a one, and at least one of a kind that no customer writes: 你好 and 在吗 alone stay.
+    """
+    if len(text) > 160 or not GREETING_SIGN.search(text):
+        return False
+    clauses = [clause.strip() for clause in _CLAUSES.split(text) if clause and clause.strip()]
+    desk = sum(_DESK.fullmatch(clause) is not None for clause in clauses)
+    return desk > 0 and desk + sum(_SALUTATION.fullmatch(clause) is not None for clause in clauses) >= len(clauses)
+
+
 def is_advertisement(text: str) -> bool:
     """Whether the text gives a contact and sells something that is not the shop's."""
     if not _CONTACT_GUARD.search(text):

@@ -1,0 +1,137 @@
+"""What `check` shows beside the counts: some redacted rows, and the minutes, memory and money that a run would take.
+
+Minutes are measured (a few passes of the model) and reckoned up; money is what the recipe's `prices` make of them.
+Nothing is bought while checking: a teacher model is not asked, its tokens are reckoned from the rows it would get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from fittingroom.types import Frozen, Rows, Splits, Text
+
+if TYPE_CHECKING:
+    from fittingroom.config import RunConfig
+
+_SHOWN = 5
+_LONGEST = 160
+_MILLION = 1_000_000
+
+
+class Shown(Frozen):
+    """A row as it is stored, to look at."""
+
+    input: dict[str, str]
+    """Cleaned and redacted, cut after 160 characters."""
+    label: str | None = None
+    edits: dict[str, int] = Field(default_factory=dict)
+    """What was done to it: rule -> count."""
+
+
+class Cost(Frozen):
+    """What a run would take."""
+
+    minutes: float
+    """The data road as just walked, and one attempt."""
+    minutes_at_most: float
+    """With every attempt that `adapt` allows."""
+    memory_bytes: int
+    teacher_calls: int = 0
+    teacher_tokens: dict[str, int] = Field(default_factory=dict)
+    """input and output, reckoned, when a teacher model is configured."""
+    currency: str
+    money: float | None = None
+    """For one attempt; null when a price is missing."""
+    money_at_most: float | None = None
+    not_priced: list[str] = Field(default_factory=list)
+    """Keys of the recipe that would have to say a price."""
+
+    def told(self) -> Text:
+        """One line."""
+        memory = f"{self.memory_bytes / 2**30:.2f} GiB"
+        teacher_en, teacher_zh = "", ""
+        if self.teacher_calls:
+            tokens = sum(self.teacher_tokens.values())
+            teacher_en = f"; {self.teacher_calls} questions to the teacher, about {tokens:,} tokens"
+            teacher_zh = f"；向教师模型提问 {self.teacher_calls} 次，约 {tokens:,} 个 token"
+        if self.money is None:
+            keys = ", ".join(self.not_priced)
+            money_en, money_zh = f"money: not priced (set {keys})", f"费用：未定价（请设置 {keys}）"
+        else:
+            money_en = f"money: {self.money:.2f} {self.currency}, at most {self.money_at_most:.2f}"
+            money_zh = f"费用：{self.money:.2f} {self.currency}，至多 {self.money_at_most:.2f}"
+        return Text(
+            en=f"cost: about {self.minutes:.1f} min, at most {self.minutes_at_most:.1f}; memory about {memory}"
+            f"{teacher_en}; {money_en}",
+            zh=f"代价：约 {self.minutes:.1f} 分钟，至多 {self.minutes_at_most:.1f}；内存约 {memory}"
+            f"{teacher_zh}；{money_zh}",
+        )
+
+
+def cost(config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_seconds: float) -> Cost:
+    """What a run of this recipe would take, by its plan and the balanced rows (made without the teacher)."""
+    road, once = road_seconds / 60, float(plan["minutes"])
+    # No attempt begins when the time is over, so the last one may begin just before.
+    most = min(once * config.adapt.max_attempts, config.adapt.max_minutes + once)
+    calls, tokens = _teacher(config, splits)
+    prices = config.prices
+    not_priced = [] if prices.machine_hour is not None else ["prices.machine_hour"]
+    asked = 0.0
+    for kind, price in (("input", prices.input_tokens), ("output", prices.output_tokens)):
+        if calls and price is None:
+            not_priced.append(f"prices.{kind}_tokens")
+        asked += tokens.get(kind, 0) / _MILLION * (price or 0.0)
+    hour = prices.machine_hour or 0.0
+    return Cost(
+        minutes=round(road + once, 2),
+        minutes_at_most=round(road + max(most, once), 2),
+        memory_bytes=int(plan["memory_bytes"]),
+        teacher_calls=calls,
+        teacher_tokens=tokens,
+        currency=prices.currency,
+        money=None if not_priced else round((road + once) / 60 * hour + asked, 4),
+        money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked, 4),
+        not_priced=not_priced,
+    )
+
+
+def _teacher(config: RunConfig, splits: Splits) -> tuple[int, dict[str, int]]:
+    """Questions and tokens: one question for each field of each repeated row, within the bound."""
+    from fittingroom.models.teacher import answer_tokens, question_tokens
+
+    teacher = config.balance.teacher
+    if teacher is None:
+        return 0, {}
+    texts: list[str] = []
+    for batch in splits.train.batches():
+        for name, fields in zip(batch.column("id").to_pylist(), batch.column("input").to_pylist(), strict=True):
+            filled = [text for text in fields.values() if text]
+            if "~" in name and len(texts) + len(filled) <= teacher.max_calls:
+                texts += filled
+    tokens = {
+        "input": sum(question_tokens(text) for text in texts),
+        "output": sum(min(teacher.max_tokens, answer_tokens(text)) for text in texts),
+    }
+    return len(texts), tokens
+
+
+def examples(rows: Rows, config: RunConfig) -> list[Shown]:
+    """A few kept rows, those first from which personal data was taken, then others that were changed."""
+    from fittingroom.text.redact import KINDS
+
+    personal = {*KINDS, *config.prepare.redact.patterns}
+    found: list[list[Shown]] = [[], [], []]
+    for batch in rows.kept.batches():
+        for row in batch.select(["input", "target", "edits"]).to_pylist():
+            edits = {one["rule"]: one["count"] for one in row["edits"] or []}
+            rank = 0 if personal & edits.keys() else 1 if edits else 2
+            if len(found[rank]) < _SHOWN:
+                given = {name: (text or "")[:_LONGEST] for name, text in row["input"].items()}
+                found[rank].append(Shown(input=given, label=row["target"][config.task.target], edits=edits))
+        if len(found[0]) == _SHOWN:
+            break
+    head = found[0][: _SHOWN - 2] if found[1] or found[2] else found[0]
+    return [*head, *found[1], *found[2]][:_SHOWN]

@@ -1,0 +1,93 @@
+"""What `check` says before anything is trained: redacted rows, minutes, memory and money; nothing is bought."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fittingroom.cli import main
+from fittingroom.workspace import Checked, Workspace
+from shop import messages, write_csv, write_shop
+
+PHONE = "13812345678"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITTINGROOM_KEY", "k" * 32)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = write_shop(tmp_path / "shop", rows=120)
+    rows = messages(120)
+    for row in rows[::7]:
+        row["text"] += f",call {PHONE}"
+    rows[3]["text"] += "&nbsp;!"
+    write_csv(folder / "messages.csv", rows)
+    return folder
+
+
+def checked(folder: Path, *sets: str) -> Checked:
+    return Workspace(folder).check(sets=sets)
+
+
+def test_rows_are_shown_redacted_and_nothing_is_priced_without_prices(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = checked(shop)
+    assert len(found.examples) == 5
+    assert any("[MOBILE]" in one.input["text"] and one.edits["mobile"] == 1 for one in found.examples)
+    assert any(one.edits.get("markup") or one.edits.get("entity") for one in found.examples)
+    assert PHONE not in found.model_dump_json()
+    assert {one.label for one in found.examples} <= {"refund", "delivery", "praise"}
+    assert found.cost is not None
+    assert found.cost.memory_bytes == found.plan["memory_bytes"]
+    assert found.cost.minutes >= found.plan["minutes"]
+    assert found.cost.money is None
+    assert found.cost.not_priced == ["prices.machine_hour"]
+    with pytest.raises(SystemExit) as caught:
+        main(["-w", str(shop), "--lang", "en", "check"])
+    assert caught.value.code == 0
+    told = capsys.readouterr().out
+    assert re.search(r"cost: about .* min, .*memory about .*GiB; money: not priced \(set prices.machine_hour\)", told)
+    assert "[MOBILE]" in told
+    assert PHONE not in told
+
+
+def test_money_is_hours_times_price(shop: Path) -> None:
+    found = checked(shop, "prices.machine_hour=60", "adapt.max_attempts=3", "adapt.max_minutes=600").cost
+    assert found is not None
+    assert found.money == pytest.approx(found.minutes, abs=0.02)
+    assert found.money_at_most == pytest.approx(found.minutes_at_most, abs=0.02)
+    assert found.currency == "CNY"
+    assert "CNY" in found.told().en
+    assert "费用" in found.told().zh
+
+
+TEACHER = (
+    "balance.method=oversample", "balance.temperature=0", "balance.max_factor=3",
+    "balance.teacher={url: 'http://127.0.0.1:9', model: m, max_calls: 5}",
+)  # fmt: skip
+
+
+def test_a_teacher_is_reckoned_and_not_asked(tmp_path: Path) -> None:
+    folder = write_shop(tmp_path / "shop")
+    rows: list[dict[str, Any]] = [
+        row for number, row in enumerate(messages(240)) if row["label"] != "praise" or number % 3 == 0
+    ]
+    write_csv(folder / "messages.csv", rows)
+    found = checked(folder, *TEACHER)
+    assert found.blocked is None
+    assert found.cost is not None
+    assert found.cost.teacher_calls == 5
+    assert 500 < found.cost.teacher_tokens["input"] < 2000
+    assert 20 < found.cost.teacher_tokens["output"] < 200
+    assert found.cost.not_priced == ["prices.machine_hour", "prices.input_tokens", "prices.output_tokens"]
+    priced = checked(folder, *TEACHER, "prices={machine_hour: 0, input_tokens: 1000, output_tokens: 0, currency: USD}")
+    assert priced.cost is not None
+    assert priced.cost.money == pytest.approx(found.cost.teacher_tokens["input"] / 1000, abs=0.001)
+    assert not (folder / "teacher").exists()

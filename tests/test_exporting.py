@@ -1,0 +1,83 @@
+"""`export`: what other tools get is what was trained on, redacted, and our own reader reads it back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fittingroom.cli import main
+from fittingroom.config import load
+from fittingroom.engine import Context
+from fittingroom.errors import StoreError, UserError
+from fittingroom.exporting import FORMATS
+from fittingroom.history import History
+from fittingroom.pipeline import data_road
+from fittingroom.run import Run
+from fittingroom.store import Store
+from fittingroom.types import Splits
+from fittingroom.workspace import Workspace
+from shop import messages, write_csv, write_shop
+from sources.reading import read, source
+
+PHONE = "13812345678"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Splits]:
+    """A run that went as far as its balanced rows."""
+    folder = write_shop(tmp_path_factory.mktemp("export") / "shop", rows=90)
+    rows = messages(90)
+    for row in rows[::5]:
+        row["text"] += f",call {PHONE}"
+    write_csv(folder / "messages.csv", rows)
+    config = load(folder / "recipe.yaml", ["task.instruction=Which label?", "balance.method=oversample"])
+    run = Run(History(folder).create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
+    return folder, data_road(config, run)
+
+
+def rows_of(splits: Splits, part: str) -> list[tuple[str, str]]:
+    return sorted((row["input"]["text"], row["target"]["label"]) for row in splits.parts()[part].dicts())
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_what_is_written_is_read_back(shop: tuple[Path, Splits], form: str, part: str, tmp_path: Path) -> None:
+    folder, splits = shop
+    done = Workspace(folder).export(out=tmp_path / "out", form=form, part=part)
+    assert done.rows == splits.parts()[part].rows
+    assert done.files[0] == f"tiny-{part}.jsonl"
+    text = (tmp_path / "out" / done.files[0]).read_text("utf-8")
+    assert PHONE not in text
+    assert "[MOBILE]" in text
+    context = Context(root=tmp_path / "out", scratch=tmp_path, secret=b"k" * 32)
+    given: dict[str, Any] = {"kind": "chat", "path": done.files[0]}
+    if form == "llamafactory":
+        given = {"kind": "chat", "path": "dataset_info.json", "dataset": f"tiny-{part}"}
+    back, rejected = read(source(**given), context)
+    assert not rejected
+    assert sorted((row["prompt"], row["response"]) for row in back) == rows_of(splits, part)
+    assert {row["system"] for row in back} == {"Which label?"}
+
+
+def test_the_command(shop: tuple[Path, Splits], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, splits = shop
+    main(["-w", str(folder), "--lang", "en", "export", "--format", "alpaca", "--out", str(tmp_path / "o"), "--json"])
+    assert json.loads(capsys.readouterr().out) == {
+        "rows": splits.train.rows, "part": "train", "format": "alpaca", "files": ["tiny-train.jsonl"],
+    }  # fmt: skip
+
+
+def test_what_cannot_be_exported_is_told(shop: tuple[Path, Splits], tmp_path: Path) -> None:
+    folder, _ = shop
+    with pytest.raises(UserError, match="is one of alpaca"):
+        Workspace(folder).export(out=tmp_path, form="parquet")
+    with pytest.raises(UserError, match="is one of train"):
+        Workspace(folder).export(out=tmp_path, part="everything")
+    config = load(folder / "recipe.yaml")
+    empty = tmp_path / "other"
+    History(empty).create(config, "recipe.yaml")
+    with pytest.raises(StoreError, match="no balanced rows"):
+        Workspace(empty).export(out=tmp_path)
