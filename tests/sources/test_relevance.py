@@ -120,10 +120,10 @@ def test_off_by_default_and_the_file_belongs_to_the_key(shop: Context) -> None:
     plain = prepare(sources=sources, prepare=PrepareConfig(), task=TASK, context=shop)
     assert "irrelevant" not in plain.facts
     config = PrepareConfig(irrelevant=IrrelevantConfig(file="stray.txt"))
-    before = observes(sources=sources, prepare=config, task=TASK, context=shop)
+    before = observes(sources=sources, prepare=config, context=shop)
     with (shop.root / "stray.txt").open("a") as file:
         file.write("one more\n")
-    assert observes(sources=sources, prepare=config, task=TASK, context=shop) != before
+    assert observes(sources=sources, prepare=config, context=shop) != before
 
 
 def test_too_few_examples_are_told(shop: Context) -> None:

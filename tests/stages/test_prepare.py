@@ -291,15 +291,13 @@ def test_sources_that_do_not_fit_together(context: Context, shop: list[SourceCon
 
 
 def test_observes_the_world(context: Context, shop: list[SourceConfig]) -> None:
-    first = observes(sources=shop, prepare=PrepareConfig(), task=TASK, context=context)
+    first = observes(sources=shop, prepare=PrepareConfig(), context=context)
     assert set(first) == {"source reviews", "source sql-2", "source csv-3", "source weblog-4", "pseudonym key"}
-    assert observes(sources=shop, prepare=PrepareConfig(), task=TASK, context=context) == first
+    assert observes(sources=shop, prepare=PrepareConfig(), context=context) == first
     assert context.secret.decode() not in str(first)
     with (context.root / "access.log").open("a") as file:
         file.write("more\n")
-    other = observes(
-        sources=shop, prepare=PrepareConfig(), task=TASK, context=dataclasses.replace(context, secret=b"another")
-    )
+    other = observes(sources=shop, prepare=PrepareConfig(), context=dataclasses.replace(context, secret=b"another"))
     assert {name for name in first if first[name] != other[name]} == {"source weblog-4", "pseudonym key"}
 
 

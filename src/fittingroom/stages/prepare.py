@@ -350,6 +350,7 @@ class _Work:
                 **self.ledger.facts(),
                 **_by_source("set_apart", self.apart),
                 **_by_source("left_out", self.left_out),
+                **({"irrelevant": self.relevance.facts} if self.relevance else {}),
                 "dropped_by_reason": dict(sorted(self.reasons.items())),
                 "edits": dict(sorted(self.edits.items())),
                 "personal": dict(sorted(personal.items())),
