@@ -35,7 +35,7 @@ class Cost(Frozen):
     """What a run would take."""
 
     minutes: float
-    """The data road as just walked, and one attempt."""
+    """The data road, as measured when it was walked, and one attempt."""
     minutes_at_most: float
     """With every attempt that `adapt` allows."""
     memory_bytes: int

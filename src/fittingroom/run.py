@@ -135,6 +135,7 @@ class Run:
             digest=digest,
             recalled=recalled,
             seconds=round(time.monotonic() - started, 3),
+            worked=(self.store.recall(key) or {}).get("seconds", 0.0),  # also where it was another run's work
             ledger=ledger(output),
             metrics=scores(output),
             verdict=output.verdict.value if isinstance(output, GateDecision) else None,
@@ -204,13 +205,15 @@ class Run:
         inside = replace(context, scratch=scratch, spread=config.engine.spread(context.threads))
         if "context" in inspect.signature(stage).parameters:
             arguments = {**arguments, "context": inside}
+        began = time.monotonic()
         try:
             output = stage(*inputs, **arguments)
         except FittingroomError:
             shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
             raise
         digest = self.store.publish(output)
-        self.store.remember(key, {"digest": digest, "stage": stage.__name__})
+        seconds = round(time.monotonic() - began, 3)
+        self.store.remember(key, {"digest": digest, "stage": stage.__name__, "seconds": seconds})
         shutil.rmtree(scratch)
         return digest
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -129,10 +128,9 @@ class Workspace:
         plan: dict[str, Any] = {}
         price: Cost | None = None
         unpaid = config.patched({"balance.teacher": None})
-        started = time.monotonic()
         try:
             splits = data_road(unpaid, run)
-            road = time.monotonic() - started
+            road = sum(event["worked"] for event in run.journal.read() if event["kind"] == "stage_done")
             plan = run.step(configure, unpaid, splits).model_dump(mode="json")
             price = cost(config, plan, splits, road)
         except Blocked as error:

@@ -263,6 +263,16 @@ def test_a_server_that_is_not_there_and_settings_that_cannot_be(
     assert not api.asked
 
 
+def test_answers_of_forgotten_rows_go(skewed: Splits, api: Api, task: TaskConfig, context: Context) -> None:
+    out = balanced(skewed, config(api), task, context)
+    row = next(name.split("~")[0] for name in out.train.arrow()["id"].to_pylist() if "~" in name)
+    assert teacher.forget(context.root, {row}) == 2
+    assert teacher.forget(context.root, {row}) == 0
+    assert row not in (context.root / "teacher" / "answers.jsonl").read_text("utf-8")
+    balanced(skewed, config(api), task, context)
+    assert len(api.asked) == 14
+
+
 def test_refusals() -> None:
     for text in (
         "对不起，作为一个AI语言模型，我不能",

@@ -15,8 +15,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -24,8 +25,8 @@ from pydantic import Field, field_validator
 
 from fittingroom.engine import Context, expanded
 from fittingroom.errors import RecipeError, UserError
-from fittingroom.journal import Journal
-from fittingroom.store import digest_of
+from fittingroom.journal import Journal, alone
+from fittingroom.store import digest_of, write_text
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.markup import CONTROL_TOKEN
 from fittingroom.text.redact import RedactConfig
@@ -102,6 +103,19 @@ class Answer(NamedTuple):
     """What cleaning and redaction did to it."""
     tokens_in: int = 0
     tokens_out: int = 0
+
+
+def forget(root: Path, rows: Collection[str]) -> int:
+    """Take the answers that were given for these rows (ids) out of the workspace; returns how many there were."""
+    path = root / "teacher" / "answers.jsonl"
+    if not path.is_file():
+        return 0
+    with alone(root / "locks" / "teacher"):
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+        stay = [line for line in lines if line.endswith("\n") and json.loads(line)["row"] not in rows]
+        if len(stay) != len(lines):
+            write_text(path, "".join(stay))
+    return len(lines) - len(stay)
 
 
 def question_tokens(text: str) -> int:
