@@ -211,6 +211,8 @@ def assert_gone(folder: Path, mine: list[str], texts: set[str]) -> None:
 
 def test_nothing_of_a_customer_stays(shop: Path) -> None:
     mine, texts = handed_out(shop)
+    (shop / "teacher").mkdir()
+    (shop / "teacher" / "answers.jsonl").write_text(f'{{"row": "{mine[0]}"}}\n{{"row": "another"}}\n')
     assert all(one in everything(shop) for one in [*mine, *texts, GROUP])
     before = {path.name for path in (shop / "objects").iterdir()}
     gone = Workspace(shop).forget(GOES)
@@ -218,6 +220,7 @@ def test_nothing_of_a_customer_stays(shop: Path) -> None:
     assert gone.sheets == ["discoveries/d.json", "intents.yaml", "ls.json", "r.jsonl", "review.csv", "sub/review.xlsx"]
     assert len(gone.runs) == 1
     assert_gone(shop, mine, texts)
+    assert (shop / "teacher" / "answers.jsonl").read_text() == '{"row": "another"}\n'
     assert {path.name for path in (shop / "objects").iterdir()} == before, "objects keep their place"
     # what is not the customer's is still there
     assert len(decisions.read(shop)) == 1

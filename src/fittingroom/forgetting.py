@@ -25,6 +25,7 @@ from fittingroom import erasing
 from fittingroom.errors import UserError
 from fittingroom.history import History, exclusively, locked
 from fittingroom.journal import alone, fsync_folder
+from fittingroom.models import teacher
 from fittingroom.reporting import write_report
 from fittingroom.serving import recorder
 from fittingroom.sources import decisions, forgotten
@@ -120,6 +121,7 @@ def _erase(root: Path, going: Going, requests_before: date | None) -> dict[str, 
     sheets = erasing.sheets_without(root, going.ids, going.texts)
     requests = recorder.erase(root / recorder.FOLDER, going.names, before=requests_before)
     decided = decisions.forget(root, going.ids)
+    teacher.forget(root, going.ids)
     shown = [name for name in history.ids() if _shown_in(history.folder / name, going)]
     for name in shown:
         with exclusively(history.folder / name):
