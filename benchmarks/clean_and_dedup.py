@@ -30,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
 
 import data_juicer  # noqa: E402
+
 from measured import spent_by, without_network  # noqa: E402
 
 RESULTS = HERE / "results" / "clean_and_dedup"

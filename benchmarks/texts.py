@@ -31,8 +31,8 @@ _FIRST = 1_000  # no copies before there are this many originals, or the first o
 EXACT, NEAR, SHORT = 0.10, 0.15, 0.02
 # fmt: off
 ONE_WORD = [
-    "好评", "差评", "不错", "还行", "很好", "一般", "满意", "太差", "可以", "喜欢", "失望", "超赞", "垃圾", "推荐", "好用",
-    "good", "bad", "nice", "poor", "ok",
+    "好评", "差评", "不错", "还行", "很好", "一般", "满意", "太差", "可以", "喜欢", "失望", "超赞", "垃圾", "推荐",
+    "好用", "good", "bad", "nice", "poor", "ok",
 ]
 # fmt: on
 """Twenty one-word reviews: none is a copy of another, however short."""
@@ -292,10 +292,8 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=0, help="people in a column `customer`; 0: no such column")
     parser.add_argument("--shard-rows", type=int, default=1_000_000)
     given = parser.parse_args()
-    write(
-        given.folder, given.rows, given.seed, noise=not given.no_noise, labels=given.labels, customers=given.customers,
-        form=given.format, shard=given.shard_rows,
-    )  # fmt: skip
+    kinds = {"noise": not given.no_noise, "labels": given.labels, "customers": given.customers}
+    write(given.folder, given.rows, given.seed, form=given.format, shard=given.shard_rows, **kinds)
 
 
 if __name__ == "__main__":

@@ -10,26 +10,21 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-BATCH = 5_000
 GRAM_SHARE = 0.7
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Rows of all files of a folder, streamed."""
+def batches(folder: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """Ids and texts of all files of a folder, streamed by Arrow's reader of JSON lines."""
+    from pyarrow import json as arrow_json
+
     for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
-
-
-def batches(folder: Path) -> Iterator[list[dict[str, Any]]]:
-    stream = read(folder)
-    while batch := list(islice(stream, BATCH)):
-        yield batch
+        with arrow_json.open_json(path) as reader:
+            for batch in reader:
+                yield batch.column("id").to_pylist(), batch.column("text").to_pylist()
 
 
 def rules() -> Any:
@@ -48,18 +43,17 @@ def clean(source: Path, out: Path, *, guarded: bool = True) -> None:
     from fittingroom.text.wash import wash
 
     clean, redact = rules(), RedactConfig(kinds=["email"], consistent=False)
-    encode = json.JSONEncoder(ensure_ascii=False).encode
+    quoted = encode_basestring
     out.mkdir(parents=True, exist_ok=True)
     with (out / "part-00000.jsonl").open("w", encoding="utf-8") as file:
-        for batch in batches(source):
-            texts = [row["text"] for row in batch]
+        for ids, texts in batches(source):
             if guarded:
                 washed = [one.text for one in wash(texts, clean, redact, b"")]
             else:
                 washed = [redact_text(clean_text(text, clean).text, redact, b"").text for text in texts]
-            for row, text in zip(batch, washed, strict=True):
-                row["text"] = text
-                file.write(encode(row) + "\n")
+            file.writelines(
+                f'{{"id": {quoted(name)}, "text": {quoted(text)}}}\n' for name, text in zip(ids, washed, strict=True)
+            )
 
 
 def dedup(source: Path, out: Path) -> None:
@@ -76,10 +70,10 @@ def dedup(source: Path, out: Path) -> None:
     keys: list[str] = []
     long: list[Any] = []
     with Bands([GRAM_SHARE], out / "bands") as bands:
-        for batch in batches(source):
+        for _, texts in batches(source):
             before = len(keys)
-            for row in batch:
-                key = match_key(row["text"])
+            for text in texts:
+                key = match_key(text)
                 of_row.append(number.setdefault(key, len(number)))
                 if of_row[-1] == len(keys):
                     keys.append(key)
