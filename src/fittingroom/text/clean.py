@@ -98,19 +98,9 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    if (
-        len(texts) < FEW
-        or config.rules
-        or config.phrases
-        or config.min_chars > 1
-        or config.simplified
-        or config.languages
-    ):
-        return [clean_text(text, config) for text in texts]
-    doubtful = matching(texts, _DOUBTFUL)
     return [
-        clean_text(text, config) if doubt or _is_long(text, config) else Cleaned(text)
-        for text, doubt in zip(texts, doubtful, strict=True)
+        clean_text(text, config) if doubt else Cleaned(text)
+        for text, doubt in zip(texts, needs_cleaning(texts, config), strict=True)
     ]
 
 
@@ -121,20 +111,35 @@ _UNUSUAL = re.compile(
 _ROUNDS = 10
 
 
-# What every text holds (RE2) that any rule could change or drop: an unusual character, an address of the web, a run of
-# letters or digits that may be a contact or noise, words of default reviews, or nothing that says anything.
-_DOUBTFUL = "|".join(
-    [
-        _UNUSUAL.pattern,
-        f"[{GBK_SUSPECTS}锟烫屯]",
-        f"(?i:{markup.WEB.pattern})",
-        "[0-9A-Za-z]{5}|(?:[A-Za-z].*){8}",
-        spam.BOILERPLATE_SIGN.pattern,
-        spam.GREETING_SIGN.pattern,
-        spam.KEYBOARD_ZH.pattern,
-        r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$",
-    ]
-)
+def needs_cleaning(texts: Sequence[str], config: CleanConfig) -> list[bool]:
+    """For every text whether a rule that is on could change or drop it; where not, `clean_text` would do nothing."""
+    own = bool(config.rules or config.phrases or config.simplified or config.languages)
+    if len(texts) < FEW or own or config.min_chars > 1:
+        return [True] * len(texts)
+    found = matching(texts, _doubtful(config.spam, config.boilerplate, config.urls != "keep"))
+    if config.spam:
+        # By itself: together with the others RE2 would have too many states to remember. A short text may be noise.
+        selling = matching(texts, f"(?i:{spam.SELLING.pattern})")
+        found = [
+            doubt or sells or (len(text) <= spam.LONGEST_NOISE and text.isascii())
+            for text, doubt, sells in zip(texts, found, selling, strict=True)
+        ]
+    return [doubt or _is_long(text, config) for text, doubt in zip(texts, found, strict=True)]
+
+
+@cache
+def _doubtful(spamming: bool, boilerplate: bool, web: bool) -> str:
+    """What every text holds (RE2) that a rule could change or drop: an unusual character, an address of the web, words
+    of noise or of default reviews, or nothing that says anything.
+    """
+    signs = [_UNUSUAL.pattern, f"[{GBK_SUSPECTS}锟烫屯]", r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$"]
+    if web:
+        signs.append(f"(?i:{markup.WEB.pattern})")
+    if spamming:
+        signs.append(spam.KEYBOARD_ZH.pattern)
+    if boilerplate:
+        signs += [spam.BOILERPLATE_SIGN.pattern, spam.GREETING_SIGN.pattern]
+    return "|".join(signs)
 
 
 def _is_long(text: str, config: CleanConfig) -> bool:
@@ -174,7 +179,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
         _simplify(cleaned)
     if config.spam and not cleaned.drop and spam.is_advertisement(cleaned.text):
         cleaned.drop = "spam"
-    if config.urls != "keep" and markup.WEB.search(cleaned.text):
+    if config.urls != "keep" and markup.may_hold_url(cleaned.text):
         _sub(cleaned, "url", markup.URL, "[URL]" if config.urls == "replace" else "")
     if _is_long(cleaned.text, config):
         _sub(cleaned, "repeated character", _repeats(config.max_repeat), lambda run: run.group(1) * config.max_repeat)
@@ -186,14 +191,18 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
 
 def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
     """What an ordinary text does not need."""
-    _sub(cleaned, "invisible character", markup.INVISIBLE, "")
+    if markup.INVISIBLE_SIGN.search(cleaned.text):
+        _sub(cleaned, "invisible character", markup.INVISIBLE, "")
     if not unicodedata.is_normalized("NFC", cleaned.text):
         _set(cleaned, "unicode form", unicodedata.normalize("NFC", cleaned.text))
-    if config.control_tokens:
+    # A look for one character costs a fiftieth of one for the pattern.
+    if config.control_tokens and ("<" in cleaned.text or "＜" in cleaned.text or "｜" in cleaned.text):
         _sub(cleaned, "control token", markup.CONTROL_TOKEN, markup.harmless)
     if config.markup:
-        _set(cleaned, "markup", markup.without_tags(cleaned.text))
-        _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
+        if "<" in cleaned.text or "]]>" in cleaned.text:
+            _set(cleaned, "markup", markup.without_tags(cleaned.text))
+        if "&" in cleaned.text:
+            _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
 
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")

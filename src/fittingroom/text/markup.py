@@ -40,10 +40,14 @@ CONTROL_TOKEN = re.compile(
 
 # Bidirectional marks, zero-width characters, fillers, tags and controls (but not line breaks). The zero-width joiner
 # stays between pictographs, where it builds one of several.
+_UNSEEN = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200c\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+INVISIBLE_SIGN = re.compile(f"[{_UNSEEN}\u200d]")
+"""A cheap sign that there may be something invisible."""
 INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200c\u200e\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
-    "|(?<![\u2190-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u27bf\U0001f000-\U0001faff])"
+    f"[{_UNSEEN}]|(?<![\u2190-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u27bf\U0001f000-\U0001faff])"
 )
 
 _PATH = r"[^\s<>\"'`，。！？；：、（）【】《》「」『』“”‘’…\u3400-\u9fff\uff00-\uffef]"
@@ -60,6 +64,11 @@ _BLANK = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _AROUND_BREAK = re.compile(r" ?\n ?")
 _BREAKS = re.compile(r"\n{3,}")
 _UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|  |^ | $")
+
+
+def may_hold_url(text: str) -> bool:
+    """Whether there is a sign of a web address; most texts have not even a stop or a slash."""
+    return ("." in text or "/" in text) and WEB.search(text) is not None
 
 
 def without_tags(text: str) -> str:
@@ -87,4 +96,6 @@ def tidy(text: str) -> str:
     if not _UNTIDY.search(text):
         return text
     text = _BLANK.sub(" ", _BREAK.sub("\n", text))
-    return _BREAKS.sub("\n\n", _AROUND_BREAK.sub("\n", text)).strip(" \n")
+    if "\n" in text:
+        text = _BREAKS.sub("\n\n", _AROUND_BREAK.sub("\n", text))
+    return text.strip(" \n")

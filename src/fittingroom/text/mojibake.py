@@ -111,7 +111,7 @@ def _is_utf8(raw: bytes) -> bool:
 
 def _from_gbk_utf8(text: str) -> str:
     """UTF-8 that was read as GBK or GB 18030, also with some bytes lost (a text of odd length loses one)."""
-    wide = sum(1 for character in text if character > "\x7f")
+    wide = sum(map("\x7f".__lt__, text))
     if len(_GBK_SUSPECT.findall(text)) * 5 < wide:
         return text
     raw = b"".join(b"\xff" if character == "\ufffd" else character.encode("gb18030", "replace") for character in text)
@@ -133,7 +133,7 @@ def wreck_share(text: str) -> float:
         wreck += 2 * len(foreign)
     if _LETTER.search(text) is None:
         wreck += text.count("?")  # an encoder that knows no Chinese writes ????
-    solid = sum(1 for character in text if not character.isspace())
+    solid = len("".join(text.split()))
     return min(1.0, wreck / solid) if solid else 0.0
 
 

@@ -36,6 +36,8 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """All kinds, the surest first: of two that overlap, the earlier one names the placeholder."""
 
+_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
+
 Recogniser = Callable[[str], Iterator[tuple[int, int]]]
 _RECOGNISERS: tuple[tuple[Kind, int, Recogniser], ...] = (
     ("email", 0, redact_common.emails),
@@ -61,19 +63,24 @@ _RECOGNISERS: tuple[tuple[Kind, int, Recogniser], ...] = (
 """Kind, the fewest digits that a text must hold for it, and the recogniser."""
 _DIGIT = re.compile(r"[\d①-⑨]")
 _WIDE = re.compile(r"[Ａ-Ｚａ-ｚ＠]")
-# What every text holds in which a recogniser could find anything (RE2): a digit, or the sign of one that needs none.
-_DOUBTFUL = "|".join(
-    [
-        r"\p{Nd}|[①-⑨Ａ-Ｚａ-ｚ＠@#]",
-        redact_common.AT_SIGN.pattern,
-        redact_zh.SPELLED_SIGN,
-        redact_zh.WECHAT_SIGN.pattern,
-        redact_people.NAME_SIGN.pattern,
-        redact_people.ADDRESS_SIGN.pattern,
-        redact_people.STATED_SIGN.pattern,
-        f"(?i:{'|'.join(map(re.escape, redact_en.NAME_SIGNS))})",
-    ]
-)
+_NUMBERS = r"\p{Nd}|[①-⑨Ａ-Ｚａ-ｚ]"
+# An opening bracket before what may be the first letter of "at", in any width (see `fold`).
+_MAIL_SIGN = r"[@#＠﹫＃﹟Ａ-Ｚａ-ｚ]|[\[(（［⁽₍︵﹇﹙] ?(?:[aA]|[^\x00-\x7f\p{Han}])"
+_SIGNS: dict[Kind, str] = {
+    "email": _MAIL_SIGN,
+    "mobile": redact_zh.SPELLED_SIGN,
+    "wechat": redact_zh.WECHAT_SIGN.pattern,
+    "name": f"{redact_people.NAME_SIGN.pattern}|(?i:{'|'.join(map(re.escape, redact_en.NAME_SIGNS))})",
+    "address": f"{redact_people.ADDRESS_SIGN.pattern}|{redact_people.STATED_SIGN.pattern}",
+}
+"""What stands in every text in which a kind could be found without a digit (RE2)."""
+
+
+@cache
+def _doubtful(kinds: frozenset[Kind]) -> str:
+    """What every text holds in which one of these kinds could be found (RE2)."""
+    signs = [sign for kind, sign in _SIGNS.items() if kind in kinds]
+    return "|".join(signs if kinds == {"email"} else [_NUMBERS, *signs])
 
 
 class RedactConfig(Frozen):
@@ -118,13 +125,17 @@ class Redacted:
 
 def redact_batch(texts: Sequence[str], config: RedactConfig, secret: bytes) -> list[Redacted]:
     """Redact every text; the result has the same length and order."""
-    if len(texts) < FEW or config.patterns:
-        return [redact_text(text, config, secret) for text in texts]
-    doubtful = matching(texts, _DOUBTFUL)
     return [
         redact_text(text, config, secret) if doubt else Redacted(text)
-        for text, doubt in zip(texts, doubtful, strict=True)
+        for text, doubt in zip(texts, needs_redaction(texts, config), strict=True)
     ]
+
+
+def needs_redaction(texts: Sequence[str], config: RedactConfig) -> list[bool]:
+    """For every text whether anything could be found in it: False only where `redact_text` would do nothing."""
+    if len(texts) < FEW or config.patterns:
+        return [True] * len(texts)
+    return matching(texts, _doubtful(frozenset(config.kinds)))
 
 
 def redact_text(text: str, config: RedactConfig, secret: bytes, known: Known | None = None) -> Redacted:
@@ -242,7 +253,7 @@ def _found(text: str, config: RedactConfig) -> list[tuple[str, int, int]]:
     folded = fold(text) if digits or _WIDE.search(text) else text
     for kind, least, recogniser in _RECOGNISERS:
         if digits >= least and kind in config.kinds:
-            spans += [(start, stop, KINDS.index(kind), kind) for start, stop in recogniser(folded)]
+            spans += [(start, stop, _RANK[kind], kind) for start, stop in recogniser(folded)]
     for place, (kind_name, pattern) in enumerate(config.patterns.items()):
         spans += [(*found.span(), place - 100, kind_name) for found in _compiled(pattern).finditer(text)]
     if config.keep and spans:

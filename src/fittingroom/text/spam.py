@@ -67,7 +67,7 @@ _CONTACT = re.compile(
     r"|(?:qq|扣扣|企鹅|q群|qq群|群号|群)(?:号|号码)?[^\w一-鿿]{0,3}(?=[a-z_-]*\d)[a-z0-9][-_a-z0-9]{4,19}"
     r"|\[(?:url|mobile|phone|wechat|qq|email)\]"
 )
-_SELLING = re.compile(
+SELLING = re.compile(
     r"兼职|刷单|日结|日赚|日入|月入|轻松赚|赚钱|代开|发票代|代办|贷款|放款|套现|信用卡提额|返现群|返利|优惠券群|内部券|"
     r"领券群|招代理|招聘|诚招|加盟|代购|代发|批发|一手货源|货源|高仿|原单|a货|精仿|复刻|博彩|彩票|棋牌|娱乐城|赌场|百家乐|"
     r"稳赚|外围|裸聊|约炮|开户|炒股|荐股|牛股|免费领|扫码领|副业|宝妈|卖号|收号|代练|(?:每天|一天|日)\d+元|引流|代写|代刷|刷钻|刷(?:好评|信誉|销量|钻)|借钱|借款|秒批|秒到账|额度\d|(?:注册|首充|充值|开户)(?:即)?送|彩金|下注|投注|祖传|秘方|偏方|包治|根治|壮阳|办证|减肥药|增粉|涨粉|"
@@ -116,6 +116,8 @@ _FOLLOWS = dict(
 KEYBOARD_ZH = re.compile(
     r"阿斯顿|阿斯蒂芬|撒旦|啊实打实|发斯蒂芬|沙发斯|阿萨德|啊啊实|是的发送到|发送到发|萨达萨|士大夫撒|佛挡杀佛|上档次vb|啊飒飒"
 )
+LONGEST_NOISE = 60
+"""Longer texts are not looked at for keyboard noise."""
 _ODD_SHARE = 0.2
 """From this share of odd letter pairs on a word is noise: a fortieth in English, half in random letters."""
 _VOWEL = re.compile(r"[aeiouy]")
@@ -175,13 +177,13 @@ def is_advertisement(text: str) -> bool:
     if not _CONTACT_GUARD.search(text):
         return False
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return _CONTACT.search(folded) is not None and _SELLING.search(folded) is not None
+    return _CONTACT.search(folded) is not None and SELLING.search(folded) is not None
 
 
 def is_gibberish(text: str) -> bool:
     """Whether the text is keyboard noise: Latin letters that no language puts side by side, or what a Chinese input
     method makes of them. Numbers (666) and repeated characters (哈哈哈) say something and stay."""
-    if len(text) > 60:
+    if len(text) > LONGEST_NOISE:
         return False
     if _HAN.search(text):
         noise = sum(len(found) for found in KEYBOARD_ZH.findall(text))

@@ -8,9 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fittingroom.text.clean import CleanConfig, clean_batch
+from fittingroom.text.clean import CleanConfig, Cleaned, clean_batch, clean_text, needs_cleaning
 from fittingroom.text.known import Find, worth
-from fittingroom.text.redact import RedactConfig, Redacted, agree, known_of, placeholder_of, redact_batch, take_known
+from fittingroom.text.redact import (
+    RedactConfig,
+    Redacted,
+    agree,
+    known_of,
+    needs_redaction,
+    placeholder_of,
+    redact_text,
+    take_known,
+)
 from fittingroom.text.redact_people import is_name
 
 
@@ -40,14 +49,24 @@ def wash(
     if distinct and 2 * len(distinct) <= len(given):  # labels, states: a few values, many times
         known = dict(zip(distinct, wash(distinct, clean, redact, secret, kind=kind), strict=True))
         return [known[text] for text in given]
-    cleaned = clean_batch(given, clean)
     if kind and kind in redact.kinds:
-        return [_whole(one.text, one.edits, kind, redact, secret) for one in cleaned]
-    redacted = redact_batch([one.text for one in cleaned], redact, secret)
-    return [
-        Washed(safe.text, one.edits, safe.edits, one.drop, tuple(safe.found))
-        for one, safe in zip(cleaned, redacted, strict=True)
+        return [_whole(one.text, one.edits, kind, redact, secret) for one in clean_batch(given, clean)]
+    # Most texts need neither: they are passed on as they are, with nothing made for them.
+    cleaned = [
+        clean_text(text, clean) if doubt else None
+        for text, doubt in zip(given, needs_cleaning(given, clean), strict=True)
     ]
+    plain = [one.text if one else text for text, one in zip(given, cleaned, strict=True)]
+    return [
+        _washed(text, one, redact_text(text, redact, secret) if doubt else None)
+        for text, one, doubt in zip(plain, cleaned, needs_redaction(plain, redact), strict=True)
+    ]
+
+
+def _washed(text: str, cleaned: Cleaned | None, safe: Redacted | None) -> Washed:
+    """What cleaning and redaction made of a text; None where they had nothing to do."""
+    edits, drop = (cleaned.edits, cleaned.drop) if cleaned else ({}, "")
+    return Washed(safe.text, edits, safe.edits, drop, tuple(safe.found)) if safe else Washed(text, edits, {}, drop)
 
 
 def _whole(text: str, edits: dict[str, int], kind: str, redact: RedactConfig, secret: bytes) -> Washed:

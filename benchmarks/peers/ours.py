@@ -1,0 +1,143 @@
+"""Our side of `clean_and_dedup.py`: each task is a process of its own, `python benchmarks/peers/ours.py TASK IN OUT`.
+
+`clean` and `dedup` use the product's functions with the rules of the peers and no others; `road` runs the stages
+`prepare` and `dedup` as a recipe would, with every rule, redaction, ledger and keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any
+
+GRAM_SHARE = 0.7
+
+
+def batches(folder: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """Ids and texts of all files of a folder, streamed by Arrow's reader of JSON lines."""
+    from pyarrow import json as arrow_json
+
+    for path in sorted(folder.glob("*.jsonl")):
+        with arrow_json.open_json(path) as reader:
+            for batch in reader:
+                yield batch.column("id").to_pylist(), batch.column("text").to_pylist()
+
+
+def rules() -> Any:
+    """Unicode repair, HTML, links, whitespace; what else we would clean or drop is off."""
+    from fittingroom.text.clean import CleanConfig
+
+    return CleanConfig(
+        control_tokens=False, max_repeat=0, min_chars=0, max_chars=10_000_000, spam=False, boilerplate=False
+    )
+
+
+def clean(source: Path, out: Path, *, guarded: bool = True) -> None:
+    """As `wash` does it; without the guard every text goes through `clean_text` and `redact_text` by itself."""
+    from fittingroom.text.clean import clean_text
+    from fittingroom.text.redact import RedactConfig, redact_text
+    from fittingroom.text.wash import wash
+
+    clean, redact = rules(), RedactConfig(kinds=["email"], consistent=False)
+    quoted = encode_basestring
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "part-00000.jsonl").open("w", encoding="utf-8") as file:
+        for ids, texts in batches(source):
+            if guarded:
+                washed = [one.text for one in wash(texts, clean, redact, b"")]
+            else:
+                washed = [redact_text(clean_text(text, clean).text, redact, b"").text for text in texts]
+            file.writelines(
+                f'{{"id": {quoted(name)}, "text": {quoted(text)}}}\n' for name, text in zip(ids, washed, strict=True)
+            )
+
+
+def dedup(source: Path, out: Path) -> None:
+    """Of every connected family of texts that share 0.7 of their 5-grams, the first stays; no guards."""
+    import numpy as np
+
+    from fittingroom.tasks.families import components
+    from fittingroom.text.bands import Bands, sketched
+    from fittingroom.text.similarity import alike, match_key
+
+    out.mkdir(parents=True, exist_ok=True)
+    number: dict[str, int] = {}
+    of_row: list[int] = []
+    keys: list[str] = []
+    long: list[Any] = []
+    with Bands([GRAM_SHARE], out / "bands") as bands:
+        for _, texts in batches(source):
+            before = len(keys)
+            for text in texts:
+                key = match_key(text)
+                of_row.append(number.setdefault(key, len(number)))
+                if of_row[-1] == len(keys):
+                    keys.append(key)
+            sketch = sketched(keys[before:])
+            bands.keep(sketch)
+            long.append(before + np.flatnonzero(sketch.long))
+        place = np.concatenate(long)
+        pairs, _ = alike(
+            place[bands.candidates(GRAM_SHARE)], lambda wanted: [keys[one] for one in wanted.tolist()], GRAM_SHARE
+        )
+    family = components(len(keys), pairs)[np.array(of_row)]
+    first = np.zeros(len(family), dtype=np.bool_)
+    first[np.unique(family, return_index=True)[1]] = True
+    stays = iter(first.tolist())
+    with (out / "part-00000.jsonl").open("w", encoding="utf-8") as file:
+        for path in sorted(source.glob("*.jsonl")):
+            with path.open(encoding="utf-8") as lines:
+                file.writelines(line for line in lines if next(stays))
+
+
+def road(source: Path, out: Path) -> None:
+    """The stages `prepare` (clean, redact, ledger, keys) and `dedup` with their defaults, results as Parquet."""
+    import pyarrow.parquet as pq
+
+    from fittingroom.engine import Context
+    from fittingroom.sources.config import JsonlSource
+    from fittingroom.stages.dedup import DedupConfig, dedup
+    from fittingroom.stages.prepare import PrepareConfig, prepare
+    from fittingroom.tasks.config import TaskConfig
+
+    out.mkdir(parents=True, exist_ok=True)
+    context = Context(root=source, scratch=out / "scratch", secret=hashlib.sha256(b"benchmark").digest())
+    sources = [
+        JsonlSource(
+            kind="jsonl", path=str(path.resolve()), role="examples", key="id", fields={"text": "text", "label": "label"}
+        )
+        for path in sorted(source.glob("*.jsonl"))
+    ]
+    task = TaskConfig(
+        kind="classify", input=["text"], target="label", labels=[f"class-{number}" for number in range(8)]
+    )
+    ready = prepare(sources=list(sources), prepare=PrepareConfig(), task=task, context=context)
+    result = dedup(ready, dedup=DedupConfig(), task=task, context=context)
+    for name, table in (("kept", result.kept), ("dropped", result.dropped)):
+        with pq.ParquetWriter(out / f"{name}.parquet", table.arrow().schema) as writer:
+            for batch in table.batches():
+                writer.write_batch(batch)
+    facts = {"prepare": ready.facts, "dedup": result.facts}
+    (out / "facts.json").write_text(json.dumps(facts, default=str, ensure_ascii=False), encoding="utf-8")
+
+
+def main() -> None:
+    task, source, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    if task == "clean":
+        clean(source, out)
+    elif task == "clean-unguarded":
+        clean(source, out, guarded=False)
+    elif task == "dedup":
+        dedup(source, out)
+    elif task == "road":
+        road(source, out)
+    else:
+        raise SystemExit(f"no task {task}")
+
+
+if __name__ == "__main__":
+    main()
