@@ -16,30 +16,61 @@ from typing import Any
 import pytest
 
 from fittingroom.cluster import Cluster
+from fittingroom.config import load
 from fittingroom.engine import Context, EngineConfig, in_this_process
 from fittingroom.errors import RecipeError
+from fittingroom.history import History
+from fittingroom.pipeline import data_road
+from fittingroom.run import Run
 from fittingroom.stages.dedup import DedupConfig, dedup
 from fittingroom.stages.label import LabelConfig, label
+from fittingroom.store import Store
 from fittingroom.tables import Table
 from fittingroom.tasks import wordings
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.types import Rows, dropped_schema, row_schema
+from fittingroom.types import Attempt, Rows, dropped_schema, row_schema
+from shop import write_shop
 
 TASK = TaskConfig(kind="classify", input=["text"], target="label")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def nodes() -> Iterator[str]:
+    """The address of a cluster of two nodes."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     pytest.importorskip("ray")
     import ray
     from ray.cluster_utils import Cluster as Nodes
 
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     nodes.add_node(num_cpus=1)
-    yield Cluster(nodes.address, threads=2)
+    yield nodes.address
     ray.shutdown()
     nodes.shutdown()
+
+
+@pytest.fixture
+def cluster(nodes: str) -> Cluster:
+    return Cluster(nodes, threads=2)
+
+
+def walked(folder: Path, sets: list[str]) -> dict[str, str]:
+    """Digest of what every stage of the data road put out."""
+    write_shop(folder)
+    config = load(folder / "recipe.yaml", sets)
+    run = Run(History(folder).create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
+    run.begin(Attempt(number=1, config_digest=config.digest))
+    data_road(config, run)
+    return dict(run.digests)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_the_same_recipe_gives_the_same_rows(nodes: str, tmp_path: Path) -> None:
+    there = walked(tmp_path / "ray", ["engine.kind=ray", f"engine.address={nodes}"])
+    assert there == walked(tmp_path / "here", [])
+    assert set(there) >= {"prepare", "label", "dedup", "split", "audit", "balance"}
 
 
 def rows(count: int) -> Rows:

@@ -67,6 +67,10 @@ def in_this_process(function: Callable[..., T], arguments: Iterable[tuple[Any, .
     return (function(*one) for one in arguments)
 
 
+def _nothing() -> None:
+    """Work that shows that there is somebody to do it."""
+
+
 @cache
 def _cluster(address: str, threads: int) -> Spread:
     """One connection for all stages of a process."""
@@ -89,6 +93,11 @@ class Context:
     threads: int = field(default_factory=lambda: cpu_threads())
     spread: Spread = in_this_process
     """Where pure work on batches is done."""
+
+    def connect(self) -> None:
+        """Reach for where work is done, when that is elsewhere, before anybody watches what is reached for."""
+        if self.spread is not in_this_process:
+            list(self.spread(_nothing, [()]))
 
     def map(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Iterator[T]:
         """`function(*one)` for each of `arguments`, in their order; they are taken up as results are asked for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.remembered import Remembered
@@ -21,6 +21,32 @@ _NULL = "null"
 """Marks a cell of a side table that was none."""
 
 
+Texts = list[str | None]
+Job = tuple[list[tuple[Texts, str]], Texts, int, CleanConfig, RedactConfig, bytes]
+
+
+class WashedExamples(NamedTuple):
+    """The columns of a batch of examples."""
+
+    inputs: list[list[Washed]]
+    answers: list[Washed]
+    told: list[tuple[Find, ...]]
+    """What columns that are not kept say of each row's person: the name beside a review that is signed with it."""
+
+
+def examples_washed(
+    columns: Sequence[tuple[Texts, str]], answers: Texts, inputs: int, clean: CleanConfig, redact: RedactConfig,
+    secret: bytes,
+) -> WashedExamples:  # fmt: skip
+    """The first `inputs` of the columns (texts, kind of personal data or "") are kept, the others only listened to.
+    Pure, so that it can be done anywhere.
+    """
+    washed = [wash(texts, clean, redact, secret, kind=kind) for texts, kind in columns]
+    beside = washed[inputs:]
+    told = [tuple(find for column in beside for find in column[place].found) for place in range(len(answers))]
+    return WashedExamples(washed[:inputs], wash(answers, clean, redact, secret), told)
+
+
 class Washing:
     """Columns and rows of one pass; what is recognised is noted in `remembered` for the rows of the same group."""
 
@@ -34,16 +60,18 @@ class Washing:
 
     def column(self, texts: Sequence[str | None], name: str = "") -> list[Washed]:
         """Values of a column; its name may say that each is personal as a whole."""
-        kind = personal_column(name) if name else ""
-        if name and joining_column(name) == "order" and "order" in self._redact.pseudonyms:
-            kind = "order"
-        return wash(texts, self._clean, self._redact, self._secret, kind=kind)
+        return wash(texts, self._clean, self._redact, self._secret, kind=self._kind(name))
 
-    def beside(self, batch: pa.RecordBatch, read: set[str]) -> list[tuple[Find, ...]]:
-        """What columns that are not kept say of each row's person: the name beside a review that is signed with it."""
-        names = [name for name in batch.schema.names if name not in read and personal_column(name)]
-        columns = [self.column(values(batch, name), name) for name in names]
-        return [tuple(find for column in columns for find in column[place].found) for place in range(batch.num_rows)]
+    def job(self, batch: pa.RecordBatch, inputs: Sequence[str], target: str) -> Job:
+        """What `examples_washed` needs to know of a batch of examples, as the arguments of its call."""
+        beside = [name for name in batch.schema.names if name not in {*inputs, target} and personal_column(name)]
+        columns = [(values(batch, name), self._kind(name)) for name in [*inputs, *beside]]
+        return columns, values(batch, target), len(inputs), self._clean, self._redact, self._secret
+
+    def _kind(self, name: str) -> str:
+        if name and joining_column(name) == "order" and "order" in self._redact.pseudonyms:
+            return "order"
+        return personal_column(name) if name else ""
 
     def row(
         self, group: str | None, given: Mapping[str, Washed], answer: Washed, told: tuple[Find, ...]

@@ -9,7 +9,7 @@ the rows of each customer or conversation, so that it goes wherever else it stan
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,11 @@ from fittingroom.sources.rows import (
     safe_names,
     values,
 )
-from fittingroom.sources.washing import Washing
+from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.text.clean import CleanConfig
-from fittingroom.text.known import Find
 from fittingroom.text.redact import RedactConfig, pseudonym
 from fittingroom.text.wash import Washed
 from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
@@ -86,6 +85,7 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
     Kept rows carry their annotations; `goods` and `events` are side tables. Raises SourceError for a source that is
     missing, empty or lacks a column, RecipeError for sources that do not fit together.
     """
+    context.connect()
     with watched(_on_purpose(sources)) as outside:
         rows = _walk(_Work(sources, prepare, task, context))
     # Seldom there, so that it is no part of the facts of a healthy run.
@@ -208,17 +208,22 @@ class _Work:
         if self.task.target in source.fields:  # named on purpose, so it must be there; else rows are unlabelled
             wanted.append(target)
         seen: set[str] = set()
-        for batch in self._batches(name, source, wanted):
+        waiting: deque[pa.RecordBatch] = deque()
+
+        def jobs() -> Iterator[Job]:
+            for batch in self._batches(name, source, wanted):
+                waiting.append(batch)
+                yield self.washing.job(batch, list(inputs.values()), target)
+
+        for washed in self.context.map(examples_washed, jobs()):
+            batch = waiting.popleft()
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             out = self._leave_out(name, source, batch, marks)
-            fields = {item: self.washing.column(values(batch, column), column) for item, column in inputs.items()}
-            told = self.washing.beside(batch, {*inputs.values(), target})
-            self._sort_out(name, marks, out, fields, self.washing.column(values(batch, target)), told)
+            self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed)
 
     def _sort_out(
-        self, name: str, marks: Marks, out: set[int], fields: dict[str, list[Washed]], answers: list[Washed],
-        told: list[tuple[Find, ...]],
-    ) -> None:  # fmt: skip
+        self, name: str, marks: Marks, out: set[int], fields: dict[str, list[Washed]], washed: WashedExamples
+    ) -> None:
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
@@ -227,7 +232,8 @@ class _Work:
             if place in out:
                 continue
             texts = {item: column[place] for item, column in fields.items()}
-            given, answer = self.washing.row(marks.groups[place], texts, answers[place], told[place])
+            group, told = marks.groups[place], washed.told[place]
+            given, answer = self.washing.row(group, texts, washed.answers[place], told)
             if fault:
                 said = " ".join(one.text for one in given.values())
                 self._reject(name, marks.lines[place], fault, said, marks.groups[place])
