@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_CHECKED = 100_000
+_CHECKED = 20_000
 """Candidates whose sets of 5-grams are in memory at once."""
 
 Pair = tuple[int, int, float]
