@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +30,32 @@ def _size(folder: Path) -> dict[str, Any]:
     runs = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
     cleaned = {tool: folder / f"{tool}-clean" for tool in TOOLS if f"{tool} clean" in runs}
     copies = {tool: folder / f"{tool}-dedup" for tool in TOOLS if f"{tool} dedup" in runs}
-    kept = folder / "judged.json"
-    if not kept.exists():
-        found: dict[str, Any] = {
-            "clean": judge_clean(folder / "noisy", folder / "plain", cleaned, OURS),
-            "dedup": judge_dedup(Truth(folder / "plain"), copies),
-        }
-        guarded, bare = (folder / f"{OURS}-{task}" / "part-00000.jsonl" for task in ("clean", "clean-no-guard"))
-        found["guard_changes_nothing"] = filecmp.cmp(guarded, bare, shallow=False)
-        kept.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-    facts = json.loads((folder / f"{OURS}-road" / "facts.json").read_text(encoding="utf-8"))
-    road = {name: facts["prepare"].get(name) for name in ("edits", "personal", "dropped_by_reason")}
-    road["dedup"] = {name: facts["dedup"][name] for name in ("in", "kept", "exact", "near", "pairs_passed_over")}
-    return {"runs": runs, **json.loads(kept.read_text(encoding="utf-8")), "road": road}
+    found: dict[str, Any] = {
+        "clean": _once(
+            folder / "judged" / f"clean {' '.join(cleaned)}",
+            lambda: judge_clean(folder / "noisy", folder / "plain", cleaned, OURS),
+        ),
+        "dedup": _once(
+            folder / "judged" / f"dedup {' '.join(copies)}", lambda: judge_dedup(Truth(folder / "plain"), copies)
+        ),
+    }
+    guarded, bare = (folder / f"{OURS}-{task}" / "part-00000.jsonl" for task in ("clean", "clean-no-guard"))
+    found["guard_changes_nothing"] = filecmp.cmp(guarded, bare, shallow=False)
+    facts_of_road = folder / f"{OURS}-road" / "facts.json"
+    if facts_of_road.exists():
+        facts = json.loads(facts_of_road.read_text(encoding="utf-8"))
+        found["road"] = {name: facts["prepare"].get(name) for name in ("edits", "personal", "dropped_by_reason")}
+        wanted = ("in", "kept", "exact", "near", "pairs_passed_over")
+        found["road"]["dedup"] = {name: facts["dedup"][name] for name in wanted}
+    return {"runs": runs, **found}
+
+
+def _once(path: Path, judged: Callable[[], Any]) -> Any:
+    """Judging a million rows takes minutes: it is kept, and made again when another tool was measured."""
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(judged(), ensure_ascii=False), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def best(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -137,6 +151,8 @@ def _cleaning(size: dict[str, Any]) -> str:
 
 
 def _road(size: dict[str, Any]) -> str:
+    if "road" not in size:
+        return "The whole road was not measured."
     road = size["road"]["dedup"]
     return (
         "Whole road (other work than the two tasks above: every rule of cleaning, all kinds of personal data, ids and "
