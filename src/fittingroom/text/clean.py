@@ -170,7 +170,8 @@ def clean_text(text: str, config: CleanConfig) -> Cleaned:
 
 
 def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
-    usual = _UNUSUAL.search(cleaned.text) is None
+    given = cleaned.text
+    usual = _UNUSUAL.search(given) is None
     if config.mojibake:
         _set(cleaned, "mojibake", mend(cleaned.text))
     if not usual:
@@ -185,7 +186,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
         _sub(cleaned, "repeated character", _repeats(config.max_repeat), lambda run: run.group(1) * config.max_repeat)
     for rule in config.rules:
         _apply(cleaned, rule)
-    if config.whitespace and not (usual and not cleaned.edits):
+    if config.whitespace and not (usual and cleaned.text == given):
         _set(cleaned, "whitespace", markup.tidy(cleaned.text))
 
 

@@ -249,10 +249,10 @@ def placeholder_of(kind: str, value: str, config: RedactConfig, secret: bytes) -
 def _found(text: str, config: RedactConfig) -> list[tuple[str, int, int]]:
     """All spans, overlapping ones united under the surest kind."""
     spans: list[tuple[int, int, int, str]] = []
-    digits = len(_DIGIT.findall(text))
+    digits, kinds = len(_DIGIT.findall(text)), config.kinds
     folded = fold(text) if digits or _WIDE.search(text) else text
     for kind, least, recogniser in _RECOGNISERS:
-        if digits >= least and kind in config.kinds:
+        if digits >= least and kind in kinds:
             spans += [(start, stop, _RANK[kind], kind) for start, stop in recogniser(folded)]
     for place, (kind_name, pattern) in enumerate(config.patterns.items()):
         spans += [(*found.span(), place - 100, kind_name) for found in _compiled(pattern).finditer(text)]

@@ -42,6 +42,7 @@ _ORDER_WORDS = (
     "单", "快递", "物流", "交易", "流水", "提货", "取件", "包裹", "发票", "order", "track", "transac",
     "invoice", "ticket", "parcel", "shipment",
 )  # fmt: skip
+_ORDER_SIGN = re.compile("|".join(_ORDER_WORDS))
 _PARCEL = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:SF|YT|JT|ZTO|STO|DPK|EMS|JD[A-Z]{0,2}|LP|YD|HT)\d{10,18}|1Z[0-9A-Z]{16}|[A-Z]{2}\d{9}[A-Z]{2})"
     r"(?![A-Za-z0-9])",
@@ -54,6 +55,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _SECRET_WORDS = ("密码", "口令", "验证码", "件码", "货码", "pass", "pwd", "cvv", "cvc", "pin", "verif", "otp")
+_SECRET_SIGN = re.compile("|".join(_SECRET_WORDS))
 
 
 def emails(text: str) -> Iterator[Span]:
@@ -153,8 +155,7 @@ def orders(text: str) -> Iterator[Span]:
 
     Behind a word at least 6 characters are asked for: "order 2 of these" and "快递3天" are no numbers.
     """
-    low = text.lower()
-    for found in _ORDER.finditer(text) if any(word in low for word in _ORDER_WORDS) else ():
+    for found in _ORDER.finditer(text) if _ORDER_SIGN.search(text.lower()) else ():
         value = found.group("value")
         if len(value) >= 6 and sum(character.isdigit() for character in value) >= 4:
             yield found.span("value")
@@ -167,8 +168,7 @@ def orders(text: str) -> Iterator[Span]:
 
 def secrets(text: str) -> Iterator[Span]:
     """Passwords and codes behind such a word, when they hold a digit (so that "password reset" is none)."""
-    low = text.lower()
-    if not any(word in low for word in _SECRET_WORDS):
+    if not _SECRET_SIGN.search(text.lower()):
         return
     for found in _SECRET.finditer(text):
         yield found.span("value")

@@ -60,6 +60,7 @@ NAME_SIGNS = (
     "mr", "ms ", "ms.", "miss ", "mx", "dr", "prof", "dear ", "hi ", "hello ", "hey ", "regards", "sincerely", "yours",
     "wishes", "cheers", "thanks", "i'm ", "i am ", "this is ",
 )  # fmt: skip
+_NAME_SIGN = re.compile("|".join(map(re.escape, NAME_SIGNS)))
 _NO_NAME = re.compile(
     r"(?:team|customer|customers|sir|madam|sirs|all|there|support|seller|service|everyone|everybody|friend|friends|folks|guys|amazon|"
     r"apple|alexa|google|santa|not|very|on|wrong|spelled|misspelled|the|a|an|is|my|your|our|in|so|just|great|good|love|prime|"
@@ -121,8 +122,7 @@ def documents(text: str) -> Iterator[Span]:
 
 def names(text: str) -> Iterator[Span]:
     """Names behind "my name is", "recipient", a title, a greeting or a closing line."""
-    low = text.lower()
-    if not any(sign in low for sign in NAME_SIGNS):
+    if not _NAME_SIGN.search(text.lower()):
         return
     for pattern in (_CALLED, _CALLED_LOW, _TITLE, _GREETED, _SIGNED, _I_AM):
         for found in pattern.finditer(text):

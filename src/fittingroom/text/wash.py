@@ -59,6 +59,8 @@ def wash(
     plain = [one.text if one else text for text, one in zip(given, cleaned, strict=True)]
     return [
         _washed(text, one, redact_text(text, redact, secret) if doubt else None)
+        if doubt or one
+        else Washed(text, {}, {}, "")
         for text, one, doubt in zip(plain, cleaned, needs_redaction(plain, redact), strict=True)
     ]
 
