@@ -182,7 +182,7 @@ def test_no_split_tears_apart_what_belongs_together(found: list[tuple[Any, ...]]
             out = split(rows, split=SplitConfig(by_time=by_time), task=TASK, seed=seed, context=context)
         except UserError:
             return
-    assert sorted(name for table in out.parts().values() for name in ids(table)) == ids(rows.kept)
-    proof = dict(out.facts["proof"])
-    assert proof.pop("newer_in_train", 0) == 0
-    assert set(proof.values()) == {0}
+        assert sorted(name for table in out.parts().values() for name in ids(table)) == ids(rows.kept)
+        proof = dict(out.facts["proof"])
+        assert proof.pop("newer_in_train", 0) == 0
+        assert set(proof.values()) == {0}
