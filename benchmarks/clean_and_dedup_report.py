@@ -123,7 +123,9 @@ def _quality(size: dict[str, Any]) -> str:
             f"{one['one_word_reviews_kept']} of {one['one_word_reviews']} | {one['one_word_copies_left']:,} |"
         )
     planted = next(iter(size["dedup"].values()))["planted_near_alike"]
-    return "\n".join(lines) + f"\n\nPlanted near copies with a Jaccard index of at least 0.7: {planted:,}."
+    left = [tool for tool in TOOLS if f"{tool} dedup" in size["runs"] and tool not in size["dedup"]]
+    note = f" Measured for its cost, but its output was not judged: {', '.join(left)}." if left else ""
+    return "\n".join(lines) + f"\n\nPlanted near copies with a Jaccard index of at least 0.7: {planted:,}.{note}"
 
 
 def _cleaning(size: dict[str, Any]) -> str:
@@ -152,7 +154,7 @@ def _cleaning(size: dict[str, Any]) -> str:
 
 def _road(size: dict[str, Any]) -> str:
     if "road" not in size:
-        return "The whole road was not measured."
+        return "The whole road was not measured at this size."
     road = size["road"]["dedup"]
     return (
         "Whole road (other work than the two tasks above: every rule of cleaning, all kinds of personal data, ids and "
