@@ -150,6 +150,34 @@ def test_a_cluster_that_is_not_there() -> None:
     assert "UserError: engine.address: the Ray cluster cannot be reached" in found.stderr
 
 
+@pytest.mark.slow
+def test_a_cluster_of_this_machine_alone_is_reached_from_nowhere_else() -> None:
+    asks = """
+import socket
+from fittingroom.cluster import Cluster
+assert list(Cluster('', threads=1)(abs, [(-3,), (-4,)])) == [3, 4]
+import ray
+host, port = ray.get_runtime_context().gcs_address.rsplit(':', 1)
+assert host.startswith('127.'), host
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as looking:
+    try:
+        looking.connect(('192.0.2.1', 9))  # sends nothing; tells the address that the network knows
+    except OSError:
+        raise SystemExit(0)
+    outside = looking.getsockname()[0]
+if not outside.startswith('127.'):
+    try:
+        socket.create_connection((outside, int(port)), timeout=5)
+    except OSError:
+        raise SystemExit(0)
+    raise SystemExit('reached from outside')
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    command = [sys.executable, "-c", asks]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=clean)
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
 def test_the_recipe_says_where() -> None:
     assert EngineConfig().spread(1) is in_this_process
     assert isinstance(EngineConfig(kind="ray").spread(1), Cluster)

@@ -33,6 +33,11 @@ _START = {
 }
 
 
+_HERE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Makes Ray listen on loopback only, as it does by itself on Windows and macOS; `ray.init` turns 127.0.0.1 into the
+address of the machine."""
+
+
 class Cluster:
     """Connected on first use. `address` as `ray.init` takes it; empty for a cluster of this machine alone."""
 
@@ -64,7 +69,8 @@ class Cluster:
     def _connected(self) -> Any:
         if self._call is not None:
             return self._call
-        os.environ.update({name: value for name, value in _START.items() if name not in os.environ})
+        wanted = _START if self._address else _START | _HERE
+        os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
         try:
             import ray
         except ImportError:
@@ -89,12 +95,13 @@ class Cluster:
                 ray.init(address=self._address, **quiet)
                 return
             ray.init(
+                address="local",  # else a cluster that somebody else runs on this machine is joined
                 num_cpus=self._threads,
                 include_dashboard=False,
-                _node_ip_address="127.0.0.1",
                 _system_config={"automatic_object_spilling_enabled": False},
                 **quiet,
             )
+            _demand_loopback()
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"the Ray cluster cannot be reached ({type(error).__name__}): is it running, and is the address right?",
@@ -120,6 +127,22 @@ class Cluster:
                     "请在所有节点安装同一版本",
                     place="engine.address",
                 )
+
+
+def _demand_loopback() -> None:
+    """A cluster that is started here must not be reachable from elsewhere. UserError when it would be: `ray` was
+    imported before, with other settings.
+    """
+    import ray
+
+    if not ray.get_runtime_context().gcs_address.startswith("127."):
+        ray.shutdown()
+        wanted = " ".join(f"{name}={value}" for name, value in _HERE.items())
+        raise UserError(
+            f"Ray would listen on the network: set {wanted} first, or give the address of a cluster of your own",
+            f"Ray 会监听外部网络：请先设置 {wanted}，或填写自己集群的地址",
+            place="engine.address",
+        )
 
 
 def _knock(address: str) -> None:

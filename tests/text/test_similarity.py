@@ -127,10 +127,6 @@ def test_clusters_take_the_smallest_index() -> None:
     assert sim.clusters(6, [(4, 1), (5, 4, 0.9), (2, 3)]) == [0, 1, 2, 2, 1, 1]
 
 
-def test_exact_groups() -> None:
-    assert sim.exact_groups(["b", "a", "b", "c", "a"]) == [[0, 2], [1, 4]]
-
-
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="threshold"):
         sim.near_pairs(["abcdef"], 0.0)

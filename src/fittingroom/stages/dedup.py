@@ -5,8 +5,7 @@ Two thresholds with two jobs: above `threshold` a row is a copy and goes (unless
 above the lower `cluster_threshold`, with numbers and names masked, rows stay but share a `cluster`, which `split` keeps
 on one side.
 
-The table is streamed and what is compared lies on disk (see `tasks.wordings`, `text.bands`): memory grows by some 400
-bytes per row, whatever the texts are.
+The table is streamed and what is compared lies on disk (see `tasks.wordings`, `text.bands`).
 """
 
 from __future__ import annotations

@@ -48,27 +48,41 @@ def components(*columns: Sequence[str | None], ids: Sequence[str]) -> list[str]:
     return [smallest[index] for index in roots]
 
 
+def connected(count: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the connected component of each of `count` nodes that `edges` [e, 2] tie together."""
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(edges), dtype=np.bool_), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    labels: NDArray[np.int64] = connected_components(graph.tocsr(), directed=False)[1]
+    return labels
+
+
+def first_of_component(component: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row the first row of its component."""
+    import numpy as np
+
+    rows = len(component)
+    first = np.empty(int(component.max(initial=-1)) + 1, dtype=np.int64)
+    first[component[::-1]] = np.arange(rows - 1, -1, -1)  # the last one written is the smallest
+    found: NDArray[np.int64] = first[component]
+    return found
+
+
 def tied(columns: Sequence[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
     """The same for tables that are large: `columns` hold a number per row, negative where a row has no value. Returns
     for every row [n] the first row of its component.
     """
     import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
-    edges = [np.empty((2, 0), dtype=np.int64)]
+    edges = [np.empty((0, 2), dtype=np.int64)]
     for column in columns:
         order = np.argsort(column, kind="stable")
         ranked = column[order]
         same = (ranked[1:] == ranked[:-1]) & (ranked[1:] >= 0)
-        edges.append(np.stack([order[:-1][same], order[1:][same]]))
-    one, other = np.concatenate(edges, axis=1)
-    graph = coo_array((np.ones(len(one), dtype=np.bool_), (one, other)), shape=(rows, rows)).tocsr()
-    count, component = connected_components(graph, directed=False)
-    first = np.empty(count, dtype=np.int64)
-    first[component[::-1]] = np.arange(rows - 1, -1, -1)  # the last one written is the smallest
-    found: NDArray[np.int64] = first[component]
-    return found
+        edges.append(np.column_stack([order[:-1][same], order[1:][same]]))
+    return first_of_component(connected(rows, np.concatenate(edges)))
 
 
 def keyed_ranks(seed: int, names: Sequence[str]) -> NDArray[np.uint64]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from fittingroom.tasks.families import components
+from fittingroom.statistics.folds import connected
 from fittingroom.tasks.leaving import Gone
 from fittingroom.tasks.wordings import Wordings, first_of_equal
 from fittingroom.text.bands import Bands
@@ -85,7 +85,7 @@ def _near(said: Wordings, rows: NDArray[np.int64], threshold: float, folder: Pat
     one, other = (said.guards[rows[first[side]]] for side in found.T)
     same = found[(one == other).all(axis=1)]
     pairs, _ = alike(same, lambda wanted: said.read("key", rows[first[wanted]]), threshold)
-    return components(len(first), pairs)[numbers]
+    return connected(len(first), pairs)[numbers]
 
 
 def _differing(

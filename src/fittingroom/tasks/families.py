@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fittingroom.statistics.folds import connected, first_of_component
 from fittingroom.tasks.wordings import KEY, Distinct
 from fittingroom.text.bands import Bands
 from fittingroom.text.similarity import alike
@@ -45,7 +46,7 @@ def families(
     stands = np.ones(len(pairs), dtype=np.bool_)
     threshold, raised = like, 0
     while True:
-        component = components(wordings.count, np.concatenate([pairs[stands], ties]))
+        component = connected(wordings.count, np.concatenate([pairs[stands], ties]))
         sizes = np.bincount(component[wordings.of_key])
         if sizes.max(initial=0) <= cap or threshold >= 1:
             break
@@ -53,16 +54,13 @@ def families(
         big = sizes > cap
         raised = int(big.sum())
         stands &= bound | ~big[component[pairs[:, 0]]] | (scores >= threshold)
-    of_row = component[wordings.of_key]
-    first = np.full(len(sizes), -1, dtype=np.int64)
-    first[of_row[::-1]] = np.arange(rows - 1, -1, -1)  # the last one written is the smallest
     facts = {
         "clusters": int((sizes > 0).sum()),
         "largest_cluster": int(sizes.max(initial=0)),
         "clusters_over_cap": raised,
         "cluster_threshold_used": round(threshold, 2),
     }
-    return Families(first[of_row], facts)
+    return Families(first_of_component(component[wordings.of_key]), facts)
 
 
 def _alike(
@@ -76,14 +74,3 @@ def _alike(
     long = np.flatnonzero(place >= 0)
     found = bands.candidates(threshold, entries=place[long], kinds=wordings.kinds[long])
     return alike(long[found], wordings.read, threshold)
-
-
-def components(count: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the connected component of each of `count` nodes that `edges` [e, 2] tie together."""
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(edges), dtype=np.bool_), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    labels: NDArray[np.int64] = connected_components(graph.tocsr(), directed=False)[1]
-    return labels

@@ -101,12 +101,6 @@ def take(table: pa.Table, task: TaskConfig, indices: Collection[int]) -> Table:
     return Table.of(ordered(table.take(pa.array(list(indices), type=pa.int64())), task))
 
 
-def parted(table: pa.Table, task: TaskConfig, drops: Mapping[int, Drop]) -> tuple[Table, Table]:
-    """Kept and dropped rows: every row lands in exactly one of the two, both sorted by id."""
-    kept = take(table, task, [index for index in range(table.num_rows) if index not in drops])
-    return kept, dropped(table, task, drops)
-
-
 def dropped(table: pa.Table, task: TaskConfig, drops: Mapping[int, Drop]) -> Table:
     """The rows named by `drops`, in the schema of dropped rows, sorted by id."""
     import pyarrow as pa

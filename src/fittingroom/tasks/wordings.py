@@ -1,7 +1,7 @@
 """What every row of a table says, as it is compared: match keys, masks and guards, spooled to disk.
 
 `label` looks here for equal texts with different labels, `dedup` for copies and for what belongs together. Strings lie
-in an Arrow file and are read where they are asked for; what is held per row are digests, some 60 bytes.
+in an Arrow file and are read where they are asked for; what is held per row are digests and a length.
 """
 
 from __future__ import annotations

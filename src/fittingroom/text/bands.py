@@ -1,8 +1,8 @@
 """Candidates for near copies among any number of texts: MinHash sketches, cut into bands, one file per band.
 
 Two texts whose slots agree in a whole band are candidates. What is held for a text is 128 one-byte slots (to rule
-candidates out before the exact check) and its number of 5-grams; the bands, ten times as large, lie on disk when a
-folder is given and are read one at a time. So memory grows by some 150 bytes per text, and disk by some 750.
+candidates out before the exact check) and its number of 5-grams; the bands, several times as large, lie on disk when a
+folder is given and are read one at a time.
 
 How many pairs are alike at most grows with the square of the texts, so a bucket (all texts that agree in one band) is
 not compared whole when it is large: each text meets its 64 neighbours and the 16 best-ranked of its bucket. That is

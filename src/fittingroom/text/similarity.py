@@ -112,14 +112,6 @@ def _overlap(a: set[str], b: set[str]) -> float:
     return shared / (len(a) + len(b) - shared) if shared else 0.0
 
 
-def exact_groups(keys: Sequence[str]) -> list[list[int]]:
-    """Groups of two and more indices with the same key, each in rising order, ordered by their first index."""
-    seen: dict[str, list[int]] = {}
-    for index, key in enumerate(keys):
-        seen.setdefault(key, []).append(index)
-    return [group for group in seen.values() if len(group) > 1]
-
-
 def near_pairs(keys: Sequence[str], threshold: float, *, guard: Sequence[str] | None = None) -> list[Pair]:
     """Pairs (i, j, jaccard) with i < j and an exact Jaccard index of at least `threshold`, sorted.
 
