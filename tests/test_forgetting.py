@@ -437,3 +437,34 @@ def test_a_retention_that_cannot_be_kept_is_an_error(shop: Path, line: str, said
     with pytest.raises(UserError) as caught:
         Workspace(shop).forget(expired=True)
     assert said in caught.value.text("en")
+
+
+def test_a_reference_knows_copies_and_forgets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITTINGROOM_KEY", KEY)
+    shop = write_shop(tmp_path / "shop")
+    known = messages()[:40]
+    write_csv(shop / "old.csv", [{"id": row["id"], "who": GOES, "text": row["text"] + "！！"} for row in known])
+    recipe = (shop / "recipe.yaml").read_text("utf-8")
+    old = "  - {kind: csv, name: old, role: reference, path: old.csv, key: id, group: who}\nsplit:"
+    (shop / "recipe.yaml").write_text(recipe.replace("split:", old, 1), encoding="utf-8")
+    place = walk(shop)
+    store = Store(shop)
+    digests = History(shop).summary(place).digests
+    gone = [row for row in store.load(digests["dedup"], Rows).dropped.dicts() if "reference" in row["reason"]]
+    assert len(gone) >= len(known)
+    reference = [row["id"] for row in store.load(digests["prepare"], Rows).tables["reference"].dicts()]
+    assert {row["twin"] for row in gone} <= set(reference)
+    assert len(reference) == len(known)
+    splits = store.load(digests["split"], Splits)
+    texts = {
+        row["input"]["text"]
+        for part in ("train", "dev", "calibration", "test")
+        for row in getattr(splits, part).dicts()
+    }
+    assert texts
+    assert texts.isdisjoint(row["text"] for row in known)
+
+    Workspace(shop).forget(GOES)
+    (shop / "old.csv").unlink()
+    held = everything(shop)
+    assert [one for one in [*reference, GROUP] if one in held] == []

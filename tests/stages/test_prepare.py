@@ -310,3 +310,30 @@ def test_progress_is_told_and_leftovers_of_a_kill_do_no_harm(context: Context, s
     assert told
     assert all(what == "prepare" and 0 < done < total for what, done, total in told)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+
+
+def test_a_reference_is_a_table_of_its_own(context: Context, shop: list[SourceConfig]) -> None:
+    (context.root / "old.csv").write_text(
+        "id,review,label,who\n1,质量很好，电话13987654321,好评,c1\n2,,差评,c2\n3,物流很快,差评,c3\n", encoding="utf-8"
+    )
+    before = source(kind="csv", name="old", role="reference", path="old.csv", key="id", group="who")
+    alone, rows = run(context, shop), run(context, [*shop, before])
+    assert rows.kept.digest == alone.kept.digest
+    old = rows.tables["reference"]
+    assert old.schema.equals(row_schema(["review"], "label"))
+    assert {row["row_key"]: row["input"]["review"] for row in old.dicts()} == {
+        "1": "质量很好，电话[MOBILE]",
+        "3": "物流很快",
+    }
+    assert {row["target"]["label"] for row in old.dicts()} == {None}  # `fields` does not name the label
+    assert rows.facts["sources"]["old"] == {"in": 3, "kept": 2, "dropped": 1, "rejected": 0, "unread_times": 0}
+    assert "13987654321" not in everything(rows)
+    labelled = before.model_copy(update={"fields": {"label": "label"}})
+    told = run(context, [*shop, labelled]).tables["reference"]
+    assert {row["row_key"]: row["target"]["label"] for row in told.dicts()} == {"1": "好评", "3": "差评"}
+
+
+def test_a_reference_alone_trains_nothing(context: Context) -> None:
+    (context.root / "old.csv").write_text("id,review,label\n1,质量很好的,好评\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="role `examples`"):
+        run(context, [source(kind="csv", role="reference", path="old.csv", key="id")])

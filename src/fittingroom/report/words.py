@@ -143,6 +143,7 @@ WORDS: dict[str, Text] = {
     "gate.test": _text("gate on test", "测试集门禁"),
     "exact duplicate": _text("exact duplicate", "完全重复"),
     "near duplicate": _text("near duplicate", "近似重复"),
+    "copy of a reference row": _text("copy of a reference row", "与参照数据重复"),
     "too short": _text("too short", "过短"),
     "spam": _text("spam", "垃圾信息"),
     "conflicting labels": _text("conflicting labels", "标签冲突"),

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from fittingroom.sources.database import has_written_secret
 from fittingroom.types import Frozen
 
-Role = Literal["examples", "annotations", "goods", "events"]
+Role = Literal["examples", "annotations", "goods", "events", "reference"]
 
 
 class SourceBase(Frozen):
@@ -19,7 +19,9 @@ class SourceBase(Frozen):
     name: str = ""
     """Name in reports and in the column `source`; by default the kind and its position, such as `sql-1`."""
     role: Role = "examples"
-    """`examples` become rows; `annotations` are labels by people for rows of `of`; `goods`, `events`: side tables."""
+    """`examples` become rows; `annotations` are labels by people for rows of `of`; `goods`, `events`: side tables;
+    `reference`: what was there before (an earlier delivery, another data set, a test set kept elsewhere). It is never
+    trained on; `dedup` takes out the examples that are copies of it."""
     key: str = ""
     """Column of the primary key; without one, the line or row number."""
     group: str = ""

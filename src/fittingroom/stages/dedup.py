@@ -19,6 +19,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.copies import EXACT, NEAR, Marked, counted, exact_copies, near_copies
 from fittingroom.tasks.families import families
 from fittingroom.tasks.leaving import Change, Gone, parted, with_column
+from fittingroom.tasks.reference import KNOWN, REFERENCE, Reference
 from fittingroom.tasks.rows import in_order
 from fittingroom.tasks.wordings import Distinct, Wordings
 from fittingroom.text.bands import Bands
@@ -53,6 +54,7 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
 
     Of a set of copies the row with the most annotations stays, then the longest text, then the smallest id; its
     `dup_count` grows by those of the rows it stands for. Rows that differ in label, numbers or negations never merge.
+    Copies of what is in the table "reference" go first: "copy of a reference row", with its id.
     """
     table = in_order(rows.kept, task)
     with (
@@ -60,28 +62,35 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
         Bands([dedup.threshold, dedup.cluster_threshold], context.scratch / "bands") as bands,
     ):
         marked = Marked(table, task, said)
-        gone = Gone(said.rows, [EXACT, NEAR])
-        if dedup.method != "none":
-            exact_copies(marked, said, gone)
-        exact = gone.by_reason().get(EXACT, 0)
+        gone = Gone(said.rows, [EXACT, NEAR, KNOWN])
         wordings = Distinct(said)
         place = wordings.sketch(bands)
-        pairs = 0
-        if dedup.method == "near" and dedup.threshold < 1:
-            pairs = near_copies(marked, said, place[wordings.of_key], bands, dedup.threshold, gone)
+        near = dedup.method == "near" and dedup.threshold < 1
+        ids, told = marked.ids, dict[str, int]()
+        if REFERENCE in rows.tables and dedup.method != "none":
+            with Reference(rows.tables[REFERENCE], task, context.scratch / "reference", context, marked) as known:
+                known.exact(marked, said, gone)
+                if near:
+                    known.near(marked, said, place[wordings.of_key], bands, dedup.threshold, gone)
+                ids = known.after(marked.ids)
+                told = {"reference": known.rows, "known": gone.by_reason().get(KNOWN, 0)}
+        if dedup.method != "none":
+            exact_copies(marked, said, gone)
+        pairs = near_copies(marked, said, place[wordings.of_key], bands, dedup.threshold, gone) if near else 0
         found = families(
             wordings, place, bands, copy=dedup.threshold, like=dedup.cluster_threshold, most=dedup.largest_cluster
         )
-    kept, dropped = parted(table, task, context, gone, marked.ids, _noted(marked, gone, found.first))
+    kept, dropped = parted(table, task, context, gone, ids, _noted(marked, gone, found.first))
     facts = {
         "in": table.rows,
         "kept": kept.rows,
-        "exact": exact,
-        "near": dropped.rows - exact,
+        "exact": gone.by_reason().get(EXACT, 0),
+        "near": gone.by_reason().get(NEAR, 0),
         "pairs": pairs,
         "pairs_passed_over": bands.passed_over,
         "dropped_by_reason": gone.by_reason(),
         **found.facts,
+        **told,
     }
     return Rows(kept=kept, dropped=dropped, facts=facts)
 

@@ -21,6 +21,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
 from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.merging import GIVEN, merge
+from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.rows import in_order, texts, with_edits
 from fittingroom.tasks.rules import LabelRule, Weak, hold
 from fittingroom.tasks.spelling import folded
@@ -105,7 +106,9 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
         **measured,
     }
     context.progress("label", 1, 1)
-    return Rows(kept=kept, dropped=dropped, facts=facts)
+    # What rows are compared with in `dedup` is none of ours to label.
+    tables = {REFERENCE: rows.tables[REFERENCE]} if REFERENCE in rows.tables else {}
+    return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
 
 
 def _merged(

@@ -38,6 +38,7 @@ from fittingroom.sources.rows import (
 from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig, pseudonym
@@ -82,8 +83,8 @@ def observes(*, sources: list[SourceConfig], prepare: PrepareConfig, context: Co
 def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskConfig, context: Context) -> Rows:
     """Read, clean and redact all sources.
 
-    Kept rows carry their annotations; `goods` and `events` are side tables. Raises SourceError for a source that is
-    missing, empty or lacks a column, RecipeError for sources that do not fit together.
+    Kept rows carry their annotations; `goods`, `events`, `reference` are side tables. Raises SourceError for a source
+    that is missing, empty or lacks a column, RecipeError for sources that do not fit together.
     """
     context.connect()
     with watched(_on_purpose(sources)) as outside:
@@ -109,7 +110,7 @@ def _walk(work: _Work) -> Rows:
     for name, source in work.of_role("annotations"):
         work.annotations(name, source, target_source(name, source, [name for name, _ in examples]))
     work.learn_what_is_irrelevant(examples)
-    for name, source in examples:
+    for name, source in [*examples, *work.of_role("reference")]:
         work.examples(name, source)
     work.settle_annotations()
     for role in ("goods", "events"):
@@ -137,7 +138,10 @@ class _Work:
         """Source -> why rows are not even kept among the dropped ones -> how many."""
         schema = row_schema(task.input, task.target)
         self.kept = SortedParts(self._folder, "kept", schema)
+        self.reference: SortedParts | None = None
         self.dropped = SortedParts(self._folder, "dropped", dropped_schema(schema))
+        if self.of_role("reference"):
+            self.reference = SortedParts(self._folder, REFERENCE, schema)
         self.sides: dict[str, SideTable] = {}
         self.relevance: Relevance | None = None
         self._total = sum(open_source(one).size(one, context) for _, one in self.sources)
@@ -199,11 +203,14 @@ class _Work:
         self.relevance = Relevance(config, safe[: len(given)], safe[len(given) :])
 
     def examples(self, name: str, source: SourceConfig) -> None:
-        """Rows of one source: kept, dropped or rejected."""
+        """Rows of one source, examples or a reference: kept, dropped or rejected. A reference has labels only where
+        `fields` names them: a column of the same name may mean something else in another data set.
+        """
         layout = Layout.of(source)
         alone = len(self.task.input) == 1
         inputs = {item: column_of(source, item, only_input=alone) for item in self.task.input}
-        target = column_of(source, self.task.target)
+        named = source.role == "examples" or self.task.target in source.fields
+        target = column_of(source, self.task.target) if named else ""
         wanted = [*inputs.values(), layout.key, layout.group, layout.time]
         if self.task.target in source.fields:  # named on purpose, so it must be there; else rows are unlabelled
             wanted.append(target)
@@ -219,15 +226,23 @@ class _Work:
             batch = waiting.popleft()
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             out = self._leave_out(name, source, batch, marks)
-            self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed)
+            sink = self.kept if source.role == "examples" or self.reference is None else self.reference
+            self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed, sink)
 
     def _sort_out(
-        self, name: str, marks: Marks, out: set[int], fields: dict[str, list[Washed]], washed: WashedExamples
+        self,
+        name: str,
+        marks: Marks,
+        out: set[int],
+        fields: dict[str, list[Washed]],
+        washed: WashedExamples,
+        sink: SortedParts,
     ) -> None:
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
-        scores = self.relevance.reasons(_joined(fields)) if self.relevance else [None] * len(marks.ids)
+        judged = self.relevance if sink is self.kept else None
+        scores = judged.reasons(_joined(fields)) if judged else [None] * len(marks.ids)
         for place, fault in enumerate(marks.faults):
             if place in out:
                 continue
@@ -249,7 +264,7 @@ class _Work:
                 kept.append(row)
         account.kept += len(kept)
         account.dropped += len(dropped)
-        self.kept.add(kept)
+        sink.add(kept)
         self.dropped.add(dropped)
 
     def _row(self, name: str, marks: Marks, place: int, given: dict[str, Washed], answer: Washed) -> dict[str, Any]:
@@ -348,6 +363,8 @@ class _Work:
             "rejected": self.ledger.rejected(known.text, _SHOWN),
         }
         sides = {role: table.finish(known.cells) for role, table in self.sides.items()}
+        if self.reference is not None:
+            sides[REFERENCE] = self.reference.finish(known.rows)
         personal = self.washing.personal + known.personal
         return Rows(
             **tables,

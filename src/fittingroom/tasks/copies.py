@@ -29,7 +29,8 @@ class Marked:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        codes: dict[str, int] = {}
+        self.codes: dict[str, int] = {}
+        """Label -> its number in `label`."""
         ids: list[pa.Array] = []
         self.label: NDArray[np.uint64] = np.empty(said.rows, dtype=np.uint64)
         self.counts: NDArray[np.int64] = np.empty(said.rows, dtype=np.int64)
@@ -39,21 +40,22 @@ class Marked:
             ids += rows.column("id").chunks
             votes[part] = pc.fill_null(pc.list_value_length(rows.column("annotations")), 0)
             self.counts[part] = pc.fill_null(rows.column("dup_count"), 1)
-            self.label[part] = [codes.setdefault(name, len(codes)) for name in labels(rows, task)]
+            self.label[part] = [self.codes.setdefault(name, len(self.codes)) for name in labels(rows, task)]
         self.ids: pa.ChunkedArray = pa.chunked_array(ids, pa.string())
         self.order: NDArray[np.int64] = np.lexsort((-said.lengths, -votes))
         """Rows in the order in which they stay: most annotations, longest text, smallest id (rows are sorted by id)."""
 
 
 def exact_copies(marked: Marked, said: Wordings, gone: Gone) -> None:
-    """Of rows with the same key, guard and label the best one stays."""
+    """Of rows with the same key, guard and label that are there still, the best one stays."""
     import numpy as np
 
-    same = np.column_stack([said.keys, said.guards, marked.label])[marked.order]
+    order = marked.order[gone.stays[marked.order]]
+    same = np.column_stack([said.keys, said.guards, marked.label])[order]
     first, numbers = first_of_equal(same)
-    standing = marked.order[first[numbers]]
-    copies = standing != marked.order
-    gone.drop(marked.order[copies], EXACT, standing[copies], 1.0)
+    standing = order[first[numbers]]
+    copies = standing != order
+    gone.drop(order[copies], EXACT, standing[copies], 1.0)
 
 
 def near_copies(
@@ -96,11 +98,11 @@ def near_copies(
 
 def counted(before: NDArray[np.int64], gone: Gone) -> NDArray[np.int64]:
     """`dup_count` after dropping. A twin of an exact copy may itself go as a near copy: counts travel to who stays; a
-    row that goes keeps what it stood for itself.
+    row that goes keeps what it stood for itself. A twin beyond the table is none of its rows.
     """
     import numpy as np
 
-    went = np.flatnonzero(~gone.stays)
+    went = np.flatnonzero(~gone.stays & (gone.twin < len(before)))
     standing = gone.twin[went]
     while (moving := gone.reason[standing] > 0).any():
         standing = np.where(moving, gone.twin[standing], standing)

@@ -158,12 +158,13 @@ class Bands:
         marks: NDArray[np.uint64] | None = None,
         rank: NDArray[np.int64] | None = None,
         kinds: NDArray[np.uint8] | None = None,
+        sides: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.int64]:
         """Pairs [p, 2] of entries, smaller first, each once, in rising order, that could reach the threshold.
 
         `entries`: positions of texts, one per entry (default: all texts once). Of entries with different `marks` no
-        pair is made, nor of entries that have no bit of `kinds` in common. `rank` [n]: the best-ranked of a large
-        bucket are compared with everything in it.
+        pair is made, nor of entries that have no bit of `kinds` in common, nor of two on the same side. `rank` [n]:
+        the best-ranked of a large bucket are compared with everything in it.
         """
         import numpy as np
 
@@ -185,6 +186,8 @@ class Bands:
                     fits &= marks[one] == marks[other]
                 if kinds is not None:
                     fits &= (kinds[one] & kinds[other]) > 0
+                if sides is not None:
+                    fits &= sides[one] != sides[other]
                 found.add(one[fits], other[fits])
         return found.pairs()
 
