@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from fittingroom.tables import Table
 from fittingroom.types import Finding, Remedy, Safety, Severity, Text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_EXAMPLES = 20
 SAMPLE = 20_000
@@ -46,6 +50,14 @@ def column(table: Table, name: str) -> list[str | None]:
     return values
 
 
+def pieces(table: Table) -> Iterator[Table]:
+    """The table in parts that fit into memory whatever its size."""
+    import pyarrow as pa
+
+    for batch in table.batches():
+        yield Table.of(pa.Table.from_batches([batch]))
+
+
 def examples(table: Table, places: Sequence[int]) -> tuple[str, ...]:
     """Ids of the first rows named by their place."""
     ids = column(table, "id")
@@ -55,22 +67,27 @@ def examples(table: Table, places: Sequence[int]) -> tuple[str, ...]:
 def sample(table: Table, most: int = SAMPLE) -> Table:
     """The table, or `most` of its rows drawn with a fixed seed, in stored order; batches go by once."""
     import numpy as np
-    import pyarrow as pa
 
     if table.rows <= most:
         return table
     if most == SAMPLE and table in _DRAWN:
         return _DRAWN[table]
-    chosen = np.sort(np.random.default_rng(_SEED).choice(table.rows, most, replace=False))
-    pieces, start = [], 0
-    for batch in table.batches():
-        inside = chosen[(chosen >= start) & (chosen < start + batch.num_rows)] - start
-        pieces.append(batch.take(pa.array(inside, type=pa.int64())))
-        start += batch.num_rows
-    drawn = Table.of(pa.Table.from_batches(pieces, schema=table.schema))
+    drawn = taken(table, np.sort(np.random.default_rng(_SEED).choice(table.rows, most, replace=False)))
     if most == SAMPLE:
         _DRAWN[table] = drawn
     return drawn
+
+
+def taken(table: Table, places: NDArray[np.int64]) -> Table:
+    """Rows by place (rising); batches go by once."""
+    import pyarrow as pa
+
+    parts, start = [], 0
+    for batch in table.batches():
+        inside = places[(places >= start) & (places < start + batch.num_rows)] - start
+        parts.append(batch.take(pa.array(inside, type=pa.int64())))
+        start += batch.num_rows
+    return Table.of(pa.Table.from_batches(parts, schema=table.schema))
 
 
 def matching(table: Table, pattern: str, struct: str = "input") -> list[str]:

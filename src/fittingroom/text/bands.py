@@ -76,22 +76,13 @@ def sketched(keys: Sequence[str]) -> Sketch:
 
 
 def _sketched(keys: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Slots and numbers of different 5-grams; every key has one at least.
-
-    All keys are one run of code points, and the digests of its 5-grams are made at once.
-    """
+    """Slots and numbers of different 5-grams; every key has one at least."""
     import itertools
 
     import numpy as np
     import rensa
 
-    codes = np.frombuffer("".join(keys).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    counts = np.array([len(key) - GRAM + 1 for key in keys], dtype=np.int64)
-    ends = np.cumsum(counts + GRAM - 1)
-    digest = np.zeros(len(codes) - GRAM + 1, dtype=np.uint64)
-    for place in range(GRAM):
-        digest = digest * _PRIME + codes[place : place + len(digest)]
-    digest = _mixed(digest[_ranges(ends - counts - GRAM + 1, counts)])  # 5-grams across two keys are none
+    digest, counts = _gram_digests(keys)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(digest, offsets, _SLOTS, _SEED)
     slots = np.fromiter(
@@ -103,6 +94,38 @@ def _sketched(keys: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int32
     again = (tagged[1:] == tagged[:-1]).cumsum()
     repeated = np.diff(np.concatenate([[0], again])[np.concatenate([[0], np.cumsum(counts) - 1])])
     return slots, (counts - repeated).astype(np.int32)
+
+
+def lowest(keys: Sequence[str]) -> NDArray[np.uint64]:
+    """The smallest digest of the 5-grams of each key [n]; of a shorter key a digest of the whole.
+
+    Two keys have the same with the probability of their Jaccard index, so the texts below a limit are a sample in which
+    near copies meet (a bottom sketch: Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches").
+    """
+    import numpy as np
+
+    # A key that is too short is filled up with what no key contains: control characters.
+    filled = [key if len(key) >= GRAM else key.ljust(GRAM, "\0") for key in keys]
+    if not filled:
+        return np.empty(0, dtype=np.uint64)
+    digest, counts = _gram_digests(filled)
+    return np.minimum.reduceat(digest, np.cumsum(counts) - counts)
+
+
+def _gram_digests(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Digests of all 5-grams, key after key, and how many each key has (one at least).
+
+    All keys are one run of code points, and the digests of its 5-grams are made at once.
+    """
+    import numpy as np
+
+    codes = np.frombuffer("".join(keys).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+    counts = np.array([len(key) - GRAM + 1 for key in keys], dtype=np.int64)
+    ends = np.cumsum(counts + GRAM - 1)
+    digest = np.zeros(len(codes) - GRAM + 1, dtype=np.uint64)
+    for place in range(GRAM):
+        digest = digest * _PRIME + codes[place : place + len(digest)]
+    return _mixed(digest[_ranges(ends - counts - GRAM + 1, counts)]), counts  # 5-grams across two keys are none
 
 
 class Bands:

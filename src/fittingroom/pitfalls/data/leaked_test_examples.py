@@ -9,7 +9,8 @@ Why it hurts
 How it is detected
     For each held-out part the share of its rows that have a near copy in train (0.8 of the character 5-grams, whatever
     the label), that share a cluster of near copies with train (numbers and names masked), or that share a customer or
-    conversation with train. The worst part counts.
+    conversation with train. The worst part counts. Of a part and train of more than 100,000 rows together, near copies
+    are looked for in a sample of 100,000 in which copies meet; their share is then a lower bound.
 What the remedy does
     Splits by what was torn apart: by cluster, by group, or both; then all relatives fall on one side. Where copies leak
     although clusters stay together, near copies are removed and clusters made wider. No example is lost by grouping,
@@ -23,15 +24,19 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
-from fittingroom.pitfalls.rows import column, examples, texts
+from fittingroom.pitfalls.likeness import named, near
+from fittingroom.pitfalls.rows import MOST_EXAMPLES, examples
 from fittingroom.tables import Table
-from fittingroom.text.similarity import match_key, pairs_across
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Splits, Text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 WIDE_CLUSTERS = 0.6
 HELD_OUT = {"dev": "开发集", "calibration": "校准集", "test": "测试集"}
@@ -49,30 +54,24 @@ class Settings(Frozen):
 
 
 class _Leak(NamedTuple):
-    """Rows of one part (by place) that have a relative in train, by kind of relation."""
+    """Rows of one part that have a relative in train, by kind of relation (estimated where a part is large)."""
 
     part: str
-    rows: int
-    kinds: dict[str, set[int]]
-
-    @property
-    def leaked(self) -> list[int]:
-        return sorted(set().union(*self.kinds.values()))
-
-    @property
-    def share(self) -> float:
-        return len(self.leaked) / self.rows
+    share: float
+    rows: float
+    kinds: dict[str, float]
+    examples: tuple[str, ...]
 
 
 def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
     """Fires on the part with the largest leaked share."""
-    train_keys = [match_key(text) for text in texts(splits.train)]
     parts = {name: table for name, table in splits.parts().items() if name in HELD_OUT and table.rows}
-    leaks = [_leak(name, table, splits.train, train_keys, settings.alike) for name, table in parts.items()]
+    known = {kind: named(splits.train, kind) for kind in ("cluster", "group")}
+    leaks = [_leak(name, table, splits.train, known, settings.alike) for name, table in parts.items()]
     worst = max(leaks, key=lambda leak: leak.share, default=None)
-    if worst is None or worst.share <= settings.share or len(worst.leaked) < settings.least:
+    if worst is None or worst.share <= settings.share or worst.rows < settings.least:
         return
-    counts = {kind: float(len(places)) for kind, places in worst.kinds.items()}
+    counts = worst.kinds
     yield Finding(
         severity=Severity.BLOCK,
         summary=Text(
@@ -83,18 +82,29 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         ),
         measured={"leaked_share": worst.share, **counts},
         limits={"leaked_share": settings.share, "alike": settings.alike},
-        examples=examples(parts[worst.part], worst.leaked),
+        examples=worst.examples,
         strength=worst.share / max(settings.share, 1e-3),
     )
 
 
-def _leak(name: str, part: Table, train: Table, train_keys: Sequence[str], alike: float) -> _Leak:
-    copies = pairs_across([match_key(text) for text in texts(part)], train_keys, alike)
-    kinds = {"near_copies": {place for place, _, _ in copies}}
-    for kind in ("cluster", "group"):
-        known = set(column(train, kind)) - {None}
-        kinds[f"shared_{kind}"] = {place for place, value in enumerate(column(part, kind)) if value in known}
-    return _Leak(name, part.rows, kinds)
+def _leak(name: str, part: Table, train: Table, known: Mapping[str, NDArray[np.uint64]], alike: float) -> _Leak:
+    """All rows are looked at for a shared cluster and group; for near copies those that `near` looks at."""
+    import numpy as np
+
+    tied = {}
+    for kind, there in known.items():
+        here = named(part, kind)
+        tied[kind] = (here != 0) & np.isin(here, there)
+    related = np.logical_or.reduce(list(tied.values()))
+    copied = near(part, train, alike)
+    more = [place for place in copied.found if not related[place]]
+    looked = max(1, len(copied.looked))
+    # Of the rows that were looked at, those with a copy and no other relation stand for such rows of the whole part.
+    rows = int(related.sum()) + len(more) / looked * part.rows
+    kinds = {"near_copies": float(round(len(copied.found) / looked * part.rows))}
+    kinds |= {f"shared_{kind}": float(found.sum()) for kind, found in tied.items()}
+    places = [*np.flatnonzero(related)[:MOST_EXAMPLES].tolist(), *sorted(more)[:MOST_EXAMPLES]]
+    return _Leak(name, rows / part.rows, rows, kinds, examples(part, places))
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
@@ -141,7 +151,8 @@ ZH = Page(
     why_it_hurts="分数量的是记忆而不是能力：实验室里高，上线后掉。尝试之间按不可信的开发集分数挑选，"
     "概率也在模型见过的数据上校准。",
     how_it_is_detected="对每个留出部分统计：在训练集中有近似重复（字符 5-gram 0.8 相同，不论标签）、"
-    "与训练集同属一个近似簇（数字与姓名已遮盖）、或与训练集同属一位顾客或一段会话的行所占比例，以最严重的部分为准。",
+    "与训练集同属一个近似簇（数字与姓名已遮盖）、或与训练集同属一位顾客或一段会话的行所占比例，以最严重的部分为准。"
+    "某部分与训练集合计超过 10 万行时，近似重复在 10 万行的样本中查找（互为重复的行会一同入样），其比例为下限。",
     what_the_remedy_does="按被拆散的关系划分：按簇、按组或两者，关联数据都落在同一边。"
     "若簇没有拆散仍有泄漏，则去除近似重复并放宽聚簇。按组划分不丢数据，但测试集会变，之前的分数不可比。",
     not_detected="自由改写、翻译、数据源没有标明的顾客，以及基座模型预训练时读过的内容。",

@@ -28,7 +28,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fittingroom.pitfalls.rows import MOST_EXAMPLES, column, fields
+from fittingroom.pitfalls.rows import MOST_EXAMPLES, column, fields, pieces
 from fittingroom.text.redact import KINDS, Kind, RedactConfig, find_personal
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Rows, Safety, Severity, Text
 
@@ -51,6 +51,10 @@ IN_CHINESE = {
 }
 
 
+_REMEMBERED = 200_000
+"""Texts whose kinds are known already: default reviews stand in a table a thousand times."""
+
+
 class Settings(Frozen):
     """Limits."""
 
@@ -65,6 +69,8 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
     found: Counter[str] = Counter()
     holders: list[str] = []
     for place, texts in _texts(rows):
+        if len(seen) > _REMEMBERED:
+            seen.clear()
         kinds: set[str] = set()
         for text in texts:
             if text not in seen:
@@ -92,14 +98,11 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
 
 def _texts(rows: Rows) -> Iterator[tuple[str, list[str]]]:
     """For each row that is stored where it is found, and its texts, field by field: redaction works on fields."""
-    for table in (rows.kept, rows.dropped):
-        ids = column(table, "id")
-        for name, *texts in zip(ids, *fields(table, "input"), *fields(table, "target"), strict=True):
+    for part in (batch for table in (rows.kept, rows.dropped) for batch in pieces(table)):
+        for name, *texts in zip(column(part, "id"), *fields(part, "input"), *fields(part, "target"), strict=True):
             yield name or "", [text for text in texts if text]
-    if rows.rejected is not None:
-        places = zip(
-            *(rows.rejected.arrow().column(name).to_pylist() for name in ("file", "line", "text")), strict=True
-        )
+    for part in pieces(rows.rejected) if rows.rejected is not None else ():
+        places = zip(*(part.column(name).to_pylist() for name in ("file", "line", "text")), strict=True)
         for file, line, text in places:
             yield f"{file}:{line}", [text] if text else []
 
