@@ -54,6 +54,13 @@ def test_lost_bytes_are_mended_as_far_as_possible() -> None:
     assert wreck_share("质量很好") == 0.0
 
 
+@pytest.mark.parametrize("text", ["瑕不掩瑜", "瑜伽垫有瑕疵", "瑜伽服瑕疵"])
+def test_rare_characters_in_their_words_are_no_wreck(text: str) -> None:
+    cleaned = clean_text(text, CONFIG)
+    assert (cleaned.text, cleaned.drop) == (text, "")
+    assert wreck_share(text.encode().decode("gb18030", "replace")) > 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "expected", "rule"),
     [

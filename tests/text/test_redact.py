@@ -53,6 +53,7 @@ def card_number(rng: random.Random, prefix: str, size: int) -> str:
         ("(853)6612-3456找我", "[LANDLINE]找我"),
         ("聯絡：（８５２）58130833", "聯絡：[LANDLINE]"),
         ("+886-2-2345-6789", "[PHONE]"),
+        ("item number 88000000, number 88 000 0012", "item number 88000000, number [PHONE]"),
         ("Phone:\n020 794 60123", "Phone:\n[PHONE]"),
         ("Desk: +1-903-140-4508x769", "Desk: [PHONE]"),
         ("微信：1821191102", "微信：[WECHAT]"),

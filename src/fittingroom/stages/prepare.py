@@ -48,7 +48,7 @@ from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 5
+VERSION = 6
 LIBRARIES = ("pyarrow", "ftfy")
 
 _SHOWN = 200

@@ -127,14 +127,19 @@ def wreck_share(text: str) -> float:
     if not _WRECK_GUARD.search(text):
         return 0.0
     wreck = sum(len(found) for found in _WRECK.findall(text))
-    foreign = _GBK_SUSPECT.findall(text)
-    # A rare character alone is no wreck; many of them in a short text are.
-    if len(foreign) >= 2:
-        wreck += 2 * len(foreign)
+    foreign = len(_GBK_SUSPECT.findall(text))
+    # A rare character alone is no wreck, nor are two in words of their own (瑕不掩瑜): what was UTF-8 once shows it still.
+    if foreign >= 2 and 4 * _common_in_utf8(text) >= foreign:
+        wreck += 2 * foreign
     if _LETTER.search(text) is None:
         wreck += text.count("?")  # an encoder that knows no Chinese writes ????
     solid = len("".join(text.split()))
     return min(1.0, wreck / solid) if solid else 0.0
+
+
+def _common_in_utf8(text: str) -> int:
+    """How many common Chinese characters the bytes of a text in GB 18030 hold when they are read as UTF-8."""
+    return sum(map(_is_common, _LOST.sub("", text.encode("gb18030", "replace").decode("utf-8", "ignore"))))
 
 
 def common_share(text: str) -> float:

@@ -23,6 +23,11 @@ _STATED_PHONE = re.compile(
     r"(?: (?:me|us|him|her|is|at|on|number|no\.?))*[:. \n]{1,3}(?P<value>\(?\+?\d[\d ().-]{5,18}\d)(?![0-9])",
     re.IGNORECASE,
 )
+_NUMBER_OF_A_THING = re.compile(
+    r"(?:order|tracking|parcel|shipment|transaction|invoice|ticket|case|reference|item|article|product|model|part|serial"
+    r"|batch|style|coupon|voucher)[ -]number",
+    re.IGNORECASE,
+)
 _CALL_SIGN = re.compile(r"call|phone|tel|mobile|cell|what|text|fax|number|ring|dial|desk|office", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _DOCUMENT = re.compile(
@@ -102,7 +107,10 @@ def phones(text: str) -> Iterator[Span]:
         yield found.span()
     if not _CALL_SIGN.search(text):
         return
+    things = {found.end() for found in _NUMBER_OF_A_THING.finditer(text)}
     for found in _STATED_PHONE.finditer(text):
+        if any(found.start() < end <= found.start("value") for end in things):
+            continue
         digits = sum(character.isdigit() for character in found.group("value"))
         grouped = any(character in " -.(" for character in found.group("value"))
         if 7 <= digits <= 15 and (grouped or digits >= 9):
