@@ -134,7 +134,8 @@ def tensors(made: Sequence[Pack], pad: int) -> Packed:
     length = max(len(pack.tokens) for pack in made)
     shape = (len(made), length)
     ids = torch.full(shape, pad, dtype=torch.long)
-    positions = torch.zeros(shape, dtype=torch.long)
+    # Padding counts on: positions that start anew would be read as another sequence, and cost a mask.
+    positions = torch.arange(length).repeat(len(made), 1)
     ends = torch.arange(1, length + 1).repeat(len(made), 1)
     for row, pack in enumerate(made):
         size = len(pack.tokens)
