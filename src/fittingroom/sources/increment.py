@@ -99,8 +99,9 @@ class Increment:
             known = self._known(snapshot)
             if known:
                 told, path = known
+                old = _columns_of(path, "id", "digest")
                 fresh = newest(head_frame(snapshot.since(told.mark)))
-                old = _columns_of(path, "id", "digest").join(fresh.heads, on="id", how="anti")
+                old = old.join(fresh.heads, on="id", how="anti")
                 if old.height + fresh.heads.height == snapshot.keys and not fresh.loose.height:
                     total = _sum(old["digest"]) + _sum(fresh.heads["digest"])
                     return _seal(snapshot.names, snapshot.keys, total)
@@ -142,7 +143,8 @@ class Increment:
             known = self._known(snapshot)
             done = False
             if known:
-                told, path = known
+                told, rows = known
+                path = _held(rows, self._aside / "known.parquet")
                 old = _columns_of(path, "id", "group")
                 spoken = speaks(old)
                 groups = snapshot.groups(spoken)
@@ -150,6 +152,7 @@ class Increment:
                     done = self._read(snapshot, begin, snapshot.since(told.mark, groups=groups), path, old, spoken)
             if not done:
                 self._read(snapshot, begin, snapshot.everything(), None, None, set())
+        (self._aside / "known.parquet").unlink(missing_ok=True)
         for batch in Table.read(self._aside / "rows.parquet").batches():
             ids, groups, times, texts = (batch[name].to_pylist() for name in ("id", "group", "time", "record"))
             yield ids, [Kept(*one[:2], json.loads(one[2])) for one in zip(groups, times, texts, strict=True)]
@@ -265,9 +268,7 @@ def demand_one_cursor(sources: Sequence[SourceConfig], *, irrelevant: bool) -> N
 
 
 def publish(context: Context) -> None:
-    """What was read in this action counts from now on. What counted before stays until the next move, for a process
-    that may be reading it.
-    """
+    """What was read in this action counts from now on."""
     for aside in sorted((context.scratch / FOLDER).glob("*/told.json")):
         folder = context.root / FOLDER / aside.parent.name
         new = folder / uuid.uuid4().hex
@@ -277,10 +278,9 @@ def publish(context: Context) -> None:
         (aside.parent / "rows.parquet").replace(new / "rows.parquet")
         fsync_folder(new)
         current = folder / "current.json"
-        before = json.loads(current.read_text("utf-8"))["folder"] if current.is_file() else ""
         write_json(current, {"folder": new.name, **json.loads(aside.read_text("utf-8"))})
         for other in folder.iterdir():
-            if other.is_dir() and other.name not in (new.name, before):
+            if other.is_dir() and other.name != new.name:
                 shutil.rmtree(other)
 
 
@@ -366,6 +366,15 @@ def newest(heads: pl.DataFrame) -> Fresh:
         keyed = keyed.with_columns(order.alias("rank"))
     best = keyed.sort("id", "rank", "digest", nulls_last=False).unique("id", keep="last", maintain_order=True)
     return Fresh(best, heads.filter(pl.col("id") == ""))
+
+
+def _held(path: Path, here: Path) -> Path:
+    """The same file under a name of our own: it stays while it is read, even if another process moves on."""
+    try:
+        here.hardlink_to(path)
+    except OSError:  # a file system without such names, or another one
+        shutil.copyfile(path, here)
+    return here
 
 
 def _columns_of(path: Path, *names: str) -> pl.DataFrame:

@@ -77,7 +77,8 @@ class Records:
         """The rows that could be read among those that could not."""
         rows = dict(zip(chunk.good, good, strict=True))
         for place, (reason, text) in chunk.torn.items():
-            rows[place] = Kept(None, None, {"fault": reason, "text": self._shown(None, text), "unread": False})
+            shown = "" if self._limit else self._shown(None, text)  # without a time nobody knows when it has to go
+            rows[place] = Kept(None, None, {"fault": reason, "text": shown, "unread": False})
         return [rows[place] for place in range(len(chunk.heads))]
 
     def _kept(

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.engine import Context
@@ -56,7 +55,9 @@ class Snapshot:
     """Reads of one source inside one read-only transaction. Close it."""
 
     def __init__(self, name: str, config: SqlSource, context: Context) -> None:
-        """Raises SourceError for a database that cannot be read and for columns that are not there."""
+        """Raises SourceError for a database that cannot be read, for columns that are not there, and for a column that
+        cannot be a cursor.
+        """
         self._name, self._config, self._secret = name, config, context.secret
         self._seal = hashlib.blake2b(context.secret, person=b"row digests", digest_size=32).digest()
         self._layout = Layout.of(config)
@@ -69,6 +70,7 @@ class Snapshot:
             self._demand("cursor", config.cursor)
             self._demand("key", self._layout.key)
             self._demand("group", self._layout.group)
+            self.keys, self.mark = self._extent()
         except BaseException:
             self.close()
             raise
@@ -94,21 +96,11 @@ class Snapshot:
 
     # ------------------------------------------------------------------------------------------ how far
 
-    @cached_property
     def _extent(self) -> tuple[int, str]:
+        """How many primary keys there are, and the highest cursor value as SQL, "" for none."""
         key, cursor = self._quoted(self._layout.key), self._quoted(self._config.cursor)
         _, rows = self._ended(f"select count(distinct {key}), max({cursor}) from {self._rows}")
         return int(str(rows[0][0])), self._literal(rows[0][1])
-
-    @property
-    def keys(self) -> int:
-        """How many primary keys there are."""
-        return self._extent[0]
-
-    @property
-    def mark(self) -> str:
-        """The highest cursor value as SQL, "" for none. Raises SourceError for a column that cannot be a cursor."""
-        return self._extent[1]
 
     def _literal(self, value: Cell) -> str:
         if value is None:

@@ -29,8 +29,7 @@ def check(config: SqlSource, context: Context) -> None:
     if config.cursor:
         from fittingroom.sources.snapshot import Snapshot
 
-        with closing(Snapshot(config.name or config.kind, config, context)) as snapshot:
-            _ = snapshot.mark  # a column that cannot be a cursor
+        Snapshot(config.name or config.kind, config, context).close()  # it looks at the columns
         return
     with closing(opened(config.url, context)) as database:
         columns_of(database.run(statement_of(database, config))[0], config)
