@@ -103,7 +103,7 @@ def test_a_kill_between_reading_and_publishing(
     shop = desk(tmp_path / "shop")
     step(shop)
     before = kept(shop)
-    put(shop, (500, "c900", 500, "where is my parcel", "delivery"))
+    put(shop, (500, "c900", 500, "我叫欧阳青云", "delivery"), (501, "c900", 501, "欧阳青云的包裹呢", "delivery"))
 
     class Killed(BaseException):
         pass
@@ -117,14 +117,24 @@ def test_a_kill_between_reading_and_publishing(
         with pytest.raises(Killed):
             step(shop)
     assert kept(shop) == before
+    assert "欧阳青云" not in left_aside(shop), "what lies aside is safe too"
     once, asked[:] = list(asked), []
     rows, digest, _ = step(shop)
     assert asked == once, "the same rows are read again"
-    assert rows.kept.rows + rows.dropped.rows == 241
+    assert rows.kept.rows + rows.dropped.rows == 242
     assert kept(shop) != before
     fresh = desk(tmp_path / "fresh")
-    put(fresh, (500, "c900", 500, "where is my parcel", "delivery"))
+    put(fresh, (500, "c900", 500, "我叫欧阳青云", "delivery"), (501, "c900", 501, "欧阳青云的包裹呢", "delivery"))
     assert step(fresh)[1] == digest
+
+
+def left_aside(folder: Path) -> str:
+    """What a killed action leaves behind, as text."""
+    import pyarrow.parquet as pq
+
+    found = sorted((folder / "scratch").rglob("*.parquet"))
+    assert found
+    return json.dumps([pq.read_table(path).to_pylist() for path in found], ensure_ascii=False, default=str)
 
 
 def test_what_a_guard_objects_to_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

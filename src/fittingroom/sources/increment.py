@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FOLDER = "increments"
 """Folder of the workspace. Taking it away costs a whole read, never a row."""
 _LANES = 1 << 128
+_HELD = 100_000
 
 
 class Kept(NamedTuple):
@@ -172,7 +173,8 @@ class Increment:
         import polars as pl
 
         keep, finish = begin()
-        fresh = newest(self._written(keep, chunks))
+        heads, rows = self._written(keep, chunks)
+        fresh = newest(heads)
         stays = pl.DataFrame(schema={"id": pl.String, "group": pl.String})
         if old is not None:
             stays = old.join(fresh.heads, on="id", how="anti")
@@ -182,39 +184,34 @@ class Increment:
                 return False
             if stays.filter(pl.col("group").is_in(list(touched))).height:
                 return False
-        self._united(snapshot, path, stays, fresh, finish)
+        self._united(snapshot, path, stays, fresh, rows, finish)
         return True
 
-    def _written(self, keep: Keep, chunks: Iterator[Chunk]) -> pl.DataFrame:
-        """Write what is kept of the rows to `fresh.parquet`; returns their heads."""
+    def _written(self, keep: Keep, chunks: Iterator[Chunk]) -> tuple[pl.DataFrame, Table]:
+        """What is kept of the rows, with their places, and their heads. In memory; in a file where they are many."""
         import polars as pl
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         schema = pa.schema([*_schema(), ("place", pa.int64())])
-        frames, done = [head_frame(())], 0
-        with pq.ParquetWriter(self._aside / "fresh.parquet", schema, compression="zstd") as writer:
-            for chunk, kept in keep(chunks):
-                places = range(done, done + len(kept))
-                rows = [
-                    {
-                        # Rows without a key have a place among the others too, by what stands in them.
-                        "id": head.id or head.digest[:24],
-                        "digest": head.digest,
-                        "group": one.group,
-                        "record": json.dumps(one.record, ensure_ascii=False, sort_keys=True),
-                        "loose": not head.id,
-                        "time": one.time,
-                        "place": place,
-                    }
-                    for head, one, place in zip(chunk.heads, kept, places, strict=True)
-                ]
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                frames.append(head_frame([chunk], done, [one.group for one in kept]))
-                done += len(kept)
-        return pl.concat(frames)
+        frames, done, held = [head_frame(())], 0, [schema.empty_table()]
+        writer: pq.ParquetWriter | None = None
+        for chunk, kept in keep(chunks):
+            held.append(pa.Table.from_pylist(_rows(chunk, kept, done), schema=schema))
+            frames.append(head_frame([chunk], done, [one.group for one in kept]))
+            done += len(kept)
+            if writer or done > _HELD:
+                writer = writer or pq.ParquetWriter(self._aside / "fresh.parquet", schema, compression="zstd")
+                writer.write_table(pa.concat_tables(held))
+                held = []
+        if writer is None:
+            return pl.concat(frames), Table.of(pa.concat_tables(held))
+        writer.close()
+        return pl.concat(frames), Table.read(self._aside / "fresh.parquet")
 
-    def _united(self, snapshot: Snapshot, path: Path | None, stays: pl.DataFrame, fresh: Fresh, finish: Finish) -> None:
+    def _united(
+        self, snapshot: Snapshot, path: Path | None, stays: pl.DataFrame, fresh: Fresh, new: Table, finish: Finish
+    ) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -232,11 +229,10 @@ class Increment:
             rows = pa.Table.from_batches([batch])
             take(rows.filter(pc.is_in(rows["id"], ids)))
         chosen = pa.array([*fresh.heads["place"].to_list(), *fresh.loose["place"].to_list()], pa.int64())
-        aside = self._aside / "fresh.parquet"
-        for batch in Table.read(aside).batches():
+        for batch in new.batches():
             rows = pa.Table.from_batches([batch])
             take(rows.filter(pc.is_in(rows["place"], chosen)).drop_columns(["place"]))
-        aside.unlink()
+        (self._aside / "fresh.parquet").unlink(missing_ok=True)
         parts.finish()
         keys = stays.height + fresh.heads.height
         told = Told(self._name, snapshot.names, snapshot.mark, keys, fresh.loose.height)
@@ -327,6 +323,21 @@ def _stubbed(path: Path, limit: datetime | None, stub: str) -> int:
     aside.replace(path)
     fsync_folder(path.parent)
     return count
+
+
+def _rows(chunk: Chunk, kept: Sequence[Kept], start: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": head.id or head.digest[:24],  # rows without a key are known by what stands in them
+            "digest": head.digest,
+            "group": one.group,
+            "record": json.dumps(one.record, ensure_ascii=False, sort_keys=True),
+            "loose": not head.id,
+            "time": one.time,
+            "place": place,
+        }
+        for place, (head, one) in enumerate(zip(chunk.heads, kept, strict=True), start)
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- heads
