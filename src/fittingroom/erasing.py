@@ -28,6 +28,7 @@ _OURS = frozenset(
         "aside",
         "checks",
         "forgotten",
+        "increments",
         "locks",
         "objects",
         "registry",

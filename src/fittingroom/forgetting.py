@@ -28,7 +28,8 @@ from fittingroom.journal import alone, fsync_folder
 from fittingroom.models import teacher
 from fittingroom.reporting import write_report
 from fittingroom.serving import recorder
-from fittingroom.sources import decisions, forgotten
+from fittingroom.sources import decisions, forgotten, increment
+from fittingroom.sources.recalled import GONE
 from fittingroom.store import Store
 from fittingroom.types import Frozen
 from fittingroom.whereabouts import NOTE, Going, made_at, made_with, mask, search, tables, telling
@@ -56,6 +57,8 @@ class Forgotten(Frozen):
     """Runs whose report or journal showed such a row."""
     releases: list[int] = Field(default_factory=list)
     """Releases that were trained, stopped or calibrated with these rows: weights cannot forget, so train them anew."""
+    read_whole: bool = False
+    """Whether what was kept of sources with a `cursor` went, so that the next run reads them whole."""
     unsure: list[int] = Field(default_factory=list)
     """Releases whose rows are no longer in the store, so that nobody can tell."""
 
@@ -86,13 +89,16 @@ def forget(
         made = sorted({*made, *(number for entry in open_ones for number in entry.releases)})
         for entry in open_ones:
             forgotten.keep(root, entry.model_copy(update={"releases": made}))
+        # What is kept of them between runs has no lists of whose rows it holds: it goes as a whole, and is read anew.
+        whole = bool(open_ones) and increment.forget(root)
+        increment.expire(root, limits or {}, GONE)
         counts = _erase(root, going, requests_before)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for entry in open_ones:
             forgotten.keep(root, entry.model_copy(update={"releases": made, "done": now}))
         unsure = [number for number in unsure if number not in made]
         counts |= {"rows": len(going.ids), "objects": len(going.objects)}
-        return Forgotten(customers=len(listed), releases=made, unsure=unsure, **counts)
+        return Forgotten(customers=len(listed), releases=made, unsure=unsure, read_whole=whole, **counts)
 
 
 def under_way(root: Path) -> str:

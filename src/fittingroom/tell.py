@@ -191,6 +191,12 @@ def tell_forgotten(gone: Forgotten, customer: bool, language: str) -> str:
             else f"erased {gone.rows} rows from {gone.objects} stored objects, {gone.decisions} decisions, "
             f"{gone.requests} recorded requests; sheets: {sheets}; reports of {len(gone.runs)} runs written anew"
         )
+    if gone.read_whole:
+        lines.append(
+            "使用 cursor 的数据源的增量状态已清除，下次运行会完整读取"
+            if chinese
+            else "what was kept of sources with a cursor is gone too: the next run reads them whole"
+        )
     if customer:
         lines.append(
             "以后的运行都会排除该客户，即使数据源中仍有其数据"

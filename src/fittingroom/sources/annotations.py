@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from fittingroom.errors import RecipeError
@@ -36,6 +36,11 @@ class Annotations:
         for one in told:
             one.used = True
         return [{"annotator": one.annotator, "label": one.label} for one in told]
+
+    @property
+    def ids(self) -> Set[str]:
+        """The rows that are spoken of."""
+        return self._told.keys()
 
     def __iter__(self) -> Iterator[Told]:
         for told in self._told.values():

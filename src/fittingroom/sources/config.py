@@ -60,6 +60,20 @@ class SqlSource(SourceBase):
     """One statement that only reads."""
     table: str = ""
     """Instead of a query: a table or view, whole."""
+    cursor: str = ""
+    """Column of times or numbers that rises whenever a row is new or changed, such as `updated_at`: later runs read
+    only the rows at and above the highest value met, with the rest of their customers or conversations (`group`), and
+    come to the same rows as a whole read. Needs `key`. Empty: all rows, each time."""
+    overlap_seconds: float = Field(default=600.0, ge=0)
+    """With a cursor of times: so much before the highest value is read again, for what was committed late."""
+
+    @model_validator(mode="after")
+    def _cursor_has_a_key(self) -> SqlSource:
+        if self.cursor and not (self.key or self.fields.get("key")):
+            raise ValueError("`cursor` needs `key`: by it the new version of a row takes the place of the old one")
+        if self.cursor and self.role != "examples":
+            raise ValueError("`cursor` is for the role examples; sources of other roles are read whole")
+        return self
 
     @model_validator(mode="after")
     def _no_written_secret(self) -> SqlSource:

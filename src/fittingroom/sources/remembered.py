@@ -9,7 +9,7 @@ out of the group's rows when the tables are put together. Held in memory, for gr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,18 @@ class Remembered:
     def text(self, group: str | None, text: str) -> str:
         """A text of this group without what is known of it."""
         return self._taken(text, self._built(group), Counter()) if group in self._values and group else text
+
+    def taken(self, group: str | None, text: str, took: Counter[str], *, target: bool = False) -> str:
+        """The same, counted in `took` too; a `target` that is a label of the task stays as it is."""
+        if not group or group not in self._values or (target and text in self._labels):
+            return text
+        return str(self._taken(text, self._built(group), took))
+
+    def join(self, other: Remembered, groups: Container[str]) -> None:
+        """What another memory knows of these groups, in this one too."""
+        for group, values in other._values.items():
+            if group in groups:
+                self._values.setdefault(group, {}).update(values)
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Rows of `row_schema` or `dropped_schema`: inputs, target and annotations."""

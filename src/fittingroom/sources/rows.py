@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -159,10 +159,12 @@ def mark(
     name: str,
     layout: Layout,
     secret: bytes,
-    seen: set[str],
+    seen: set[str] | None,
     redact: RedactConfig = RedactConfig(),  # noqa: B008 - frozen
 ) -> Marks:
-    """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to."""
+    """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to;
+    None where a key may come again: as a newer version of its row.
+    """
     lines = [int(line) for line in values(batch, LINE) if line is not None]
     keys = values(batch, layout.key) if layout.key else [str(line) for line in lines]
     marks = Marks(lines, [], [], [], [], [], 0)
@@ -170,8 +172,9 @@ def mark(
     for key in keys:
         key = (key or "").strip()
         marked = row_id(secret, name, key)
-        fault = _fault(key, marked, seen)
-        seen.add(marked)
+        fault = _fault(key, marked, seen or ())
+        if seen is not None:
+            seen.add(marked)
         marks.faults.append(fault)
         marks.ids.append(marked)
         marks.row_keys.append(shown(key))
@@ -195,7 +198,7 @@ def _shown_key(layout: Layout, secret: bytes, redact: RedactConfig) -> Callable[
     return lambda key: pseudonym(secret, "key", key) if _is_person(key) else key
 
 
-def _fault(key: str, marked: str, seen: set[str]) -> str:
+def _fault(key: str, marked: str, seen: Collection[str]) -> str:
     if not key:
         return "no key"
     if _MANGLED.fullmatch(key):

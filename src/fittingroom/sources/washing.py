@@ -52,7 +52,7 @@ class Washing:
 
     def __init__(self, clean: CleanConfig, redact: RedactConfig, secret: bytes, *, labels: Sequence[str]) -> None:
         """`labels`: those of a closed task; as targets they stay, whoever is called like one."""
-        self._clean, self._redact, self._secret = clean, redact, secret
+        self._clean, self.redact, self._secret = clean, redact, secret
         self._labels = frozenset(labels)
         self.remembered = Remembered(redact, secret, labels=labels)
         self.personal: Counter[str] = Counter()
@@ -60,16 +60,16 @@ class Washing:
 
     def column(self, texts: Sequence[str | None], name: str = "") -> list[Washed]:
         """Values of a column; its name may say that each is personal as a whole."""
-        return wash(texts, self._clean, self._redact, self._secret, kind=self._kind(name))
+        return wash(texts, self._clean, self.redact, self._secret, kind=self._kind(name))
 
     def job(self, batch: pa.RecordBatch, inputs: Sequence[str], target: str) -> Job:
         """What `examples_washed` needs to know of a batch of examples, as the arguments of its call."""
         beside = [name for name in batch.schema.names if name not in {*inputs, target} and personal_column(name)]
         columns = [(values(batch, name), self._kind(name)) for name in [*inputs, *beside]]
-        return columns, values(batch, target), len(inputs), self._clean, self._redact, self._secret
+        return columns, values(batch, target), len(inputs), self._clean, self.redact, self._secret
 
     def _kind(self, name: str) -> str:
-        if name and joining_column(name) == "order" and "order" in self._redact.pseudonyms:
+        if name and joining_column(name) == "order" and "order" in self.redact.pseudonyms:
             return "order"
         return personal_column(name) if name else ""
 
@@ -107,6 +107,6 @@ class Washing:
         return {ours: None if one.drop == _NULL else one.text for ours, one in zip(cells, row, strict=True)}
 
     def _agreed(self, group: str | None, row: list[Washed], told: tuple[Find, ...]) -> list[Washed]:
-        done = agreed(row, self._redact, self._secret, told)
+        done = agreed(row, self.redact, self._secret, told)
         self.remembered.note(group, [*told, *(find for one in done for find in one.found)])
         return done

@@ -8,20 +8,23 @@ the rows of each customer or conversation, so that it goes wherever else it stan
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
 from fittingroom.outside import watched
-from fittingroom.sources import forgotten, named, open_source
+from fittingroom.sources import forgotten, increment, named, open_source
 from fittingroom.sources.annotations import Annotations, Told, target_source
 from fittingroom.sources.batching import LINE
-from fittingroom.sources.config import SourceConfig
+from fittingroom.sources.config import SourceConfig, SqlSource
+from fittingroom.sources.increment import Finish, Increment, Keep, Kept, demand_one_cursor
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
+from fittingroom.sources.recalled import Records, recalled
 from fittingroom.sources.relevance import IrrelevantConfig, Relevance, Sample, examples_of, observed
 from fittingroom.sources.rows import (
     Columns,
@@ -46,6 +49,7 @@ from fittingroom.text.wash import Washed
 from fittingroom.types import Frozen, Rows, dropped_schema, row_schema
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 VERSION = 6
@@ -68,16 +72,46 @@ class PrepareConfig(Frozen):
     """Rows that are no matter of the shop, told by examples; training data only, a served model answers everybody."""
 
 
-def observes(*, sources: list[SourceConfig], prepare: PrepareConfig, context: Context) -> dict[str, str]:
+def observes(
+    *, sources: list[SourceConfig], prepare: PrepareConfig, context: Context, task: TaskConfig | None = None
+) -> dict[str, str]:
     """What the result depends on outside the recipe: the content of every source, which pseudonym key is used, who is
     to be forgotten, from which day on rows are read where a source has a retention, and examples of what is irrelevant.
     """
-    prints = {f"source {name}": open_source(one).fingerprint(one, context) for name, one in named(sources)}
+    demand_one_cursor(sources, irrelevant=prepare.irrelevant is not None)
+    prints = {}
+    for name, one in named(sources):
+        if one.kind == "sql" and one.cursor:
+            known = Increment(name, one, context, how=_how(prepare, task, context))
+            prints[f"source {name}"] = known.fingerprint()
+        else:
+            prints[f"source {name}"] = open_source(one).fingerprint(one, context)
     since = {f"since {name}": day.isoformat() for name, one in named(sources) if (day := forgotten.cutoff(one))}
     out = forgotten.fingerprint(forgotten.entries(context.root, context.secret))
     if prepare.irrelevant is not None and (found := observed(prepare.irrelevant, context)):
         prints["irrelevant examples"] = found
     return {**prints, **since, **({"forgotten": out} if out else {}), "pseudonym key": key_fingerprint(context.secret)}
+
+
+def _how(prepare: PrepareConfig, task: TaskConfig | None, context: Context) -> list[Any]:
+    """What decides, beside a source, what its rows become before it is said which are kept."""
+    return [
+        VERSION,
+        {name: importlib.metadata.version(name) for name in LIBRARIES},
+        prepare.model_dump(mode="json"),
+        task.model_dump(mode="json") if task else None,
+        forgotten.fingerprint(forgotten.entries(context.root, context.secret)),
+    ]
+
+
+def published(context: Context) -> None:
+    """The rows are in the store: what was read by a cursor counts from now on."""
+    increment.publish(context)
+
+
+def withdrawn(context: Context) -> None:
+    """The rows were taken out of the store, since they may hold personal data: nothing that was kept of them stays."""
+    increment.forget(context.root)
 
 
 def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskConfig, context: Context) -> Rows:
@@ -86,6 +120,7 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
     Kept rows carry their annotations; `goods`, `events`, `reference` are side tables. Raises SourceError for a source
     that is missing, empty or lacks a column, RecipeError for sources that do not fit together.
     """
+    demand_one_cursor(sources, irrelevant=prepare.irrelevant is not None)
     context.connect()
     with watched(_on_purpose(sources)) as outside:
         rows = _walk(_Work(sources, prepare, task, context))
@@ -110,12 +145,19 @@ def _walk(work: _Work) -> Rows:
     for name, source in work.of_role("annotations"):
         work.annotations(name, source, target_source(name, source, [name for name, _ in examples]))
     work.learn_what_is_irrelevant(examples)
+    by_cursor = [(name, source) for name, source in examples if source.kind == "sql" and source.cursor]
     for name, source in [*examples, *work.of_role("reference")]:
-        work.examples(name, source)
-    work.settle_annotations()
+        if (name, source) not in by_cursor:
+            work.examples(name, source)
+    if not by_cursor:
+        work.settle_annotations()
     for role in ("goods", "events"):
         for name, source in work.of_role(role):
             work.side(name, source, role)
+    if by_cursor:  # last: of whom the others speak, all rows are read
+        for name, source in by_cursor:
+            work.known(name, source)
+        work.settle_annotations()
     return work.finish()
 
 
@@ -144,6 +186,9 @@ class _Work:
             self.reference = SortedParts(self._folder, REFERENCE, schema)
         self.sides: dict[str, SideTable] = {}
         self.relevance: Relevance | None = None
+        self.spoken_of: set[str] = set()
+        """Groups of the sources that are read whole, where another is read by a cursor."""
+        self._by_cursor = any(source.kind == "sql" and source.cursor for _, source in self.sources)
         self._total = sum(open_source(one).size(one, context) for _, one in self.sources)
         self._done = 0
 
@@ -202,9 +247,9 @@ class _Work:
         safe = [one.text for one in self.washing.column([*given, *sample.texts()])]
         self.relevance = Relevance(config, safe[: len(given)], safe[len(given) :])
 
-    def examples(self, name: str, source: SourceConfig) -> None:
-        """Rows of one source, examples or a reference: kept, dropped or rejected. A reference has labels only where
-        `fields` names them: a column of the same name may mean something else in another data set.
+    def _columns(self, source: SourceConfig) -> tuple[Layout, dict[str, str], str, list[str]]:
+        """Layout, column of every input field, column of the target, and the columns that must be there. A reference
+        has labels only where `fields` names them: a column of that name may mean something else in another data set.
         """
         layout = Layout.of(source)
         alone = len(self.task.input) == 1
@@ -214,6 +259,11 @@ class _Work:
         wanted = [*inputs.values(), layout.key, layout.group, layout.time]
         if self.task.target in source.fields:  # named on purpose, so it must be there; else rows are unlabelled
             wanted.append(target)
+        return layout, inputs, target, wanted
+
+    def examples(self, name: str, source: SourceConfig) -> None:
+        """Rows of one source, examples or a reference: kept, dropped or rejected."""
+        layout, inputs, target, wanted = self._columns(source)
         seen: set[str] = set()
         waiting: deque[pa.RecordBatch] = deque()
 
@@ -225,6 +275,7 @@ class _Work:
         for washed in self.context.map(examples_washed, jobs()):
             batch = waiting.popleft()
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
+            self._note_groups(marks)
             out = self._leave_out(name, source, batch, marks)
             sink = self.kept if source.role == "examples" or self.reference is None else self.reference
             self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed, sink)
@@ -258,12 +309,15 @@ class _Work:
             score = None if reason else scores[place]
             reason = reason or ("irrelevant" if score is not None else "")
             if reason:
-                self.reasons[reason] += 1
                 dropped.append({**row, "reason": reason, "twin": None, "score": score})
             else:
                 kept.append(row)
-        account.kept += len(kept)
-        account.dropped += len(dropped)
+        self._add(name, kept, dropped, sink)
+
+    def _add(self, name: str, kept: list[dict[str, Any]], dropped: list[dict[str, Any]], sink: SortedParts) -> None:
+        self.ledger.accounts[name].kept += len(kept)
+        self.ledger.accounts[name].dropped += len(dropped)
+        self.reasons.update(row["reason"] for row in dropped)
         sink.add(kept)
         self.dropped.add(dropped)
 
@@ -287,6 +341,76 @@ class _Work:
             "dup_count": 1,
             "edits": [{"rule": rule, "count": count} for rule, count in sorted(changes.items())],
         }
+
+    # ------------------------------------------------------------------------------------------ by a cursor
+
+    def known(self, name: str, source: SqlSource) -> None:
+        """Rows of a source with a cursor: those kept from earlier runs, and what is new. They go the same way."""
+        _, inputs, target, wanted = self._columns(source)
+        passes: list[Washing] = []
+
+        def begin() -> tuple[Keep, Finish]:
+            config = self.config
+            washing = Washing(config.clean, config.redact, self.context.secret, labels=self.task.labels or ())
+            passes.append(washing)
+            records = Records(
+                name, source, self.context, inputs=inputs, target=target, wanted=wanted, washing=washing, door=self.door
+            )
+            return records.keep, records.finish
+
+        rows_of = Increment(name, source, self.context, how=_how(self.config, self.task, self.context))
+        shared: set[str] = set()
+        for ids, rows in rows_of.refresh(begin, speaks=self._spoken):
+            shared.update(self._spoken_in(ids, [one.group for one in rows]))
+            self._recall(name, ids, rows)
+            self._done += len(rows)
+            self.context.progress("prepare", min(self._done, self._total * 0.99), self._total)
+        self.ledger.demand_rows(name)
+        # In the rows of this source alone they are taken out already.
+        self.washing.remembered.join(passes[-1].remembered, shared)
+
+    def _note_groups(self, marks: Marks) -> None:
+        if self._by_cursor:
+            self.spoken_of.update(group for group in marks.groups if group)
+
+    def _spoken(self, heads: pl.DataFrame) -> set[str]:
+        return set(self._spoken_in(heads["id"].to_list(), heads["group"].to_list()))
+
+    def _spoken_in(self, ids: Iterable[str], groups: Iterable[str | None]) -> Iterator[str]:
+        """Groups of which other sources have rows too; in an open task also those with rows that people answered."""
+        told = self.told.ids if self.task.labels is None else ()
+        for identity, group in zip(ids, groups, strict=True):
+            if group and (group in self.spoken_of or identity in told):
+                yield group
+
+    def _recall(self, name: str, ids: list[str], rows: list[Kept]) -> None:
+        account = self.ledger.accounts[name]
+        account.rows += len(rows)
+        account.unread_times += sum(one.record["unread"] for one in rows)
+        whole: list[tuple[str, Kept]] = []
+        out: Counter[str] = Counter()
+        for identity, one in zip(ids, rows, strict=True):
+            if "out" in one.record:
+                out[one.record["out"]] += 1
+                self.told.of(identity)  # an annotation of such a row is no stray one
+            elif "fault" in one.record:
+                text, group = one.record["text"], one.group
+                self.washing.personal.update(one.record["took"])
+                self.ledger.reject(name, 0, one.record["fault"], text if group else text[:_SHOWN], group)
+            else:
+                whole.append((identity, one))
+        self.left_out.setdefault(name, Counter()).update(out)
+        self.reasons.update(out)
+        account.dropped += out.total()
+        batch = recalled([identity for identity, _ in whole], [one for _, one in whole], self.task.input)
+        kept, dropped = [], []
+        for place, (given, answer) in enumerate(zip(batch.given, batch.answers, strict=True)):
+            row = self._row(name, batch.marks, place, given, answer)
+            if reason := _row_reason([one.drop for one in given.values()]):
+                dropped.append({**row, "reason": reason, "twin": None, "score": None})
+            else:
+                kept.append(row)
+        self._add(name, kept, dropped, self.kept)
 
     # ------------------------------------------------------------------------------------------ annotations
 
@@ -327,6 +451,7 @@ class _Work:
         seen: set[str] = set()
         for batch in self._batches(name, source, [*chosen.values(), layout.key, layout.group, layout.time]):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
+            self._note_groups(marks)
             account.unread_times += marks.unread_times
             columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
             cells = {
