@@ -40,14 +40,12 @@ def _size(folder: Path) -> dict[str, Any]:
     guarded, bare = (folder / f"{OURS}-{task}" / "part-00000.jsonl" for task in ("clean", "clean-no-guard"))
     found["guard_changes_nothing"] = filecmp.cmp(guarded, bare, shallow=False)
     facts_of_road = folder / f"{OURS}-road" / "facts.json"
-    if facts_of_road.exists():
-        facts = json.loads(facts_of_road.read_text(encoding="utf-8"))
-        found["road"] = {name: facts["prepare"].get(name) for name in ("edits", "personal", "dropped_by_reason")}
-        wanted = ("in", "kept", "exact", "near", "pairs_passed_over")
-        found["road"]["dedup"] = {name: facts["dedup"][name] for name in wanted}
-        found["road"]["label"] = {name: facts["label"][name] for name in ("in", "kept", "dropped_by_reason")}
-        found["road"]["split"] = facts["split"]["parts"]
-        found["road"]["cpu_s"] = {name: stage["cpu_s"] for name, stage in facts.items()}
+    if f"{OURS} road" in runs:
+        found["road"] = _of_road(json.loads(facts_of_road.read_text(encoding="utf-8")))
+    elif size := _scaled(int(folder.name)):
+        runs[f"{OURS} road"] = [size["whole"]]
+        stages = {stage["stage"]: {**stage["facts"], "cpu_s": stage["cpu_s"]} for stage in size["stages"]}
+        found["road"] = {"by": "scale.py", **_of_road(stages)}
     return {"runs": runs, **found}
 
 
@@ -57,6 +55,25 @@ def _once(path: Path, judged: Callable[[], Any]) -> Any:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(judged(), ensure_ascii=False), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _of_road(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is told of the stages' own facts."""
+    wanted = ("in", "kept", "exact", "near", "pairs_passed_over")
+    return {
+        **{name: facts["prepare"].get(name) for name in ("edits", "personal", "dropped_by_reason")},
+        "label": {name: facts["label"][name] for name in ("in", "kept", "dropped_by_reason")},
+        "dedup": {name: facts["dedup"][name] for name in wanted},
+        "split": facts["split"]["parts"],
+        "cpu_s": {name: stage["cpu_s"] for name, stage in facts.items()},
+    }
+
+
+def _scaled(rows: int) -> dict[str, Any] | None:
+    """What `scale.py` measured of the full road on as many rows: the same texts and labels."""
+    path = Path(__file__).parent / "results" / "scale.json"
+    sizes = json.loads(path.read_text(encoding="utf-8"))["sizes"] if path.exists() else []
+    return next((size for size in sizes if size["rows"] == rows), None)
 
 
 def _of_each(folder: Path, outputs: dict[str, Path]) -> dict[str, Any]:
@@ -77,7 +94,12 @@ def best(runs: list[dict[str, float]]) -> dict[str, float]:
 def report(result: dict[str, Any]) -> str:
     facts = result["machine"]
     loads = [run["load"] for size in result["sizes"].values() for runs in size["runs"].values() for run in runs]
-    cut = all(run["network_cut"] for size in result["sizes"].values() for runs in size["runs"].values() for run in runs)
+    cut = all(
+        run.get("network_cut", True)
+        for size in result["sizes"].values()
+        for runs in size["runs"].values()
+        for run in runs
+    )
     about = (
         f"{facts['processor']}, {facts['memory_gib']} GiB, Python {facts['python']}. Each task is a process of its "
         f"own, **start-up included**, on one core with one thread and one worker"
@@ -175,10 +197,14 @@ def _road(size: dict[str, Any]) -> str:
         "labels, numbers and negations, clusters at 0.6, parts without shared clusters). CPU seconds of the stages: "
         f"{seconds}. {settled['in']:,} rows prepared, {settled['in'] - settled['kept']:,} gone for conflicting labels, "
         f"{copies['exact']:,} exact and {copies['near']:,} near copies gone ({copies['pairs_passed_over']:,} pairs of "
-        f"large buckets passed over), {copies['kept']:,} rows split."
+        f"large buckets passed over), {copies['kept']:,} rows split.{_BY_SCALE if 'by' in road else ''}"
     )
 
 
+_BY_SCALE = (
+    " Measured by `scale.py`: the same texts and labels, as Parquet and with a column of customers, the network not "
+    "cut, nothing written at the end."
+)
 _NOTES = """## How to read it
 
 - CPU is user + system of the whole process with its children. Memory is the peak of all its processes together.
