@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from fittingroom.text.clean import CleanConfig, clean_batch, clean_text
 from fittingroom.text.mojibake import common_share, mend
@@ -52,16 +53,15 @@ def test_everyday_characters_are_those_of_level_1() -> None:
 
 def _wrecked(dice: random.Random) -> str:
     text = "".join(dice.choice(SAID) for _ in range(dice.randint(1, 3)))
-    text = dice.choice(
-        [
-            lambda: text.encode().decode("latin-1"),
-            lambda: text.encode().decode("cp1252", "replace"),
-            lambda: text.encode().decode("gb18030", "replace"),
-            lambda: text.encode("gb18030").decode("latin-1"),
-            lambda: text.encode("gb18030").decode("utf-8", "replace"),
-            lambda: text,
-        ]
-    )()
+    ways: list[Callable[[], str]] = [
+        lambda: text.encode().decode("latin-1"),
+        lambda: text.encode().decode("cp1252", "replace"),
+        lambda: text.encode().decode("gb18030", "replace"),
+        lambda: text.encode("gb18030").decode("latin-1"),
+        lambda: text.encode("gb18030").decode("utf-8", "replace"),
+        lambda: text,
+    ]
+    text = dice.choice(ways)()
     for _ in range(dice.randrange(4)):
         place = dice.randint(0, len(text))
         text = text[:place] + dice.choice(ODD) * dice.choice((1, 1, 2, 4)) + text[place + dice.randrange(2) :]
