@@ -26,15 +26,26 @@ def report(results: dict[str, Any]) -> str:
     about = (
         f"Made by `python benchmarks/audit_noise.py`, seeds {', '.join(map(str, seeds))}, {results['date']}, "
         f"{told['processor']}, one thread (a shared machine, load {told['load_1min']} on two cores); all stages with "
-        "their defaults. Each figure is the mean over the seeds ± its standard deviation."
+        "their defaults. Each figure is the mean over the seeds ± its standard deviation; without ± there is one seed. "
+        f"{_seeds(cells)}"
     )
     parts = ["# Wrong labels planted in real data", about, _HOW, "## What the audit finds", _found(cells)]
     for part in ("test", "dev"):
         parts += [f"## Score on {part}, true labels", _scores(cells, part)]
     parts += ["## Dev as a user measures it", _AS_GIVEN, _as_given(cells), "## What it comes to", _harm(cells)]
-    if results["trained"]:
-        parts += ["## The same with the built-in model, trained", _trained(results["trained"])]
+    trained = (
+        _trained(results["trained"]) if results["trained"] else "Not measured here: `audit_noise_trained.py` does it."
+    )
+    parts += ["## The same with the built-in model, trained", trained]
     return "\n\n".join(parts) + "\n"
+
+
+def _seeds(cells: Sequence[Cell]) -> str:
+    """How many seeds each set and rate has."""
+    counts: dict[str, list[str]] = {}
+    for (name, rate), group in _groups(cells):
+        counts.setdefault(name, []).append(f"{len(group)} at {rate:.0%}")
+    return "Seeds: " + "; ".join(f"{name} {', '.join(many)}" for name, many in counts.items()) + "."
 
 
 def _groups(cells: Sequence[Cell]) -> Iterator[Group]:

@@ -39,6 +39,7 @@ def configured(name: str, epochs: float) -> RunConfig:
             "sources": [{"kind": "csv", "path": "rows.csv", "key": "id"}],
             "train": ROAD | {"epochs": epochs},
             "evaluate": {"baselines": []},
+            "gate": {"better_than": []},
         }
     )
 
