@@ -98,16 +98,32 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    return [
-        clean_text(text, config) if doubt else Cleaned(text)
-        for text, doubt in zip(texts, needs_cleaning(texts, config), strict=True)
-    ]
+    return [one or Cleaned(text) for text, one in zip(texts, cleaned_if_needed(texts, config), strict=True)]
+
+
+def cleaned_if_needed(texts: Sequence[str], config: CleanConfig) -> list[Cleaned | None]:
+    """`clean_text` of every text; None for those that it would leave as they are.
+
+    All together go from round to round: one look at what a round made tells which texts need another one.
+    """
+    found = [Cleaned(text) if doubt else None for text, doubt in zip(texts, needs_cleaning(texts, config), strict=True)]
+    left = [one for one in found if one]
+    for number in range(_ROUNDS):
+        changed = []
+        for one in left:
+            before = one.text
+            _pass(one, config)
+            if one.text == before or number == _ROUNDS - 1:
+                one.drop = one.drop or _verdict(one.text, config)
+            else:
+                changed.append(one)
+        doubts = needs_cleaning([one.text for one in changed], config)
+        left = [one for one, doubt in zip(changed, doubts, strict=True) if doubt]
+    return found
 
 
 # One scan decides whether a text needs any repair: everyday characters and single spaces inside need none.
-_UNUSUAL = re.compile(
-    r"[^一-龥，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]|  |^ | $"
-)
+_UNUSUAL = re.compile(r"[^一-龥，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]")
 _ROUNDS = 10
 
 
@@ -124,6 +140,8 @@ def needs_cleaning(texts: Sequence[str], config: CleanConfig) -> list[bool]:
             doubt or sells or (len(text) <= spam.LONGEST_NOISE and text.isascii())
             for text, doubt, sells in zip(texts, found, selling, strict=True)
         ]
+    if max(map(len, texts)) <= min(config.max_chars, config.max_repeat or config.max_chars):
+        return found
     return [doubt or _is_long(text, config) for text, doubt in zip(texts, found, strict=True)]
 
 
@@ -132,7 +150,7 @@ def _doubtful(spamming: bool, boilerplate: bool, web: bool) -> str:
     """What every text holds (RE2) that a rule could change or drop: an unusual character, an address of the web, words
     of noise or of default reviews, or nothing that says anything.
     """
-    signs = [_UNUSUAL.pattern, f"[{GBK_SUSPECTS}锟烫屯]", r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$"]
+    signs = [_UNUSUAL.pattern, "  |^ | $", f"[{GBK_SUSPECTS}锟烫屯]", r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$"]
     if web:
         signs.append(f"(?i:{markup.WEB.pattern})")
     if spamming:
@@ -171,7 +189,7 @@ def clean_text(text: str, config: CleanConfig) -> Cleaned:
 
 def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
     given = cleaned.text
-    usual = _UNUSUAL.search(given) is None
+    usual = _UNUSUAL.search(given) is None and not markup.spaced(given)
     if config.mojibake:
         _set(cleaned, "mojibake", mend(cleaned.text))
     if not usual:

@@ -63,12 +63,12 @@ _BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANK = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _AROUND_BREAK = re.compile(r" ?\n ?")
 _BREAKS = re.compile(r"\n{3,}")
-_UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|  |^ | $")
+_UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
 
 def may_hold_url(text: str) -> bool:
     """Whether there is a sign of a web address; most texts have not even a stop or a slash."""
-    return ("." in text or "/" in text) and WEB.search(text) is not None
+    return "://" in text or ("." in text and WEB.search(text) is not None)
 
 
 def without_tags(text: str) -> str:
@@ -91,9 +91,14 @@ def harmless(found: re.Match[str]) -> str:
     return f"〈{''.join(name.split()) if found.group('word') else name}〉"
 
 
+def spaced(text: str) -> bool:
+    """Whether there is a space too many: two together, or one at an end."""
+    return "  " in text or text.startswith(" ") or text.endswith(" ")
+
+
 def tidy(text: str) -> str:
     """Runs of blanks become one space, line ends `\\n`, at most one empty line; none at the ends."""
-    if not _UNTIDY.search(text):
+    if not (spaced(text) or _UNTIDY.search(text)):
         return text
     text = _BLANK.sub(" ", _BREAK.sub("\n", text))
     if "\n" in text:

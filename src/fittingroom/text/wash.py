@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fittingroom.text.clean import CleanConfig, Cleaned, clean_batch, clean_text, needs_cleaning
+from fittingroom.text.clean import CleanConfig, Cleaned, clean_batch, cleaned_if_needed
 from fittingroom.text.known import Find, worth
 from fittingroom.text.redact import (
     RedactConfig,
@@ -52,10 +52,7 @@ def wash(
     if kind and kind in redact.kinds:
         return [_whole(one.text, one.edits, kind, redact, secret) for one in clean_batch(given, clean)]
     # Most texts need neither: they are passed on as they are, with nothing made for them.
-    cleaned = [
-        clean_text(text, clean) if doubt else None
-        for text, doubt in zip(given, needs_cleaning(given, clean), strict=True)
-    ]
+    cleaned = cleaned_if_needed(given, clean)
     plain = [one.text if one else text for text, one in zip(given, cleaned, strict=True)]
     return [
         _washed(text, one, redact_text(text, redact, secret) if doubt else None)
