@@ -142,7 +142,7 @@ def wreck_share(text: str) -> float:
 
 def _common_in_utf8(text: str) -> int:
     """How many common Chinese characters the bytes of a text in GB 18030 hold when they are read as UTF-8."""
-    return sum(map(_is_common, _LOST.sub("", text.encode("gb18030", "replace").decode("utf-8", "ignore"))))
+    return sum(map(_common().__contains__, text.encode("gb18030", "replace").decode("utf-8", "ignore")))
 
 
 def common_share(text: str) -> float:
