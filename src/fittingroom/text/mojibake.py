@@ -128,7 +128,7 @@ def wreck_share(text: str) -> float:
         return 0.0
     wreck = sum(len(found) for found in _WRECK.findall(text))
     foreign = len(_GBK_SUSPECT.findall(text))
-    # A rare character alone is no wreck, nor are two in words of their own (瑕不掩瑜): what was UTF-8 once shows it still.
+    # A rare character alone is no wreck, nor are two in words of their own (瑕不掩瑜): what was UTF-8 shows it still.
     if foreign >= 2 and 4 * _common_in_utf8(text) >= foreign:
         wreck += 2 * foreign
     if _LETTER.search(text) is None:
