@@ -132,10 +132,30 @@ def test_what_nobody_wrote_is_dropped(text: str, reason: str) -> None:
         "thx gr8 prdct",
         "Xbox",
         "不知道是不是真货????????",
+        "怀疑是高仿，要求退货，电话13812345678",
+        "My promo code SAVE10 did not work on www.shop.com",
+        "When I click here the page stays blank and nothing happens",
+        "我买的代购包包没收到，微信abc12345",
+        "hmmmmmmmm",
+        "zzzzzzzzzz",
+        "grrrrrrrr noooooooo",
     ],
 )
 def test_complaints_and_codes_are_no_spam(text: str) -> None:
     assert clean_text(text, CONFIG).drop == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "不骗人，兼职日结300元，加微信abc12345",
+        "正品高仿包包，不满意可退货，微信abc12345",
+        "use promo code WIN10 and make money at www.win.example.com/now",
+        "limited time offer you cannot refuse, click here http://x.example.com/a",
+    ],
+)
+def test_sellers_who_promise_are_spam(text: str) -> None:
+    assert clean_text(text, CONFIG).drop == "spam"
 
 
 def test_limits_and_own_rules() -> None:
@@ -204,6 +224,9 @@ def test_traditional_becomes_simplified_when_asked() -> None:
         "欢迎光临小米官方旗舰店",
         "Hello! Welcome to our shop. How can I help you today?",
         "Thank you for contacting us. An agent will be with you shortly.",
+        "Thank you for contacting Acme. How may I help you?",
+        "Thank you for contacting us about your order. How can I help you today?",
+        "请问有什么可以为您服务？",
     ],
 )
 def test_what_a_desk_says_to_everybody_is_boilerplate(text: str) -> None:
@@ -225,6 +248,11 @@ def test_what_a_desk_says_to_everybody_is_boilerplate(text: str) -> None:
         "客服说马上为您处理，三天了还没消息",
         "welcome to the worst shop ever, i want my money back",
         "请问有什么颜色可以选",
+        "就这还竭诚为您服务？",
+        "竭诚为您服务？",
+        "Thanks for contacting me about the missing parcel",
+        "Thanks for contacting us, the parcel came",
+        "Welcome to the worst shop",
     ],
 )
 def test_what_a_customer_says_is_no_greeting(text: str) -> None:
