@@ -24,6 +24,17 @@ CONFIG = CleanConfig()
         "👨‍👩‍👧 一家人都喜欢 👍🏽",
         "龘靐齉爩 is a rare word",
         "Größe passt, déjà vu",
+        "café ····",
+        "ÀÉÈÙ",
+        "ÓÓÓÓ",
+        "ÄÖÜ äöü",
+        "naïve café ××××",
+        "crème brûlée »»»»",
+        "café…",
+        "“touché”…",
+        "Zoë’s",
+        "10×…",
+        "×“好”",
         "哈哈哈哈哈哈",
         "666",
         "好",
@@ -38,6 +49,11 @@ def test_ordinary_texts_stay_as_they_are(text: str) -> None:
 def test_wrong_decoding_is_mended(original: str) -> None:
     assert mend(original) == original
     assert mend(original.encode().decode("latin-1")) == original
+    assert mend(original.encode("gbk").decode("latin-1")) == original
+
+
+@pytest.mark.parametrize("original", ["质量", "我想退货", "退款多少"])
+def test_short_texts_read_as_latin_are_mended(original: str) -> None:
     assert mend(original.encode("gbk").decode("latin-1")) == original
 
 

@@ -179,8 +179,8 @@ _SALUTATION = re.compile(
     r"(?:亲+(?:爱的)?|您好|你好|在的|在呢|尊敬的(?:客户|顾客|用户|会员|买家)"
     r"|(?:我是|这里是)?(?:在线|人工|智能)?客服.{0,8}|.{1,12}(?:旗舰店|专卖店|官方店|商城)"
     r"|thank(?:s| you) for (?:contacting|reaching out to|messaging|choosing) "
-    r"(?!(?:me|my|him|her|them|the|this|that|your)\b)\w+(?: \w+)?|请稍[等候后]|hi|hello|hey|dear \w+|there|good (?:morning|afternoon|evening)"
-    r"|please (?:wait|hold on).{0,16})",
+    r"(?!(?:me|my|him|her|them|the|this|that|your)\b)\w+(?: \w+)?|请稍[等候后]|hi|hello|hey|dear \w+|there"
+    r"|good (?:morning|afternoon|evening)|please (?:wait|hold on).{0,16})",
     re.IGNORECASE,
 )
 
