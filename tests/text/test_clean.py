@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 
 import pytest
 from pydantic import ValidationError
@@ -19,6 +20,11 @@ CONFIG = CleanConfig()
     [
         "质量很好，下次还来！",
         "尺码<M的不要，5<6 and 7>3 <3",
+        "<S>码偏小，<XL>正好",
+        "a<b and b>c",
+        "if x<b then y>d, x<b>y",
+        "the <small> is too big",
+        "<style> is nice",
         "Mike's café – “nice” 10×20cm, 25°C",
         "AT&T, R&D and &copy without a semicolon",
         "👨‍👩‍👧 一家人都喜欢 👍🏽",
@@ -83,6 +89,18 @@ def test_rare_characters_in_their_words_are_no_wreck(text: str) -> None:
         ("<p>很好</p>下次<b>再来</b>", "很好\n下次再来", "markup"),
         ("<img src='a>b' alt=\"x\">图", "图", "markup"),
         ("<script>alert(1)</script>好用<!-- x > y -->", "好用", "markup"),
+        ("<o:p></o:p>好", "好", "markup"),
+        ("<dialog open>好</dialog>", "好", "markup"),
+        ("很好< br >下次", "很好\n下次", "markup"),
+        ("好<!-- x", "好", "markup"),
+        ("好<style>p{color:red}", "好", "markup"),
+        ("<p><b>粗", "粗", "markup"),
+        ("<br/><S>码 <M的", "<S>码 <M的", "markup"),
+        ('<img alt="x>文字', "文字", "markup"),
+        ("<table>甲<tr><td>乙</td></tr>丙</table>", "甲\n\n乙\n\n丙", "markup"),
+        ("甲</td><td>乙", "甲\n\n乙", "markup"),
+        ("<p>AT&T &copy x</p>", "AT&T &copy x", "markup"),
+        ("<b>" * 3000 + "好" + "</b>" * 3000 + "<script>x</script><!-- y -->好", "好好", "markup"),
         ("很好&hellip;&#183;&nbsp;a", "很好…· a", "entity"),
         ("&amp;lt;div&amp;gt;好&amp;lt;/div&amp;gt;", "好", "entity"),
         ("好\u200b评\ufeff", "好评", "invisible character"),
@@ -107,7 +125,7 @@ def test_rules(text: str, expected: str, rule: str) -> None:
         ("a</think>b<think>c", "a〈/think〉b〈think〉c"),
         ("&lt;｜Assistant｜&gt;", "〈Assistant〉"),
         ("<\u200b｜User\u200b｜>", "〈User〉"),
-        ("<thi<b>nk>", "〈think〉"),
+        ("<thi<b></b>nk>", "〈think〉"),
         ("＜｜end▁of▁sentence｜＞", "〈end▁of▁sentence〉"),
         ("<｜DSML｜invoke name='x'>", "〈DSML｜invoke name='x'>"),
     ],
@@ -183,6 +201,20 @@ def test_limits_and_own_rules() -> None:
     said = clean_batch(["好", "12345678901", "默认五星！", "很好用——来自客户端", "测试单请忽略", "很好用"], config)
     assert [one.drop for one in said] == ["too short", "too long", "boilerplate", "", "rule test", ""]
     assert (said[3].text, said[3].edits) == ("很好用", {"rule signature": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>" * 12_000, "<div>" * 999, "<" * 60_000, "<a " * 20_000, '<b x="' * 10_000, "<!--" * 15_000,
+        "<p " + "a=1 " * 15_000, "<p " + "open " * 12_000, "<br " + " " * 60_000, "<b x=1>" * 500 + "<p>" * 499,
+        "<style>{" * 5000, "< " * 30_000,
+    ],
+)  # fmt: skip
+def test_hostile_markup_takes_time_in_proportion(text: str) -> None:
+    started = time.process_time()
+    clean_text(text, CleanConfig(max_chars=100_000))
+    assert time.process_time() - started < 2
 
 
 def test_rules_can_be_turned_off() -> None:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from fittingroom.text import markup, spam
+from fittingroom.text.hypertext import without_tags
 from fittingroom.text.language import script_of
 from fittingroom.text.mojibake import GBK_SUSPECTS, mend, wreck_share
 from fittingroom.text.scan import FEW, matching
@@ -201,7 +202,7 @@ def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
         _sub(cleaned, "control token", markup.CONTROL_TOKEN, markup.harmless)
     if config.markup:
         if "<" in cleaned.text or "]]>" in cleaned.text:
-            _set(cleaned, "markup", markup.without_tags(cleaned.text))
+            _set(cleaned, "markup", without_tags(cleaned.text))
         if "&" in cleaned.text:
             _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
 

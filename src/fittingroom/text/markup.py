@@ -1,32 +1,11 @@
-"""What is no text in a text: tags, entities, control tokens of the model, invisible characters, web addresses.
-
-Tags are taken out by name, not by an HTML parser: on snippets a parser moves words out of broken tables, and swallows
-everything behind an unclosed comment, `<title>` or `<M` (尺码<M的). Only known HTML names count as tags.
-"""
+"""What is no text in a text: entities, control tokens of the model, invisible characters, web addresses; for tags see
+`hypertext`."""
 
 from __future__ import annotations
 
 import html
 import re
 
-_BLOCK = (
-    "address|article|aside|blockquote|body|br|caption|center|col|colgroup|dd|details|div|dl|dt|fieldset|figcaption|figure|"
-    "footer|form|frame|frameset|h1|h2|h3|h4|h5|h6|head|header|hr|html|legend|li|link|main|meta|nav|noscript|ol|optgroup|"
-    "option|p|pre|section|select|summary|table|tbody|td|textarea|tfoot|th|thead|title|tr|ul"
-)
-_INLINE = (
-    "a|abbr|acronym|area|audio|b|base|bdi|bdo|big|button|canvas|cite|code|data|del|dfn|em|embed|font|i|iframe|img|input|ins|"
-    "kbd|label|map|mark|marquee|object|output|param|path|picture|progress|q|rp|rt|ruby|s|samp|script|small|source|span|"
-    "strike|strong|style|sub|sup|svg|template|time|track|tt|u|var|video|wbr"
-)
-_INSIDE = r"""(?:\s(?:[^<>"']|"[^"]*"|'[^']*'){0,4000}|\s[^<>]{0,4000})?/?"""
-
-TAG = re.compile(
-    rf"<(script|style|template){_INSIDE}>.*?</\1\s*>"  # with all that is inside
-    r"|<!--.*?-->|<!\[CDATA\[|\]\]>|<!doctype[^<>]*>|<\?xml[^<>]*>"
-    rf"|</?(?:(?P<block>{_BLOCK})|(?:{_INLINE})){_INSIDE}>",
-    re.IGNORECASE | re.DOTALL,
-)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 # DeepSeek writes its tokens with full-width bars (U+FF5C), people and other models with the ASCII bar.
@@ -69,11 +48,6 @@ _UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\
 def may_hold_url(text: str) -> bool:
     """Whether there is a sign of a web address; most texts have not even a stop or a slash."""
     return ("." in text or "/" in text) and WEB.search(text) is not None
-
-
-def without_tags(text: str) -> str:
-    """The text without tags; those that end a line in a browser leave a line break, scripts leave nothing."""
-    return TAG.sub(lambda found: "\n" if found.group("block") else "", text)
 
 
 def unescaped(found: re.Match[str]) -> str:
