@@ -28,6 +28,8 @@ CONFIG = CleanConfig()
         "Mike's café – “nice” 10×20cm, 25°C",
         "AT&T, R&D and &copy without a semicolon",
         "👨‍👩‍👧 一家人都喜欢 👍🏽",
+        "英格兰 \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f 球衣",
+        "www... what",
         "龘靐齉爩 is a rare word",
         "Größe passt, déjà vu",
         "café ····",
@@ -109,6 +111,10 @@ def test_rare_characters_in_their_words_are_no_wreck(text: str) -> None:
         ("好" * 50, "好" * 20, "repeated character"),
         ("看 https://item.jd.com/1.html?token=abc，不错", "看 [URL]，不错", "url"),
         ("t.cn/A6x 看看", "[URL] 看看", "url"),
+        ("(see https://x.com/a) it", "(see [URL]) it", "url"),
+        ("see https://x.com/a, then www.b.com.", "see [URL], then [URL].", "url"),
+        ("[x](https://x.com/a_(b)) (https://x.com/c?)", "[x]([URL]) ([URL]?)", "url"),
+        ("看\U000e0061\U000e0062\U0001f3f4\U000e0061好", "看\U0001f3f4好", "invisible character"),
     ],
 )
 def test_rules(text: str, expected: str, rule: str) -> None:

@@ -1,10 +1,10 @@
 """HTML in texts: told from what merely holds < and >, then read by a real parser (lexbor, by selectolax).
 
-Customers write `<S>码`, `a<b and b>c` and `<M的`; a parser takes all of them for tags. So only what is HTML for sure is left
-to it: known names whose attributes are attributes, and letters or English words in brackets (`<b>`, `<small>`) only with a
-partner or beside surer tags. Every other < and every & is escaped first. What a browser shows is what stays: nothing of
-scripts, styles, comments. Tags reach the parser without attributes, tables as plain blocks (else it moves words out of
-broken ones), and blocks with a line break beside them.
+Customers write `<S>码`, `a<b and b>c` and `<M的`; a parser takes all of them for tags. So only what is HTML for sure is
+left to it: known names whose attributes are attributes, and letters or English words in brackets (`<b>`, `<small>`)
+only with a partner or beside surer tags. Every other < and every & is escaped first. What a browser shows is what
+stays: nothing of scripts, styles, comments. Tags reach the parser without attributes, tables as plain blocks (else it
+moves words out of broken ones), and blocks with a line break beside them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ _INLINE = (
     "ruby|s|samp|script|slot|small|source|span|strike|strong|style|sub|sup|svg|template|time|track|tt|u|var|video|wbr"
 )
 # A size, a variable or an English word as likely as a tag.
-_DOUBTFUL = frozenset(
-    "a|address|area|article|aside|b|base|big|body|button|caption|center|cite|code|data|del|details|dialog|em|figure|font|"
-    "footer|form|frame|head|header|i|input|ins|label|legend|link|main|map|mark|menu|meter|object|option|output|path|picture|"
-    "progress|q|ruby|s|sample|script|search|section|select|slot|small|source|strike|strong|style|sub|summary|sup|table|"
-    "template|time|title|track|u|var|video".split("|")
-)
+_DOUBTFUL = frozenset({
+    "a", "address", "area", "article", "aside", "b", "base", "big", "body", "button", "caption", "center",
+    "cite", "code", "data", "del", "details", "dialog", "em", "figure", "font", "footer", "form", "frame",
+    "head", "header", "i", "input", "ins", "label", "legend", "link", "main", "map", "mark", "menu", "meter",
+    "object", "option", "output", "path", "picture", "progress", "q", "ruby", "s", "script", "search",
+    "section", "select", "slot", "small", "source", "strike", "strong", "style", "sub", "summary", "sup",
+    "table", "template", "time", "title", "track", "u", "var", "video",
+})  # fmt: skip
 _UNSHOWN = frozenset({"script", "style", "template", "iframe", "noembed", "noframes"})
 _TABLE = frozenset({"table", "caption", "colgroup", "col", "tbody", "thead", "tfoot", "tr", "td", "th"})
 _BOOLEAN = (

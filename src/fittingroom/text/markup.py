@@ -29,6 +29,9 @@ INVISIBLE = re.compile(
     f"[{_UNSEEN}]|(?<![\u2190-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u27bf\U0001f000-\U0001faff])"
 )
 
+# Of the tags only those of a flag: England, Scotland, Wales, the states of the USA. Others hide a text.
+_FLAG = re.compile("(\U0001f3f4[\U000e0061-\U000e007a]{2}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,3}\U000e007f)")
+
 _PATH = r"[^\s<>\"'`，。！？；：、（）【】《》「」『』“”‘’…\u3400-\u9fff\uff00-\uffef]"
 WEB = re.compile(r"://|www\.|\.[a-z]{2,6}/", re.IGNORECASE)
 """A cheap sign that there may be a web address."""
@@ -38,11 +41,55 @@ URL = re.compile(
     re.IGNORECASE,
 )
 
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+
+
+def without_urls(text: str, by: str) -> tuple[str, int]:
+    """The text with `by` in place of each web address, and how many there were; signs and brackets behind one stay."""
+    count = 0
+
+    def replaced(found: re.Match[str]) -> str:
+        nonlocal count
+        address = found.group()
+        end = _end(address)
+        if URL.fullmatch(address, 0, end) is None:  # www...
+            return address
+        count += 1
+        return by + address[end:]
+
+    return URL.sub(replaced, text), count
+
+
+def _end(address: str) -> int:
+    """Where an address ends: before punctuation at its end, and brackets that were opened before it."""
+    end, open_now = len(address), {sign: address.count(opener) - address.count(sign) for sign, opener in _PAIRS.items()}
+    while end:
+        last = address[end - 1]
+        if last in _PAIRS and open_now[last] < 0:
+            open_now[last] += 1
+        elif last not in ".,;:!?*~":
+            break
+        end -= 1
+    return end
+
+
 _BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANK = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _AROUND_BREAK = re.compile(r" ?\n ?")
 _BREAKS = re.compile(r"\n{3,}")
 _UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|  |^ | $")
+
+
+def without_invisible(text: str) -> tuple[str, int]:
+    """The text without invisible characters, and how many there were; flags keep theirs."""
+    if "\U0001f3f4" not in text:
+        return INVISIBLE.subn("", text)
+    parts = _FLAG.split(text)
+    count = 0
+    for place in range(0, len(parts), 2):
+        parts[place], some = INVISIBLE.subn("", parts[place])
+        count += some
+    return "".join(parts), count
 
 
 def may_hold_url(text: str) -> bool:
