@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("pyarrow", "rensa", "numpy", "scipy")
 
 

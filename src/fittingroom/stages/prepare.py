@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 6
-LIBRARIES = ("pyarrow", "ftfy")
+LIBRARIES = ("pyarrow", "ftfy", "selectolax")
 
 _SHOWN = 200
 _READ_OF_REJECTED = 2_000

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from fittingroom.text import markup, spam
+from fittingroom.text.hypertext import without_tags
 from fittingroom.text.language import script_of
 from fittingroom.text.mojibake import GBK_SUSPECTS, mend, wreck_share
 from fittingroom.text.scan import FEW, matching
@@ -199,7 +200,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
     if config.spam and not cleaned.drop and spam.is_advertisement(cleaned.text):
         cleaned.drop = "spam"
     if config.urls != "keep" and markup.may_hold_url(cleaned.text):
-        _sub(cleaned, "url", markup.URL, "[URL]" if config.urls == "replace" else "")
+        _count(cleaned, "url", *markup.without_urls(cleaned.text, "[URL]" if config.urls == "replace" else ""))
     if _is_long(cleaned.text, config):
         _sub(cleaned, "repeated character", _repeats(config.max_repeat), lambda run: run.group(1) * config.max_repeat)
     for rule in config.rules:
@@ -211,7 +212,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
 def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
     """What an ordinary text does not need."""
     if markup.INVISIBLE_SIGN.search(cleaned.text):
-        _sub(cleaned, "invisible character", markup.INVISIBLE, "")
+        _count(cleaned, "invisible character", *markup.without_invisible(cleaned.text))
     if not unicodedata.is_normalized("NFC", cleaned.text):
         _set(cleaned, "unicode form", unicodedata.normalize("NFC", cleaned.text))
     # A look for one character costs a fiftieth of one for the pattern.
@@ -219,7 +220,7 @@ def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
         _sub(cleaned, "control token", markup.CONTROL_TOKEN, markup.harmless)
     if config.markup:
         if "<" in cleaned.text or "]]>" in cleaned.text:
-            _set(cleaned, "markup", markup.without_tags(cleaned.text))
+            _set(cleaned, "markup", without_tags(cleaned.text))
         if "&" in cleaned.text:
             _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
 
@@ -296,7 +297,10 @@ def _set(cleaned: Cleaned, rule: str, text: str) -> None:
 
 def _sub(cleaned: Cleaned, rule: str, pattern: re.Pattern[str], by: str | Callable[[re.Match[str]], str]) -> None:
     """Substitute and count; a match that its own replacement equals is no edit."""
-    text, count = pattern.subn(by, cleaned.text)
+    _count(cleaned, rule, *pattern.subn(by, cleaned.text))
+
+
+def _count(cleaned: Cleaned, rule: str, text: str, count: int) -> None:
     if count and text != cleaned.text:
         cleaned.text = text
         cleaned.edits[rule] = cleaned.edits.get(rule, 0) + count

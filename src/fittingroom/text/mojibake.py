@@ -17,6 +17,11 @@ from typing import Any
 _LATIN_SUSPECT = re.compile(r"[\xc2-\xd6\xd8-\xf4]|[\ud800-\udfff]")
 _LATIN = re.compile(r"[\x80-\xff]")
 _HIGH_RUN = re.compile(r"[\xa1-\xfe]{4,}")  # two characters of Chinese and more
+_UPPER, _LOWER, _SYMBOL = (
+    re.compile("[\xc0-\xd6\xd8-\xde]"),
+    re.compile("[\xdf-\xf6\xf8-\xfe]"),
+    re.compile("[\xa1-\xbf]"),
+)
 _LOST = re.compile("\ufffd+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -37,9 +42,13 @@ _SUSPECT = re.compile(rf"[\xc2-\xd6\xd8-\xf4\ud800-\udfff{GBK_SUSPECTS}]")
 """Either sign: ordinary texts are seen once."""
 
 _LETTER = re.compile(r"[^\W_]")
+_LEAD = "[\xc2-\xd6\xd8-\xf4]"
+_TRAIL = "[\x80-\xbf\u0152-\u02dc\u2013-\u2122]"
+_STOP = "[\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026\xab\xbb\xb0\xb7]"
 _WRECK = re.compile(
     r"[\ufffd\ue000-\uf8ff\x80-\x9f]+|(?:锟斤拷?|斤拷)+|烫烫烫+|屯屯屯+"
-    r"|(?:[\xc2-\xf4][\x80-\xbf\u0152-\u02dc\u2013-\u2122]{1,3})+"
+    # Bytes of UTF-8. × (10×…) leads none, and a lone é before a stop (café…) is the end of a word.
+    rf"|(?!{_LEAD}{_STOP}+(?!{_LEAD}|{_TRAIL}))(?:{_LEAD}{_TRAIL}{{1,3}})+"
 )
 _WRECK_SIGN = re.compile(f"[\ufffd\ue000-\uf8ff\x80-\xff锟烫屯{GBK_SUSPECTS}]")
 
@@ -89,7 +98,7 @@ def _without_lone_surrogates(text: str) -> str:
 
 def _from_latin_gbk(text: str) -> str:
     """GBK that was read as Latin-1: runs of high characters which, taken as GBK, are common Chinese."""
-    if len(_LATIN.findall(text)) < 4:
+    if len(_LATIN.findall(text)) < 4 or not any(_is_no_list(run) for run in _HIGH_RUN.findall(text)):
         return text
 
     def back(found: re.Match[str]) -> str:
@@ -103,6 +112,12 @@ def _from_latin_gbk(text: str) -> str:
         return meant if common_share(meant) >= 0.8 else found.group()
 
     return _HIGH_RUN.sub(back, text)
+
+
+def _is_no_list(run: str) -> bool:
+    """Whether a run is more than signs in a row (····) or letters of one case (ÀÉÈÙ): to GBK those are Chinese too."""
+    kinds = [bool(kind.search(run)) for kind in (_SYMBOL, _UPPER, _LOWER)]
+    return len(run) >= 4 and len(set(run)) >= 3 and sum(kinds) >= 2
 
 
 def _is_utf8(raw: bytes) -> bool:
