@@ -98,6 +98,13 @@ def card_number(rng: random.Random, prefix: str, size: int) -> str:
         ("my name is John Smith and", "my name is [NAME] and"),
         ("my name is john smith.", "my name is [NAME]."),
         ("Ask Mr. Brown", "Ask Mr. [NAME]"),
+        ("王小明先生", "[NAME]先生"),
+        ("这是张伟，电话13812345678", "这是[NAME]，电话[MOBILE]"),
+        ("这是王小明的快递", "这是[NAME]的快递"),
+        ("我是李娜，", "我是[NAME]，"),
+        ("姓名：白雪，", "姓名：[NAME]，"),
+        ("收货人：单小白 电话", "收货人：[NAME] 电话"),
+        ("我叫林志玲要退货", "我叫[NAME]要退货"),
     ],
 )
 def test_personal_data_is_replaced(text: str, expected: str) -> None:
@@ -132,6 +139,11 @@ def test_personal_data_is_replaced(text: str, expected: str) -> None:
         "400-820-8820",
         "QQ音乐会员12个月，微信支付30000000分，qqq12345678",
         "尺寸 852-600 mm，编号886-1",
+        "这是白色，这是水货，这是水果、这是金属，可以寄吗",
+        "这是陶瓷，这是牛皮，这是花生，这是金骏眉，",
+        "我是单身，我是宁波，我是甘肃，我是路痴，",
+        "收货人白天不在家，我叫车去取的",
+        "语文老师推荐，时尚女士手表，高贵女士，温柔女士，感谢老师",
     ],
 )
 def test_ordinary_numbers_and_words_stay(text: str) -> None:

@@ -48,6 +48,7 @@ _PERSONAL_COLUMNS = (
     ("wechat", re.compile(r"wechat(?:_?id)?|wx_?id|openid|unionid|微信号?")),
     ("qq", re.compile(r"qq(?:_?(?:no|number))?|QQ号?")),
 )
+_NICKNAMES = re.compile(r"(?:user|member|nick)_?name|(?:会员|用户|买家)名|(?:会员|客户|买家|用户)?昵称")
 _ORDER_COLUMN = re.compile(
     r"(?:.*_)?(?:order|waybill|tracking|parcel|shipment|express)_?(?:id|no|nr|num|number|sn|code)"
     r"|(?:订单|运单|快递|物流|包裹)(?:编?号|号码|单号|id)"
@@ -82,6 +83,11 @@ def personal_column(column: str) -> str:
     """
     last = column.rpartition(".")[2].strip().lower()
     return next((kind for kind, pattern in _PERSONAL_COLUMNS if pattern.fullmatch(last)), "")
+
+
+def nickname_column(column: str) -> bool:
+    """Whether people gave themselves the names in a column of this name: any word may be one."""
+    return bool(_NICKNAMES.fullmatch(column.rpartition(".")[2].strip().lower()))
 
 
 def joining_column(column: str) -> str:

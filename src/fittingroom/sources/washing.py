@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.remembered import Remembered
-from fittingroom.sources.rows import joining_column, personal_column, values
+from fittingroom.sources.rows import joining_column, nickname_column, personal_column, values
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.known import Find
 from fittingroom.text.redact import RedactConfig, pseudonym
-from fittingroom.text.wash import Washed, agreed, wash
+from fittingroom.text.wash import NICKNAME, Washed, agreed, wash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +71,7 @@ class Washing:
     def _kind(self, name: str) -> str:
         if name and joining_column(name) == "order" and "order" in self._redact.pseudonyms:
             return "order"
-        return personal_column(name) if name else ""
+        return (NICKNAME if nickname_column(name) else personal_column(name)) if name else ""
 
     def row(
         self, group: str | None, given: Mapping[str, Washed], answer: Washed, told: tuple[Find, ...]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 6
-LIBRARIES = ("pyarrow", "ftfy")
+LIBRARIES = ("pyarrow", "ftfy", "rjieba")
 
 _SHOWN = 200
 _READ_OF_REJECTED = 2_000

@@ -22,6 +22,9 @@ from fittingroom.text.redact import (
 )
 from fittingroom.text.redact_people import is_name
 
+NICKNAME = "nickname"
+"""A column of names that people gave themselves."""
+
 
 class Washed(NamedTuple):
     """A text that may be written down."""
@@ -42,14 +45,15 @@ def wash(
 ) -> list[Washed]:
     """Every text, cleaned and redacted; None counts as an empty text.
 
-    `kind` says that all of these are personal data of that kind (a column of names): each is replaced as a whole.
+    `kind` says that all of these are personal data of that kind (a column of names): each is replaced as a whole. For
+    `nickname` it is a name, but one that may be any word.
     """
     given = [text or "" for text in texts]
     distinct = list(dict.fromkeys(given))
     if distinct and 2 * len(distinct) <= len(given):  # labels, states: a few values, many times
         known = dict(zip(distinct, wash(distinct, clean, redact, secret, kind=kind), strict=True))
         return [known[text] for text in given]
-    if kind and kind in redact.kinds:
+    if kind and ("name" if kind == NICKNAME else kind) in redact.kinds:
         return [_whole(one.text, one.edits, kind, redact, secret) for one in clean_batch(given, clean)]
     # Most texts need neither: they are passed on as they are, with nothing made for them.
     cleaned = [
@@ -75,9 +79,10 @@ def _whole(text: str, edits: dict[str, int], kind: str, redact: RedactConfig, se
     """A cell of a column that holds one value of personal data in every row."""
     if not text:
         return Washed("", {}, {}, "empty")
-    sign = placeholder_of(kind, text, redact, secret)
     # A nickname may be any word; what is to be looked for in a conversation must look like a name.
-    found = (Find(kind, text),) if worth(kind, text, "name: ") and (kind != "name" or is_name(text)) else ()
+    stated, kind = ("", "name") if kind == NICKNAME else ("name: ", kind)
+    sign = placeholder_of(kind, text, redact, secret)
+    found = (Find(kind, text),) if worth(kind, text, stated) and (kind != "name" or is_name(text)) else ()
     return Washed(sign, edits, {kind: 1}, "", found if redact.consistent else ())
 
 
