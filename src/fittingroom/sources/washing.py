@@ -53,7 +53,6 @@ class Washing:
     def __init__(self, clean: CleanConfig, redact: RedactConfig, secret: bytes, *, labels: Sequence[str]) -> None:
         """`labels`: those of a closed task; as targets they stay, whoever is called like one."""
         self._clean, self._redact, self._secret = clean, redact, secret
-        self._labels = frozenset(labels)
         self.remembered = Remembered(redact, secret, labels=labels)
         self.personal: Counter[str] = Counter()
         """Kind -> values that were taken out of rows."""
@@ -79,7 +78,7 @@ class Washing:
         """The texts of an example with its target: what was recognised in one goes from all."""
         fields = list(given.values())
         if told or answer.found or any(one.found for one in fields):
-            whole = fields if answer.text in self._labels else [*fields, answer]
+            whole = fields if self.remembered.is_label(answer.text) else [*fields, answer]
             whole = self._agreed(group, whole, told)
             fields, answer = whole[: len(fields)], (whole[len(fields) :] or [answer])[0]
         return dict(zip(given, fields, strict=True)), answer

@@ -241,6 +241,7 @@ class _Work:
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
+        self.washing.remembered.saw(marks.groups, marks.ids, [answer.text for answer in washed.answers])
         judged = self.relevance if sink is self.kept else None
         scores = judged.reasons(_joined(fields)) if judged else [None] * len(marks.ids)
         for place, fault in enumerate(marks.faults):

@@ -94,9 +94,10 @@ def names(text: str) -> Iterator[Span]:
     for signs, pattern in ((_POLITE_SIGNS, _POLITE), (_TITLES, _TITLED)):
         for found in pattern.finditer(text) if any(sign in text for sign in signs) else ():
             name = found["name"]
-            if not _NO_NAME.match(name) and not (len(name) > 1 and is_everyday(name)):
-                if not _before_is_word(text, found.start("name")) and not splits_word(text, found.start("name")):
-                    yield found.span("name")
+            if _NO_NAME.match(name) or (len(name) > 1 and is_everyday(name)):
+                continue
+            if not _before_is_word(text, found.start("name")) and not splits_word(text, found.start("name")):
+                yield found.span("name")
 
 
 def _is_called(found: re.Match[str]) -> bool:

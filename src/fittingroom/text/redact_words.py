@@ -1,8 +1,8 @@
 """Which would-be Chinese names are ordinary words, by the dictionary of a segmenter (rjieba, shipped with it).
 
-Surnames are words: 白色, 水果, 金属, 牛奶 begin like names. A value that stands for a person in one sentence is taken out
-of all texts of the conversation, so a mistake there costs far more than one in its place: `is_sure` is asked for that.
-The dictionary calls many things persons (连衣裙, 陈旧), so its tag alone decides nothing.
+Surnames are words: 白色, 水果, 金属, 牛奶 begin like names. A value that stands for a person in one sentence is taken
+out of all texts of the conversation, so a mistake there costs far more than one in its place: `is_sure` is asked for
+that. The dictionary calls many things persons (连衣裙, 陈旧), so its tag alone decides nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,21 @@ _HAN = re.compile(r"[\u3400-\u9fff]+")
 _REACH = 6
 """Characters before a surname that are cut into words with it."""
 _PERSONS = frozenset(
-    "王英 王菲 王维 王明 王震 王楠 王猛 李俊 李冰 李四 李娜 李强 李珊 李鹏 李成 李靖 李煜 李铁 李斯 张宁 张旭 张飞 张衡 "
-    "张三 刘恒 刘翔 刘安 刘备 陈云 陈冲 陈娇 陈毅 赵云 赵军 徐成 孙坚 孙彬 孙悦 孙皓 孙权 朱娟 朱彤 朱德 朱煜 胡佳 胡奋 胡适 "
-    "郭城 郭娟 何廉 罗文 罗琳 宋江 宋明 宋慈 冯武 丁玲 丁磊 沈莹 沈静 沈复 姚明 姚滨 姜文 崔健 谭盾 汪洋 傅娟 秦娟 龚睿 "
-    "黎明 曹操 彭真 董炯 葛优 葛娟 贾玲 高明 高峰 高洁 高洋 马云 马超 马丽 马俊 白雪 白洁 江山 方圆 方明 方毅 方靖 石英 林海 林静 周洁 周杰 周正 "
-    "周扬 安娜 安然 任静 温和 文静 康健 常青 洪亮 夏雪 叶子 王五 赵六 钱七".split()
+    """
+    王英 王菲 王维 王明 王震 王楠 王猛 李俊 李冰 李四 李娜 李宁 李强 李珊 李鹏 李成 李靖 李煜 李铁 李斯 张宁 张旭
+    张飞 张衡 张三 刘恒 刘翔 刘安 刘备 陈云 陈冲 陈娇 陈毅 赵云 赵军 徐成 孙坚 孙彬 孙悦 孙皓 孙权 朱娟 朱彤
+    朱德 朱煜 胡佳 胡奋 胡适 郭城 郭娟 何廉 罗文 罗琳 宋江 宋明 宋慈 冯武 丁玲 丁磊 沈莹 沈静 沈复 姚明 姚滨
+    姜文 崔健 谭盾 汪洋 傅娟 秦娟 龚睿 黎明 曹操 彭真 董炯 葛优 葛娟 贾玲 高明 高峰 高洁 高洋 马云 马超 马丽
+    马俊 白雪 白洁 江山 方圆 方明 方毅 方靖 石英 林海 林静 周洁 周杰 周正 周扬 安娜 安然 任静 文静 康健
+    常青 洪亮 夏雪 王五 赵六 钱七
+    """.split()  # noqa: SIM905 - a list of words
 )
 """Dictionary words of two characters that are names of people as well."""
 _BOTH = frozenset(
-    "高明 高峰 高洁 高洋 白雪 白洁 江山 方圆 方明 石英 林海 叶子 温和 文静 常青 洪亮 康健 黎明 周正 周扬 汪洋 安然 沈静 夏雪".split()
+    """
+    高明 高峰 高洁 高洋 白雪 白洁 江山 方圆 方明 石英 林海 文静 常青 洪亮 康健 黎明 周正 周扬 汪洋
+    安然 沈静 夏雪
+    """.split()  # noqa: SIM905 - a list of words
 )
 """Of these, words that a sentence uses as often: taken where a name is stated, never looked for elsewhere."""
 _NAMED = frozenset(
@@ -30,10 +36,13 @@ _NAMED = frozenset(
 )
 """Surnames that hardly begin another word."""
 _ORDINARY = frozenset(
-    "韩版 韩系 韩式 陈皮 陈醋 陈酿 陈酒 陈茶 蔡司 张力 吴裕泰 范思哲 范文网 曹操 李锦记 李施德林 王炸 王牌 王府井 王老吉 王中王 王八蛋 张家界 张家口 "
-    "张家港 张扬路 张开口 陈列柜 陈列架 孙女婿 孙悟空 何时能 何处寻 何以堪 何原因 何首乌 范德萨 袁大头 莫代尔 莫斯科 莫西沙 莫兰迪 莫吉托 "
-    "梁静茹 贺年片 贺年卡 贺岁片 严重者 吴王 刘海 郭家 何家".split()
-)  # fmt: skip
+    """
+    韩版 韩系 韩式 陈皮 陈醋 陈酿 陈酒 陈茶 蔡司 张力 吴裕泰 范思哲 范文网 李锦记 李施德林 王炸 王牌 王府井
+    王老吉 王中王 王八蛋 张家界 张家口 张家港 张扬路 张开口 陈列柜 陈列架 孙女婿 何时能 何处寻 何以堪 何原因
+    何首乌 范德萨 袁大头 莫代尔 莫斯科 莫西沙 莫兰迪 莫吉托 梁静茹 贺年片 贺年卡 贺岁片 严重者 吴王 刘海 郭家
+    何家
+    """.split()  # noqa: SIM905 - a list of words
+)
 """Goods, places and brands that the dictionary lacks or takes for people."""
 
 
@@ -69,7 +78,7 @@ def is_sure(value: str, *, stated: bool) -> bool:
     """
     if value in _PERSONS:
         return value not in _BOTH
-    if is_everyday(value) or begins_everyday(value):
+    if is_everyday(value):
         return False
     return stated or value[0] in _NAMED or len(value) > 3
 
