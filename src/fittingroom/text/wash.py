@@ -5,10 +5,12 @@ Redaction must see clean text: full-width digits, zero-width characters or tags 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from fittingroom.text.clean import CleanConfig, Cleaned, clean_batch, clean_text, needs_cleaning
+from fittingroom.text.fold import fold, spelled
 from fittingroom.text.known import Find, worth
 from fittingroom.text.redact import (
     RedactConfig,
@@ -54,7 +56,12 @@ def wash(
         known = dict(zip(distinct, wash(distinct, clean, redact, secret, kind=kind), strict=True))
         return [known[text] for text in given]
     if kind and ("name" if kind == NICKNAME else kind) in redact.kinds:
-        return [_whole(one.text, one.edits, kind, redact, secret) for one in clean_batch(given, clean)]
+        return [
+            _whole(one.text, one.edits, kind, redact, secret)
+            if not one.text or _is_of(kind, one.text)
+            else _washed(one.text, one, redact_text(one.text, redact, secret))
+            for one in clean_batch(given, clean)
+        ]
     # Most texts need neither: they are passed on as they are, with nothing made for them.
     cleaned = [
         clean_text(text, clean) if doubt else None
@@ -67,6 +74,17 @@ def wash(
         else Washed(text, {}, {}, "")
         for text, one, doubt in zip(plain, cleaned, needs_redaction(plain, redact), strict=True)
     ]
+
+
+_SWITCH = re.compile(r"[01](?:\.0)?|true|false|yes|no|[ynft]|null|none|nan|n/?a|-+|是|否|有|无|空", re.IGNORECASE)
+_NUMBER = re.compile(r"[\d*](?:[ ().\-_]{0,2}[\d*]){5}")
+
+
+def _is_of(kind: str, text: str) -> bool:
+    """Whether a cell can be what its column is called: `mobile` may say yes or no, `phone` be a thing for sale."""
+    if _SWITCH.fullmatch(text.strip()):
+        return False
+    return kind != "mobile" or bool(_NUMBER.search(spelled(fold(text))))
 
 
 def _washed(text: str, cleaned: Cleaned | None, safe: Redacted | None) -> Washed:
