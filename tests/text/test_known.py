@@ -107,6 +107,12 @@ def test_a_nickname_that_is_a_word_goes_from_its_own_cell_only(word: str) -> Non
     assert [find.value for find in person.found] == ["张伟"]
 
 
+def test_a_column_called_after_telephones_may_hold_none() -> None:
+    cells = ["13812345678", "138****5678", "一三八一二三四五六七八", "", "1", "true", "否", "Galaxy S21 128GB"]
+    washed = [one.text for one in wash(cells, CleanConfig(), CONFIG, KEY, kind="mobile")]
+    assert washed == ["[MOBILE]", "[MOBILE]", "[MOBILE]", "", "1", "true", "否", "Galaxy S21 128GB"]
+
+
 def test_plain_values_are_never_shown() -> None:
     known = Known()
     known.learn(Find("name", "王小明"), "[NAME]")

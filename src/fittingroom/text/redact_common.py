@@ -173,8 +173,9 @@ def orders(text: str) -> Iterator[Span]:
     """
     for found in _ORDER.finditer(text) if _ORDER_SIGN.search(text.lower()) else ():
         value = found.group("value")
-        least = 4 if found["marked"] else 6
-        day = not found["marked"] and _DAY.fullmatch(value) and not _ORDER_ITSELF.match(found.group())
+        marked = found["marked"] or "#" in text[found.start() : found.start("value")]
+        least = 4 if marked else 6
+        day = not marked and _DAY.fullmatch(value) and not _ORDER_ITSELF.match(found.group())
         if len(value) >= least and sum(character.isdigit() for character in value) >= 4 and not day:
             yield found.span("value")
     for found in _PARCEL.finditer(text):

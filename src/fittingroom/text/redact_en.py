@@ -63,7 +63,7 @@ _SPEECH = re.compile(
     r"(?<![A-Za-z])(?:I|[Mm]e|[Mm]y|[Ww]e|[Oo]ur|us|[Yy]ou|[Yy]our|[Hh]e|[Ss]he|him|his|her|they|is|was|are|were|has|have|had"
     r"|please|thanks?|called|ask(?:ed)?|said|from|told|did|will|can|[Dd]ear|[Tt]o|[Aa]ttn|[Ww]hat|[Ww]here|[Ww]hen|[Hh]ow)(?![A-Za-z])"
 )
-_HEADLINE_WORDS, _HEADLINE_SHARE = 4, 0.6
+_HEADLINE_WORDS, _HEADLINE_SHARE, _AROUND = 4, 0.6, 200
 _OF_A_THING = re.compile(
     r"(?:brand|product|item|model|file|store|shop|company|domain|host|trade|code|game|event|colou?r|pack|style|material"
     r"|series|app|site|website|business|bank|dog|cat|pet|city|town|street|country|state|category|class|table|field"
@@ -123,6 +123,7 @@ _HOUSED = re.compile(
     r"(?: (?:on|in|at|is|to))?[:, ]{1,3}$",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"[^\nA-Za-z0-9]{0,200}[A-Za-z0-9]")
 _AREA_CODE = re.compile(rf"(?:{_ZIP}|, ?[A-Z]{{2}})$")
 _ADDRESS_SIGN = re.compile(r"\d[a-z]?,? [A-Z0-9]|Box|code|zip", re.IGNORECASE)
 _STATED = re.compile(
@@ -173,11 +174,9 @@ def names(text: str) -> Iterator[Span]:
         return
     for pattern in (_CALLED, _CALLED_LOW, _TITLE, _GREETED, _SIGNED, _I_AM):
         for found in pattern.finditer(text):
-            if _NO_NAME.match(found.group("name")) or _OF_A_THING.search(
-                text[max(0, found.start() - 12) : found.start()]
-            ):
+            if _NO_NAME.match(found.group("name")) or (pattern is _TITLE and _is_goods(found)):
                 continue
-            if pattern is not _TITLE or not _is_goods(found):
+            if pattern is not _CALLED or not _OF_A_THING.search(text[max(0, found.start() - 12) : found.start()]):
                 yield found.span("name")
 
 
@@ -186,7 +185,8 @@ def _is_goods(found: re.Match[str]) -> bool:
     name, text = found["name"], found.string
     if _BRAND.match(name) or (found["title"] in ("MR", "MRS", "MS", "DR") and not name.isupper()):
         return True
-    line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0][:400]
+    before, after = text[max(0, found.start() - _AROUND) : found.start()], text[found.start() : found.start() + _AROUND]
+    line = before.rpartition("\n")[2] + after.partition("\n")[0]
     words = re.findall(r"[A-Za-z][A-Za-z'’-]*", line)
     if len(words) < _HEADLINE_WORDS or _SPEECH.search(line) or _STREET.search(line):
         return False
@@ -211,5 +211,6 @@ def _in_context(text: str, found: re.Match[str]) -> bool:
     """Whether a house is spoken of around 7 Hampton Green, or the line (the field of an address) is nothing else."""
     if _HOUSED.search(text[max(0, found.start() - 24) : found.start()]) or _AREA_CODE.search(found.group()):
         return True
-    begin = text.rfind("\n", 0, found.start()) + 1
-    return not text[begin : found.start()].strip() and not re.match(r"[^\n]*[A-Za-z0-9]", text[found.end() :])
+    before = text[max(0, found.start() - _AROUND) : found.start()].rpartition("\n")[2]
+    ends = (found.end("unit"), found.end())
+    return not re.search("[A-Za-z]", before) and any(not _GOES_ON.match(text, end) for end in ends)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from fittingroom.text.redact_common import Span
-from fittingroom.text.redact_words import begins_everyday, is_everyday, splits_word, tag_of
+from fittingroom.text.redact_words import begins_everyday, is_everyday, is_given, splits_word, tag_of
 
 _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖萧田董袁潘蒋蔡余杜叶程苏魏吕丁任卢沈姚钟姜崔谭陆汪"
@@ -92,28 +92,38 @@ def names(text: str) -> Iterator[Span]:
         if not _NO_NAME.match(found["name"]) and _is_one(found):
             yield found.span("name")
     for signs, pattern in ((_POLITE_SIGNS, _POLITE), (_TITLES, _TITLED)):
-        for found in pattern.finditer(text) if any(sign in text for sign in signs) else ():
-            name = found["name"]
-            if _NO_NAME.match(name) or (len(name) > 1 and is_everyday(name)):
-                continue
-            if not _before_is_word(text, found.start("name")) and not splits_word(text, found.start("name")):
-                yield found.span("name")
+        if any(sign in text for sign in signs):
+            yield from _titled(pattern, text)
+
+
+def _titled(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    """Names before a title. What is none may still end in one: 纪人李 in 经纪人李小姐."""
+    found = pattern.search(text)
+    while found:
+        name, start = found["name"], found.start("name")
+        ordinary = _NO_NAME.match(name) or (len(name) > 1 and is_everyday(name))
+        if ordinary or _before_is_word(text, start) or splits_word(text, start):
+            found = pattern.search(text, start + 1)
+            continue
+        yield found.span("name")
+        found = pattern.search(text, found.end("name"))
 
 
 def _is_called(found: re.Match[str]) -> bool:
     """Whether what stands behind 我叫 or 收货人 is a name: an ordinary word only where nothing goes on behind it."""
     name, how = found["name"], found["how"]
-    if is_everyday(name) or begins_everyday(name) or name[0] in _SURNAMES_MORE:
+    if not is_given(name) and (is_everyday(name) or begins_everyday(name) or name[0] in _SURNAMES_MORE):
         stated = bool(re.match(_STATES, how)) or bool(found["sign"].strip())
         whole = bool(_AFTER_NAME.match(found.string, found.end("name")))
-        return stated and (whole or tag_of(name).startswith("nr"))
+        loose = not is_everyday(name) and not begins_everyday(name)  # 单小白: the surname alone is a word
+        return (stated or loose) and (whole or tag_of(name).startswith("nr"))
     return True
 
 
 def _is_one(found: re.Match[str]) -> bool:
     """Whether 我是 or 这是 says a name. Things are shown with 这是: there a person must be spoken of behind it too."""
     name = found["name"]
-    if is_everyday(name) or begins_everyday(name) or name[0] in _SURNAMES_MORE:
+    if is_everyday(name) or (not is_given(name) and (begins_everyday(name) or name[0] in _SURNAMES_MORE)):
         return False
     known = len(name) > 2 and tag_of(name).startswith("nr")
     return not found["this"] or known or bool(_PERSON_AFTER.match(found.string, found.end("name")))
