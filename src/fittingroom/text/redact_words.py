@@ -27,7 +27,7 @@ _PERSONS = frozenset(
 _BOTH = frozenset(
     """
     高明 高峰 高洁 白雪 白洁 江山 方圆 方明 石英 林海 文静 常青 洪亮 康健 黎明 周正 周扬 汪洋
-    安然 沈静 夏雪
+    安然 夏雪
     """.split()  # noqa: SIM905 - a list of words
 )
 """Of these, words that a sentence uses as often: taken where a name is stated, never looked for elsewhere."""
