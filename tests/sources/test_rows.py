@@ -114,6 +114,16 @@ def test_ids_depend_on_key_source_and_secret() -> None:
         ("review", ""),
         ("zip", ""),
         ("description", ""),
+        ("buyerPhone", "mobile"),
+        ("cellphone", "mobile"),
+        ("phone_number", "mobile"),
+        ("is_mobile", ""),
+        ("isMobile", ""),
+        ("has_email", ""),
+        ("headphone", ""),
+        ("microphone", ""),
+        ("automobile", ""),
+        ("是否有电话", ""),
     ],
 )
 def test_columns_of_personal_data(column: str, kind: str) -> None:

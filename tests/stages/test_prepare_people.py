@@ -74,6 +74,23 @@ def test_names_and_numbers_go_from_all_rows_of_their_person(context: Context, sh
     ]
 
 
+def test_a_word_of_every_day_leaves_no_text_and_no_target(context: Context) -> None:
+    said = "id,c,user_name,review,label\n1,c1,牛奶,这是白色，,白色\n2,c1,牛奶,我要白色的，牛奶很新鲜,白色\n"
+    (context.root / "talk.csv").write_text(said, encoding="utf-8")
+    rows = run(context, source(kind="csv", name="talk", path="talk.csv", key="id", group="c"))
+    assert texts(rows) == {"1": "这是白色，", "2": "我要白色的，牛奶很新鲜"}
+    assert {row["target"]["label"] for row in rows.kept.dicts()} == {"白色"}
+
+
+def test_a_target_that_many_persons_carry_is_a_label(context: Context) -> None:
+    said = "id,c,review,label\n" + "".join(f"{row},c{row},这双鞋第{row}天就开胶,李宁\n" for row in range(1, 11))
+    (context.root / "talk.csv").write_text(f"{said}11,c11,我叫李宁，鞋很好,李宁\n12,c12,我叫王小明，很好,王小明\n")
+    rows = run(context, source(kind="csv", name="talk", path="talk.csv", key="id", group="c"))
+    assert texts(rows)["11"] == "我叫[NAME]，鞋很好"
+    targets = {row["row_key"]: row["target"]["label"] for row in rows.kept.dicts()}
+    assert (targets["11"], targets["12"]) == ("李宁", "[NAME]")
+
+
 def test_targets_and_rejected_rows_too(context: Context, shop: list[SourceConfig]) -> None:
     rows = run(context, *shop)
     assert rows.rejected is not None

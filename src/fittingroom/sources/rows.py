@@ -34,7 +34,13 @@ _PERSONAL_COLUMNS = (
             rf"{_WHOSE}_?name|receiver|recipient|consignee|(?:收货|收件|联系|寄件)人|.*姓名|(?:会员|客户|买家|用户)(?:名|昵称)|昵称"
         ),
     ),
-    ("mobile", re.compile(r".*(?:phone|mobile|telephone)(?:_?(?:no|number))?|tel|.*(?:电话|手机)号?码?")),
+    (
+        "mobile",
+        re.compile(
+            rf"(?:.*_|{_WHOSE}|home|work|cell|tele|shipping|billing)?(?:phone|mobile|tele?phone|cellphone|tel)"
+            r"(?:_?(?:no|nr|num|number))?\d?|.*(?:电话|手机)号?码?"
+        ),
+    ),
     ("email", re.compile(r".*e_?mail(?:_?address)?|.*邮箱(?:地址)?")),
     ("address", re.compile(r"(?:.*_)?(?:address|addr|street)\d?|.*地址|住址")),
     (
@@ -48,6 +54,12 @@ _PERSONAL_COLUMNS = (
     ("wechat", re.compile(r"wechat(?:_?id)?|wx_?id|openid|unionid|微信号?")),
     ("qq", re.compile(r"qq(?:_?(?:no|number))?|QQ号?")),
 )
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_YES_OR_NO = re.compile(
+    r"(?:is|has|have|had|can|needs?|uses?|used|allows?|enabled?|with|no|num|count)_|是否|有无|可否"
+)
+"""How a column of yes and no, or of counts, begins: is_mobile."""
+_NICKNAMES = re.compile(r"(?:user|member|nick)_?name|(?:会员|用户|买家)名|(?:会员|客户|买家|用户)?昵称")
 _ORDER_COLUMN = re.compile(
     r"(?:.*_)?(?:order|waybill|tracking|parcel|shipment|express)_?(?:id|no|nr|num|number|sn|code)"
     r"|(?:订单|运单|快递|物流|包裹)(?:编?号|号码|单号|id)"
@@ -80,8 +92,15 @@ def personal_column(column: str) -> str:
 
     A bare name in a column of names has no word beside it by which it could be found.
     """
-    last = column.rpartition(".")[2].strip().lower()
+    last = _CAMEL.sub("_", column.rpartition(".")[2].strip()).lower()
+    if _YES_OR_NO.match(last):
+        return ""
     return next((kind for kind, pattern in _PERSONAL_COLUMNS if pattern.fullmatch(last)), "")
+
+
+def nickname_column(column: str) -> bool:
+    """Whether people gave themselves the names in a column of this name: any word may be one."""
+    return bool(_NICKNAMES.fullmatch(column.rpartition(".")[2].strip().lower()))
 
 
 def joining_column(column: str) -> str:

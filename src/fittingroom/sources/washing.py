@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.remembered import Remembered
-from fittingroom.sources.rows import joining_column, personal_column, values
+from fittingroom.sources.rows import joining_column, nickname_column, personal_column, values
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.known import Find
 from fittingroom.text.redact import RedactConfig, pseudonym
-from fittingroom.text.wash import Washed, agreed, wash
+from fittingroom.text.wash import NICKNAME, Washed, agreed, wash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +53,6 @@ class Washing:
     def __init__(self, clean: CleanConfig, redact: RedactConfig, secret: bytes, *, labels: Sequence[str]) -> None:
         """`labels`: those of a closed task; as targets they stay, whoever is called like one."""
         self._clean, self.redact, self._secret = clean, redact, secret
-        self._labels = frozenset(labels)
         self.remembered = Remembered(redact, secret, labels=labels)
         self.personal: Counter[str] = Counter()
         """Kind -> values that were taken out of rows."""
@@ -71,7 +70,7 @@ class Washing:
     def _kind(self, name: str) -> str:
         if name and joining_column(name) == "order" and "order" in self.redact.pseudonyms:
             return "order"
-        return personal_column(name) if name else ""
+        return (NICKNAME if nickname_column(name) else personal_column(name)) if name else ""
 
     def row(
         self, group: str | None, given: Mapping[str, Washed], answer: Washed, told: tuple[Find, ...]
@@ -79,7 +78,7 @@ class Washing:
         """The texts of an example with its target: what was recognised in one goes from all."""
         fields = list(given.values())
         if told or answer.found or any(one.found for one in fields):
-            whole = fields if answer.text in self._labels else [*fields, answer]
+            whole = fields if self.remembered.is_label(answer.text) else [*fields, answer]
             whole = self._agreed(group, whole, told)
             fields, answer = whole[: len(fields)], (whole[len(fields) :] or [answer])[0]
         return dict(zip(given, fields, strict=True)), answer

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 6
-LIBRARIES = ("pyarrow", "ftfy", "selectolax")
+LIBRARIES = ("pyarrow", "ftfy", "rjieba", "selectolax")
 
 _SHOWN = 200
 _READ_OF_REJECTED = 2_000
@@ -292,6 +292,7 @@ class _Work:
         account = self.ledger.accounts[name]
         account.unread_times += marks.unread_times
         kept, dropped = [], []
+        self.washing.remembered.saw(marks.groups, marks.ids, [answer.text for answer in washed.answers])
         judged = self.relevance if sink is self.kept else None
         scores = judged.reasons(_joined(fields)) if judged else [None] * len(marks.ids)
         for place, fault in enumerate(marks.faults):
