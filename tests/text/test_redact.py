@@ -163,7 +163,7 @@ def test_personal_data_is_replaced(text: str, expected: str) -> None:
         "Mr. Longarm Pro-Lok 23 ft. Adjustable 3-Section Pole",
         "MS Office 2019, Dr Martens boots, Mr Coffee maker, Brand name: Sony",
         "60W Equivalent Green PAR38 Flood, Chamberlain 1/2 HP Chain Drive Opener",
-        "Apple iPhone 11 Midnight Green 64GB, 1 TB Hard Drive, 450F-7 Hampton Green paint",
+        "Apple iPhone 11 Midnight Green 64GB, 5 Star Place, 1 TB Hard Drive, 450F-7 Hampton Green paint",
         "call on 2024-01-15, model number 123-4567",
         "快递20230105才到，物流20240229没动",
         "iOS 10.0.0.5，固件10.1.2.3，价格1.8.8.8",

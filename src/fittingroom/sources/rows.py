@@ -55,9 +55,7 @@ _PERSONAL_COLUMNS = (
     ("qq", re.compile(r"qq(?:_?(?:no|number))?|QQ号?")),
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_YES_OR_NO = re.compile(
-    r"(?:is|has|have|had|can|needs?|uses?|used|allows?|enabled?|with|no|num|count)_|是否|有无|可否"
-)
+_YES_OR_NO = re.compile(r"(?:is|has|have|had|can|needs?|uses?|used|allows?|enabled?|with|no|num|count)_|是否|有无|可否")
 """How a column of yes and no, or of counts, begins: is_mobile."""
 _NICKNAMES = re.compile(r"(?:user|member|nick)_?name|(?:会员|用户|买家)名|(?:会员|客户|买家|用户)?昵称")
 _ORDER_COLUMN = re.compile(

@@ -101,7 +101,7 @@ _SUFFIX_MORE = "Drive|Dr|Way|Square|Sq|Close|Circle|Cir|Row|Gardens|Grove|Hill|W
 _MEASURE = (
     "HP|TB|GB|MB|KB|Gal|Gallon|Gallons|In|Inch|Ft|Oz|Lb|Lbs|Qt|Pt|Panel|Panels|Piece|Pieces|Pc|Pack|Packs|Speed|Volt|Volts|"
     "Amp|Amps|Watt|Watts|Port|Ports|Way|Door|Drawer|Light|Lights|Stage|Step|Ton|Wheel|Seater|Person|Pin|Bit|Core|MHz|GHz|"
-    "MP|Mm|Cm|Kg|Pro|Plus|Max|Mini|Power|Select|Equivalent"
+    "MP|Mm|Cm|Kg|Pro|Plus|Max|Mini|Power|Select|Equivalent|Star|Year|Years|Day|Days|Hour|Hours|Month|Months|Set|Sets|Size"
 )
 _ZIP = r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})"
 _TOWN = (
