@@ -186,10 +186,27 @@ def tell_forgotten(gone: Forgotten, customer: bool, language: str) -> str:
         sheets = ", ".join(gone.sheets) or "-"
         lines.append(
             f"已删除 {gone.rows} 行（{gone.objects} 个存储对象）、{gone.decisions} 个决定、{gone.requests} 条请求记录；"
-            f"复核文件：{sheets}；重写了 {len(gone.runs)} 个运行的报告"
+            f"复核与导出文件：{sheets}；重写了 {len(gone.runs)} 个运行的报告"
             if chinese
             else f"erased {gone.rows} rows from {gone.objects} stored objects, {gone.decisions} decisions, "
-            f"{gone.requests} recorded requests; sheets: {sheets}; reports of {len(gone.runs)} runs written anew"
+            f"{gone.requests} recorded requests; sheets and exports: {sheets}; "
+            f"reports of {len(gone.runs)} runs written anew"
+        )
+    if gone.left:
+        names = ", ".join(gone.left)
+        lines.append(
+            f"这些文件仍显示其文本，但没有记录每行来自哪一行数据，请删除或重新导出：{names}"
+            if chinese
+            else "these files still show their texts and do not say which line is whose; delete them or export anew: "
+            + names
+        )
+    if gone.silent:
+        names = ", ".join(gone.silent)
+        lines.append(
+            f"这些数据源没有说明每行属于哪个客户，其中的数据无法查找，请在 `group` 中写明客户列：{names}"
+            if chinese
+            else f"these sources do not say which customer a row is of, so nobody can tell what they hold; name the "
+            f"customer's column under `group`: {names}"
         )
     if customer:
         lines.append(

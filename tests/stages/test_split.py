@@ -102,8 +102,10 @@ def test_by_time_tests_on_the_newest(make_rows: MakeRows, task: TaskConfig, cont
     assert out.facts["proof"] == {
         "shared_cluster": 0,
         "shared_group": out.facts["proof"]["shared_group"],
-        "newer_in_train": 0,
+        "newer_in_train": sum(time > times["test"][0] for time in times["train"]),
+        "older_in_test": sum(time < times["train"][-1] for time in times["test"]),
     }
+    assert 0 < out.facts["proof"]["older_in_test"] < 20, "rows that are tied to newer ones"
 
 
 def test_rows_without_time_count_as_old(make_rows: MakeRows, task: TaskConfig, context: Context) -> None:

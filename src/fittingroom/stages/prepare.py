@@ -22,6 +22,7 @@ from fittingroom.sources.batching import LINE
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
+from fittingroom.sources.people import People
 from fittingroom.sources.relevance import IrrelevantConfig, Relevance, Sample, examples_of, observed
 from fittingroom.sources.rows import (
     Columns,
@@ -35,6 +36,7 @@ from fittingroom.sources.rows import (
     safe_names,
     values,
 )
+from fittingroom.sources.times import parse_time
 from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
@@ -128,7 +130,7 @@ class _Work:
         self._folder = context.scratch / "prepare"
         self.ledger = Ledger(self.sources, self._folder)
         self.told = Annotations()
-        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret), context.secret)
+        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
         self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.labels or ())
         self.edits: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -143,6 +145,7 @@ class _Work:
         if self.of_role("reference"):
             self.reference = SortedParts(self._folder, REFERENCE, schema)
         self.sides: dict[str, SideTable] = {}
+        self.people = People(self._folder)
         self.relevance: Relevance | None = None
         self._total = sum(open_source(one).size(one, context) for _, one in self.sources)
         self._done = 0
@@ -169,15 +172,17 @@ class _Work:
         self.ledger.demand_rows(name)
         columns.settle()
 
-    def _reject(self, name: str, line: int, reason: str, text: str, group: str | None = None) -> None:
+    def _reject(
+        self, name: str, line: int, reason: str, text: str, group: str | None = None, person: str | None = None
+    ) -> None:
         """Redact before cutting: a cut through a number would hide it from the recognisers."""
         washed = self.washing.column([text[:_READ_OF_REJECTED]])[0]
         self.washing.remembered.note(group, washed.found)
-        self.ledger.reject(name, line, reason, washed.text if group else washed.text[:_SHOWN], group)
+        self.ledger.reject(name, line, reason, washed.text if group else washed.text[:_SHOWN], group, person)
 
-    def _leave_out(self, name: str, source: SourceConfig, batch: pa.RecordBatch, marks: Marks) -> set[int]:
+    def _leave_out(self, name: str, source: SourceConfig, marks: Marks) -> set[int]:
         """Places of rows that stay out, forgotten or too old: counted as dropped, but kept nowhere."""
-        out = self.door.out(source, batch, marks)
+        out = self.door.out(source, marks)
         self.left_out.setdefault(name, Counter()).update(out.values())
         self.reasons.update(out.values())
         self.ledger.accounts[name].dropped += len(out)
@@ -211,7 +216,7 @@ class _Work:
         inputs = {item: column_of(source, item, only_input=alone) for item in self.task.input}
         named = source.role == "examples" or self.task.target in source.fields
         target = column_of(source, self.task.target) if named else ""
-        wanted = [*inputs.values(), layout.key, layout.group, layout.time]
+        wanted = [*inputs.values(), *layout.named]
         if self.task.target in source.fields:  # named on purpose, so it must be there; else rows are unlabelled
             wanted.append(target)
         seen: set[str] = set()
@@ -225,7 +230,10 @@ class _Work:
         for washed in self.context.map(examples_washed, jobs()):
             batch = waiting.popleft()
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
-            out = self._leave_out(name, source, batch, marks)
+            out = self._leave_out(name, source, marks)
+            self.people.note(
+                name, layout, marks, [at for at, fault in enumerate(marks.faults) if not fault and at not in out]
+            )
             sink = self.kept if source.role == "examples" or self.reference is None else self.reference
             self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed, sink)
 
@@ -251,7 +259,7 @@ class _Work:
             given, answer = self.washing.row(group, texts, washed.answers[place], told)
             if fault:
                 said = " ".join(one.text for one in given.values())
-                self._reject(name, marks.lines[place], fault, said, marks.groups[place])
+                self._reject(name, marks.lines[place], fault, said, marks.groups[place], marks.person(place))
                 continue
             row = self._row(name, marks, place, given, answer)
             reason = _row_reason([one.drop for one in given.values()])
@@ -294,14 +302,19 @@ class _Work:
         """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
         known = spellings(self.task, {}) if self.task.labels is not None else None
-        for batch in self._batches(name, source, [source.key, source.annotator, source.label]):
+        when = Layout.of(source).time
+        for batch in self._batches(name, source, [source.key, source.annotator, source.label, when]):
             labels = self.washing.column(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
             keys = [(key or "").strip() for key in values(batch, source.key)]
-            for line, key, person, said in zip(values(batch, LINE), keys, people, labels, strict=True):
+            times = values(batch, when) if when else [None] * len(keys)
+            rows = zip(values(batch, LINE), keys, people, labels, times, strict=True)
+            for line, key, person, said, time in rows:
                 unknown = bool(said.text) and known is not None and folded(said.text) not in known
                 if said.text and person and key and not unknown:
-                    told = Told(name, int(line or 0), pseudonym(secret, "annotator", person), said.text)
+                    told = Told(
+                        name, int(line or 0), pseudonym(secret, "annotator", person), said.text, parse_time(time)
+                    )
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"
@@ -325,18 +338,21 @@ class _Work:
         table = self.sides.setdefault(role, SideTable(self._folder, role))
         account = self.ledger.accounts[name]
         seen: set[str] = set()
-        for batch in self._batches(name, source, [*chosen.values(), layout.key, layout.group, layout.time]):
+        for batch in self._batches(name, source, [*chosen.values(), *layout.named]):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             account.unread_times += marks.unread_times
             columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
             cells = {
-                ours: self.washing.cells(source, column, values(batch, column)) for ours, column in columns.items()
+                ours: self.washing.cells(source, column, values(batch, column), marks.people.get(column))
+                for ours, column in columns.items()
             }
-            out = self._leave_out(name, source, batch, marks)
+            out = self._leave_out(name, source, marks)
             apart = self._set_apart(name, source, batch, out) | out
             good = [place for place, fault in enumerate(marks.faults) if not fault and place not in apart]
             for place in sorted(set(range(len(marks.faults))) - set(good) - apart):
-                self._reject(name, marks.lines[place], marks.faults[place], "", marks.groups[place])
+                self._reject(
+                    name, marks.lines[place], marks.faults[place], "", marks.groups[place], marks.person(place)
+                )
             table.add(
                 [marks.head(place, name) for place in good],
                 [self.washing.side_row(marks.groups[place], cells, place) for place in good],
@@ -365,6 +381,7 @@ class _Work:
         sides = {role: table.finish(known.cells) for role, table in self.sides.items()}
         if self.reference is not None:
             sides[REFERENCE] = self.reference.finish(known.rows)
+        sides |= self.people.finish()
         personal = self.washing.personal + known.personal
         return Rows(
             **tables,
