@@ -67,7 +67,7 @@ def road(folder: Path) -> Splits:
     splits = data_road(config, run)
     run.end(this)
     run.journal.append("run_done", status="passed", release=1, message=None)
-    register(folder, bundle="b", run=place.name, name="tiny", base="nano", metrics={})
+    register(folder, bundle=place.name, run=place.name, name="tiny", base="nano", metrics={})
     return splits
 
 

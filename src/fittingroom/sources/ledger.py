@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
+from fittingroom.reasons import in_chinese
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.rows import place_of
 from fittingroom.tables import Table, Writer
@@ -77,7 +78,7 @@ class Ledger:
             raise SourceError("has no rows", "没有任何数据行", place=place)
         raise SourceError(
             f"none of its {account.rejected} rows could be read; the first: line {first['line']}, {first['reason']}",
-            f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{first['reason']}",
+            f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{in_chinese(first['reason'])}",
             place=place,
         )
 

@@ -277,13 +277,15 @@ def _refuse_thin_parts(names: Sequence[str], counts: NDArray[np.int64], config: 
     if not missing:
         return
     told = "; ".join(f"{name!r} in {part}: {lacks}" for part, name, lacks, _ in missing[:20])
+    told_zh = "；".join(f"{name!r} 在 {part}：{lacks}" for part, name, lacks, _ in missing[:20])
     more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
+    more_zh = f"，另有 {len(missing) - 20} 处" if len(missing) > 20 else ""
     rows = max(math.ceil(lacks / share) for _, _, lacks, share in missing)
     raise UserError(
         f"each class needs {config.min_per_part} rows in every part; missing: {told}{more}. About {rows} more rows of "
         "such a class would do; or raise the share of the part, or lower `split.min_per_part`",
-        f"每个类别在每个部分至少需要 {config.min_per_part} 行；还缺：{told}{more}。每个这样的类别约需再补充 {rows} 行；"
-        "也可提高该部分的比例，或调低 `split.min_per_part`",
+        f"每个类别在每个部分至少需要 {config.min_per_part} 行；还缺：{told_zh}{more_zh}。"
+        f"每个这样的类别约需再补充 {rows} 行；也可提高该部分的比例，或调低 `split.min_per_part`",
         place="split.min_per_part",
     )
 
@@ -291,12 +293,13 @@ def _refuse_thin_parts(names: Sequence[str], counts: NDArray[np.int64], config: 
 def _refuse_classes(names: Sequence[str], counts: NDArray[np.int64], config: SplitConfig) -> None:
     short = {name: config.min_per_class - int(count) for name, count in zip(names, counts, strict=True)}
     told = ", ".join(f"{name!r}: {missing}" for name, missing in sorted(short.items()) if missing > 0)
+    told_zh = "，".join(f"{name!r}：{missing}" for name, missing in sorted(short.items()) if missing > 0)
     if not told:
         return
     raise UserError(
         f"each class needs {config.min_per_class} rows in train; missing: {told}. Add rows of these classes, merge "
         "them into others with `task.aliases`, or lower `split.min_per_class`",
-        f"每个类别在训练部分至少需要 {config.min_per_class} 行；还缺：{told}。请补充这些类别的数据，"
+        f"每个类别在训练部分至少需要 {config.min_per_class} 行；还缺：{told_zh}。请补充这些类别的数据，"
         "用 `task.aliases` 并入其他类别，或调低 `split.min_per_class`",
         place="split.min_per_class",
     )
