@@ -55,7 +55,7 @@ def showing(root: Path, texts: Set[str], sources: Set[Path]) -> list[str]:
     found = []
     for path in ours(root, (".jsonl", ".ndjson")) if texts else ():
         with path.open("rb") as lines:
-            if path.resolve() not in sources and any(texts.intersection(_strings(line)) for line in lines):
+            if path.resolve() not in sources and any(one in texts for line in lines for one in _strings(line)):
                 found.append(str(path.relative_to(root)))
     return sorted(found)
 

@@ -12,6 +12,8 @@ def in_chinese(reason: str) -> str:
 
 
 _WORDS = {
+    "too short": "过短",
+    "spam": "垃圾信息",
     "too long": "过长",
     "empty": "空文本",
     "garbled": "乱码",
