@@ -93,7 +93,8 @@ def sides(splits: Splits, column: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("group", ["[user_id, session_id]", "[session_id, user_id]"])
 def test_neither_customer_nor_conversation_stands_on_two_sides(tmp_path: Path, context: Context, group: str) -> None:
-    _, splits = walked(build(tmp_path / "shop", group), context)
+    read, splits = walked(build(tmp_path / "shop", group), context)
+    assert {pseudonym(KEY.encode(), "group", f"u{n}") for n in range(40)} >= set(read.kept.column("group").to_pylist())
     assert splits.facts["proof"]["shared_group"] == 0
     assert "not_grouped" not in splits.facts
     for column in ("user_id", "session_id"):

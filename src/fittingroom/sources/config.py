@@ -25,8 +25,8 @@ class SourceBase(Frozen):
     key: str = ""
     """Column of the primary key; without one, the line or row number."""
     group: str | list[str] = ""
-    """Column that names the customer or the conversation; several, the customer's first (`[customer_id, session_id]`),
-    where a table has both: rows that share any of them stay on one side of the split."""
+    """Column that names the customer or the conversation; several (`[customer_id, session_id]`) where a
+    table has both: rows that share any of them stay on one side of the split."""
     time: str = ""
     """Column that says when it was true."""
     fields: dict[str, str] = Field(default_factory=dict)

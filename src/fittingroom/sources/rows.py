@@ -129,7 +129,8 @@ class Layout:
         usual = {"social": "thread", "weblog": "visitor"}.get(config.kind, "")
         key = key_column(config) if config.kind == "social" else config.key or config.fields.get("key", "")
         time = config.time or config.fields.get("time", "time" if config.kind == "weblog" else "")
-        named = [config.group] if isinstance(config.group, str) else config.group
+        # Of several the customer is the group: by it redaction remembers, and `forget` knows whose a row is.
+        named = [config.group] if isinstance(config.group, str) else sorted(config.group, key=conversation_column)
         return cls(key=key, group=named[0] or config.fields.get("group", usual), time=time, others=tuple(named[1:]))
 
     @property
