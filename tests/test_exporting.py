@@ -66,7 +66,8 @@ def test_the_command(shop: tuple[Path, Splits], tmp_path: Path, capsys: pytest.C
     folder, splits = shop
     main(["-w", str(folder), "--lang", "en", "export", "--format", "alpaca", "--out", str(tmp_path / "o"), "--json"])
     assert json.loads(capsys.readouterr().out) == {
-        "rows": splits.train.rows, "part": "train", "format": "alpaca", "files": ["tiny-train.jsonl"],
+        "rows": splits.train.rows, "part": "train", "format": "alpaca",
+        "files": ["tiny-train.jsonl", "tiny-train.rows.json"],
     }  # fmt: skip
 
 

@@ -395,6 +395,8 @@ def forget(face: _Face, customer: str, expired: bool, recipe: str, sets: Sequenc
 
     gone = face.workspace().forget(customer, expired=expired, recipe=recipe, sets=sets)
     face.json(gone) if as_json else click.echo(tell_forgotten(gone, bool(customer), face.language))
+    if gone.silent and not gone.rows:
+        sys.exit(1)  # nothing was found where nothing could be
 
 
 def _took(face: _Face, decided: Decided, as_json: bool) -> None:

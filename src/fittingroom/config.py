@@ -28,6 +28,7 @@ from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.types import Frozen
+from fittingroom.values import wrong
 
 
 class AdaptConfig(Frozen):
@@ -217,9 +218,9 @@ def _first_problem(error: ValidationError, place: str) -> RecipeError:
             f"未知的 `kind`；应为 {', '.join(_SOURCE_KINDS)} 之一",
         )
     else:
-        message = problem["msg"].removeprefix("Value error, ")
-        given = "" if isinstance(problem.get("input"), dict | list) else f", not {problem.get('input')!r}"
-        en, zh = f"{message}{given}", f"值不合适：{message}{given}"
+        said, value = wrong(dict(problem)), problem.get("input")
+        given = ("", "") if isinstance(value, dict | list) else (f", not {value!r}", f"，而不是 {value!r}")
+        en, zh = f"{said.en}{given[0]}", f"值不合适：{said.zh}{given[1]}"
     return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}")
 
 

@@ -30,7 +30,8 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import targets, texts
 from fittingroom.tasks.rules import has_keyword
 from fittingroom.tasks.spelling import folded, spellings
-from fittingroom.types import Frozen, Rows
+from fittingroom.types import Frozen, Rows, Text
+from fittingroom.values import wrong
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -267,8 +268,8 @@ def _names(file: Path) -> Names:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(step) for step in first["loc"]) or "discovery"
-        message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise UserError(message, f"值不合适：{message}", place=f"{file}: {key}") from None
+        said = wrong(dict(first)) if first["type"] != "extra_forbidden" else Text(en="unknown key", zh="未知的键")
+        raise UserError(said.en, f"值不合适：{said.zh}", place=f"{file}: {key}") from None
 
 
 def _from_sheet(root: Path, file: Path, by: str) -> _Given:

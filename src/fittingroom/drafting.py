@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from fittingroom.config import parse
 from fittingroom.errors import SourceError
 from fittingroom.sources.guess import Column, named_like_label
+from fittingroom.sources.rows import conversation_column, joining_column
 from fittingroom.sources.survey import Surveyed
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig
@@ -101,11 +102,20 @@ def _entry(one: Surveyed, role: str, indent: str) -> Iterator[str]:
     for part in ("key", "group", "time"):
         column = one.part(part)
         if column is not None and not (part == "group" and column.name == "thread"):
-            yield f"{indent}  {part}: {dumped(column.name)}    # guess: {_PARTS[part]}"
+            named = _groups(one, column.name) if part == "group" else column.name
+            yield f"{indent}  {part}: {dumped(named)}    # guess: {_PARTS[part]}"
     if role == "examples":
         fields = {part: column.name for part in ("text", "label") if (column := one.part(part)) is not None}
         inside = ", ".join(f"{part}: {dumped(name)}" for part, name in fields.items())
         yield f"{indent}  fields: {{{inside}}}    # guess: our name -> your column / 我们的名字 -> 您的列"
+
+
+def _groups(one: Surveyed, first: str) -> str | list[str]:
+    """The column guessed as the group; with others that name customers or conversations, the customers' first."""
+    more = [column.name for column in one.columns if not column.part and column.filled and column.distinct > 1]
+    found = [name for name in (first, *more) if joining_column(name) == "customer" or conversation_column(name)]
+    several = sorted(dict.fromkeys([first, *found]), key=conversation_column)
+    return several if len(several) > 1 else first
 
 
 def _tail(found: Sequence[Surveyed]) -> Iterator[str]:
@@ -154,6 +164,6 @@ def _safe(column: Column, values: Sequence[str]) -> list[str]:
     return [" ".join(one.text.split())[:_SHOWN_CHARS] for one in washed]
 
 
-def dumped(value: str) -> str:
+def dumped(value: str | list[str]) -> str:
     """A value as YAML reads it in one line, whatever is in it."""
     return json.dumps(value, ensure_ascii=False)

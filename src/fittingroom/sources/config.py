@@ -24,8 +24,9 @@ class SourceBase(Frozen):
     trained on; `dedup` takes out the examples that are copies of it."""
     key: str = ""
     """Column of the primary key; without one, the line or row number."""
-    group: str = ""
-    """Column that names the customer or the conversation."""
+    group: str | list[str] = ""
+    """Column that names the customer or the conversation; several (`[customer_id, session_id]`) where a
+    table has both: rows that share any of them stay on one side of the split."""
     time: str = ""
     """Column that says when it was true."""
     fields: dict[str, str] = Field(default_factory=dict)
@@ -39,6 +40,13 @@ class SourceBase(Frozen):
     retention: str = Field(default="", pattern=r"^([1-9]\d{0,4}d)?$")
     """How long rows are kept, in days of their `time`: `90d`. Older ones are not read into the store, nor those without
     a time; `fittingroom forget --expired` and every run take those out of it that have grown too old."""
+
+    @field_validator("group")
+    @classmethod
+    def _each_group_once(cls, value: str | list[str]) -> str | list[str]:
+        if isinstance(value, list) and (not value or not all(value) or len(set(value)) < len(value)):
+            raise ValueError("a list of columns names each once, and at least one")
+        return value
 
     @model_validator(mode="after")
     def _retention_needs_a_time(self) -> SourceBase:

@@ -85,7 +85,7 @@ class Records:
         self, batch: pa.RecordBatch, fields: dict[str, list[Washed]], answers: list[Washed], told: list[Any]
     ) -> list[Kept]:
         marks = mark(batch, self._name, self._layout, self._context.secret, None, self._washing.redact)
-        out = self._door.out(self._source, batch, marks)
+        out = self._door.out(self._source, marks)
         written = values(batch, self._layout.time) if self._layout.time else [None] * batch.num_rows
         kept = []
         for place, (group, when) in enumerate(zip(marks.groups, marks.times, strict=True)):
@@ -101,13 +101,15 @@ class Records:
                 record = {"out": out[place]}
             elif marks.faults[place]:
                 said = " ".join(one.text for one in given.values())
-                record = {"fault": marks.faults[place], "text": self._shown(group, said)}
+                record = {"fault": marks.faults[place], "text": self._shown(group, said), "person": marks.person(place)}
             else:
                 record = {
                     "key": marks.row_keys[place],
                     "fields": {item: list(one[:4]) for item, one in given.items()},
                     "answer": list(answer[:4]),
                 }
+            if place not in out:
+                record["people"] = {name: whose[place] for name, whose in marks.people.items() if whose[place]}
             kept.append(Kept(group, None if place in out else when, {**record, "unread": unread}))
         return kept
 
@@ -142,6 +144,7 @@ def recalled(ids: Sequence[str], rows: Sequence[Kept], inputs: Sequence[str]) ->
         times=[one.time for one in rows],
         faults=[""] * len(ids),
         unread_times=0,
+        people=_people([one.record["people"] for one in rows]),
     )
     given = [{item: Washed(*one.record["fields"][item]) for item in inputs} for one in rows]
     for texts, one in zip(given, rows, strict=True):
@@ -150,3 +153,9 @@ def recalled(ids: Sequence[str], rows: Sequence[Kept], inputs: Sequence[str]) ->
             personal = dict(Counter(texts[first].personal) + Counter(one.record["took"]))
             texts[first] = texts[first]._replace(personal=personal)
     return Recalled(marks, given, [Washed(*one.record["answer"]) for one in rows])
+
+
+def _people(told: Sequence[dict[str, str]]) -> dict[str, list[str | None]]:
+    """Whose the rows are beside their group, by column."""
+    columns = sorted({column for one in told for column in one})
+    return {column: [one.get(column) for one in told] for column in columns}

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,10 @@ _CUSTOMER_COLUMN = re.compile(
     r"(?:.*_)?(?:customer|user|buyer|member|client|visitor)_?(?:id|no|nr|num|number|code)|uid"
     r"|(?:客户|会员|用户|买家|顾客)(?:编?号|号码|id|卡号)"
 )
+_CONVERSATION_COLUMN = re.compile(
+    r"(?:.*_)?(?:conversation|conv|session|thread|dialog(?:ue)?|chat|ticket|case)(?:_?(?:id|no|nr|num|number|key|code))?"
+    r"|(?:会话|对话|工单|客服单)(?:编?号|号码|id)?"
+)
 
 
 def row_id(secret: bytes, source: str, key: str) -> str:
@@ -110,6 +114,11 @@ def joining_column(column: str) -> str:
     return "order" if _ORDER_COLUMN.fullmatch(last) else "customer" if _CUSTOMER_COLUMN.fullmatch(last) else ""
 
 
+def conversation_column(column: str) -> bool:
+    """Whether a column of this name says which conversation a row is of, and so not which customer."""
+    return bool(_CONVERSATION_COLUMN.fullmatch(column.rpartition(".")[2].strip().lower()))
+
+
 def safe_names(columns: Sequence[str]) -> dict[str, str]:
     """Name that may be written down -> column: where a file has no header, its first row stands in for one."""
     names: dict[str, str] = {}
@@ -128,6 +137,8 @@ class Layout:
     key: str
     group: str
     time: str
+    others: tuple[str, ...] = ()
+    """What else the recipe names under `group`."""
 
     @classmethod
     def of(cls, config: SourceConfig) -> Layout:
@@ -135,7 +146,14 @@ class Layout:
         usual = {"social": "thread", "weblog": "visitor"}.get(config.kind, "")
         key = key_column(config) if config.kind == "social" else config.key or config.fields.get("key", "")
         time = config.time or config.fields.get("time", "time" if config.kind == "weblog" else "")
-        return cls(key=key, group=config.group or config.fields.get("group", usual), time=time)
+        # Of several the customer is the group: by it redaction remembers, and `forget` knows whose a row is.
+        named = [config.group] if isinstance(config.group, str) else sorted(config.group, key=conversation_column)
+        return cls(key=key, group=named[0] or config.fields.get("group", usual), time=time, others=tuple(named[1:]))
+
+    @property
+    def named(self) -> list[str]:
+        """Every column that must be there."""
+        return [self.key, self.group, *self.others, self.time]
 
 
 def column_of(config: SourceConfig, field: str, *, only_input: bool = False) -> str:
@@ -159,6 +177,13 @@ class Marks:
     times: list[datetime | None]
     faults: list[str]
     unread_times: int
+    people: dict[str, list[str | None]] = field(default_factory=dict)
+    """Whose the rows are beside `groups`, by column: what else the recipe names, and columns of customers' numbers."""
+
+    def person(self, place: int) -> str | None:
+        """A customer that a row names beside its group; None for none."""
+        told = [column[place] for name, column in self.people.items() if not conversation_column(name)]
+        return next((one for one in told if one), None)
 
     def head(self, place: int, source: str) -> dict[str, Any]:
         """The columns that every row of a side table begins with."""
@@ -202,7 +227,20 @@ def mark(
         when = parse_time(written)
         marks.unread_times += when is None and bool((written or "").strip())
         marks.times.append(when)
+    marks.people = {column: _people(batch, column, secret) for column in _people_columns(batch.schema.names, layout)}
     return marks
+
+
+def _people_columns(columns: Sequence[str], layout: Layout) -> list[str]:
+    noticed = [one for one in columns if joining_column(one) == "customer" and one not in (layout.key, layout.group)]
+    return [*layout.others, *(one for one in noticed if one not in layout.others)]
+
+
+def _people(batch: pa.RecordBatch, column: str, secret: bytes) -> list[str | None]:
+    # The fifth conversation is not the fifth customer; a customer has the letters of `group`, wherever named.
+    kind = "conversation" if conversation_column(column) else "group"
+    stripped = [(value or "").strip() for value in values(batch, column)]
+    return [pseudonym(secret, kind, value) if value else None for value in stripped]
 
 
 def _shown_key(layout: Layout, secret: bytes, redact: RedactConfig) -> Callable[[str], str]:

@@ -83,10 +83,16 @@ class Washing:
             fields, answer = whole[: len(fields)], (whole[len(fields) :] or [answer])[0]
         return dict(zip(given, fields, strict=True)), answer
 
-    def cells(self, source: SourceConfig, name: str, texts: list[str | None]) -> list[Washed]:
-        """A column of a side table; what the log's own reader made (kind, session, item) is left as it is."""
+    def cells(
+        self, source: SourceConfig, name: str, texts: list[str | None], people: list[str | None] | None = None
+    ) -> list[Washed]:
+        """A column of a side table; what the log's own reader made (kind, session, item) is left as it is. `people`:
+        the pseudonyms of a column that says whose the rows are.
+        """
         if source.kind == "weblog" and name not in ("terms", "path"):
             washed = [Washed(text or "", {}, {}, "") for text in texts]
+        elif people is not None:
+            washed = [Washed(person or "", {}, {}, "") for person in people]
         elif joining_column(name) == "customer":  # the same letters as in `group`, so that tables can be joined
             stripped = [(text or "").strip() for text in texts]
             washed = [Washed(pseudonym(self._secret, "group", text) if text else "", {}, {}, "") for text in stripped]

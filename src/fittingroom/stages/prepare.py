@@ -24,6 +24,7 @@ from fittingroom.sources.config import SourceConfig, SqlSource
 from fittingroom.sources.increment import Finish, Increment, Keep, Kept, demand_one_cursor
 from fittingroom.sources.ledger import Ledger
 from fittingroom.sources.parts import SideTable, SortedParts
+from fittingroom.sources.people import People
 from fittingroom.sources.recalled import Records, recalled
 from fittingroom.sources.relevance import IrrelevantConfig, Relevance, Sample, examples_of, observed
 from fittingroom.sources.rows import (
@@ -38,6 +39,7 @@ from fittingroom.sources.rows import (
     safe_names,
     values,
 )
+from fittingroom.sources.times import parse_time
 from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
@@ -170,7 +172,7 @@ class _Work:
         self._folder = context.scratch / "prepare"
         self.ledger = Ledger(self.sources, self._folder)
         self.told = Annotations()
-        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret), context.secret)
+        self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
         self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.labels or ())
         self.edits: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -185,6 +187,7 @@ class _Work:
         if self.of_role("reference"):
             self.reference = SortedParts(self._folder, REFERENCE, schema)
         self.sides: dict[str, SideTable] = {}
+        self.people = People(self._folder)
         self.relevance: Relevance | None = None
         self.spoken_of: set[str] = set()
         """Groups of the sources that are read whole, where another is read by a cursor."""
@@ -214,15 +217,17 @@ class _Work:
         self.ledger.demand_rows(name)
         columns.settle()
 
-    def _reject(self, name: str, line: int, reason: str, text: str, group: str | None = None) -> None:
+    def _reject(
+        self, name: str, line: int, reason: str, text: str, group: str | None = None, person: str | None = None
+    ) -> None:
         """Redact before cutting: a cut through a number would hide it from the recognisers."""
         washed = self.washing.column([text[:_READ_OF_REJECTED]])[0]
         self.washing.remembered.note(group, washed.found)
-        self.ledger.reject(name, line, reason, washed.text if group else washed.text[:_SHOWN], group)
+        self.ledger.reject(name, line, reason, washed.text if group else washed.text[:_SHOWN], group, person)
 
-    def _leave_out(self, name: str, source: SourceConfig, batch: pa.RecordBatch, marks: Marks) -> set[int]:
+    def _leave_out(self, name: str, source: SourceConfig, marks: Marks) -> set[int]:
         """Places of rows that stay out, forgotten or too old: counted as dropped, but kept nowhere."""
-        out = self.door.out(source, batch, marks)
+        out = self.door.out(source, marks)
         self.left_out.setdefault(name, Counter()).update(out.values())
         self.reasons.update(out.values())
         self.ledger.accounts[name].dropped += len(out)
@@ -256,7 +261,7 @@ class _Work:
         inputs = {item: column_of(source, item, only_input=alone) for item in self.task.input}
         named = source.role == "examples" or self.task.target in source.fields
         target = column_of(source, self.task.target) if named else ""
-        wanted = [*inputs.values(), layout.key, layout.group, layout.time]
+        wanted = [*inputs.values(), *layout.named]
         if self.task.target in source.fields:  # named on purpose, so it must be there; else rows are unlabelled
             wanted.append(target)
         return layout, inputs, target, wanted
@@ -276,7 +281,10 @@ class _Work:
             batch = waiting.popleft()
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             self._note_groups(marks)
-            out = self._leave_out(name, source, batch, marks)
+            out = self._leave_out(name, source, marks)
+            self.people.note(
+                name, layout, marks, [at for at, fault in enumerate(marks.faults) if not fault and at not in out]
+            )
             sink = self.kept if source.role == "examples" or self.reference is None else self.reference
             self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed, sink)
 
@@ -303,7 +311,7 @@ class _Work:
             given, answer = self.washing.row(group, texts, washed.answers[place], told)
             if fault:
                 said = " ".join(one.text for one in given.values())
-                self._reject(name, marks.lines[place], fault, said, marks.groups[place])
+                self._reject(name, marks.lines[place], fault, said, marks.groups[place], marks.person(place))
                 continue
             row = self._row(name, marks, place, given, answer)
             reason = _row_reason([one.drop for one in given.values()])
@@ -347,7 +355,7 @@ class _Work:
 
     def known(self, name: str, source: SqlSource) -> None:
         """Rows of a source with a cursor: those kept from earlier runs, and what is new. They go the same way."""
-        _, inputs, target, wanted = self._columns(source)
+        layout, inputs, target, wanted = self._columns(source)
         passes: list[Washing] = []
 
         def begin() -> tuple[Keep, Finish]:
@@ -363,7 +371,7 @@ class _Work:
         shared: set[str] = set()
         for ids, rows in rows_of.refresh(begin, speaks=self._spoken):
             shared.update(self._spoken_in(ids, [one.group for one in rows]))
-            self._recall(name, ids, rows)
+            self._recall(name, layout, ids, rows)
             self._done += len(rows)
             self.context.progress("prepare", min(self._done, self._total * 0.99), self._total)
         self.ledger.demand_rows(name)
@@ -384,7 +392,7 @@ class _Work:
             if group and (group in self.spoken_of or identity in told):
                 yield group
 
-    def _recall(self, name: str, ids: list[str], rows: list[Kept]) -> None:
+    def _recall(self, name: str, layout: Layout, ids: list[str], rows: list[Kept]) -> None:
         account = self.ledger.accounts[name]
         account.rows += len(rows)
         account.unread_times += sum(one.record["unread"] for one in rows)
@@ -397,13 +405,15 @@ class _Work:
             elif "fault" in one.record:
                 text, group = one.record["text"], one.group
                 self.washing.personal.update(one.record["took"])
-                self.ledger.reject(name, 0, one.record["fault"], text if group else text[:_SHOWN], group)
+                shown = text if group else text[:_SHOWN]
+                self.ledger.reject(name, 0, one.record["fault"], shown, group, one.record["person"])
             else:
                 whole.append((identity, one))
         self.left_out.setdefault(name, Counter()).update(out)
         self.reasons.update(out)
         account.dropped += out.total()
         batch = recalled([identity for identity, _ in whole], [one for _, one in whole], self.task.input)
+        self.people.note(name, layout, batch.marks, range(len(whole)))
         kept, dropped = [], []
         for place, (given, answer) in enumerate(zip(batch.given, batch.answers, strict=True)):
             row = self._row(name, batch.marks, place, given, answer)
@@ -419,14 +429,19 @@ class _Work:
         """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
         known = spellings(self.task, {}) if self.task.labels is not None else None
-        for batch in self._batches(name, source, [source.key, source.annotator, source.label]):
+        when = Layout.of(source).time
+        for batch in self._batches(name, source, [source.key, source.annotator, source.label, when]):
             labels = self.washing.column(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
             keys = [(key or "").strip() for key in values(batch, source.key)]
-            for line, key, person, said in zip(values(batch, LINE), keys, people, labels, strict=True):
+            times = values(batch, when) if when else [None] * len(keys)
+            rows = zip(values(batch, LINE), keys, people, labels, times, strict=True)
+            for line, key, person, said, time in rows:
                 unknown = bool(said.text) and known is not None and folded(said.text) not in known
                 if said.text and person and key and not unknown:
-                    told = Told(name, int(line or 0), pseudonym(secret, "annotator", person), said.text)
+                    told = Told(
+                        name, int(line or 0), pseudonym(secret, "annotator", person), said.text, parse_time(time)
+                    )
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"
@@ -450,19 +465,22 @@ class _Work:
         table = self.sides.setdefault(role, SideTable(self._folder, role))
         account = self.ledger.accounts[name]
         seen: set[str] = set()
-        for batch in self._batches(name, source, [*chosen.values(), layout.key, layout.group, layout.time]):
+        for batch in self._batches(name, source, [*chosen.values(), *layout.named]):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             self._note_groups(marks)
             account.unread_times += marks.unread_times
             columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
             cells = {
-                ours: self.washing.cells(source, column, values(batch, column)) for ours, column in columns.items()
+                ours: self.washing.cells(source, column, values(batch, column), marks.people.get(column))
+                for ours, column in columns.items()
             }
-            out = self._leave_out(name, source, batch, marks)
+            out = self._leave_out(name, source, marks)
             apart = self._set_apart(name, source, batch, out) | out
             good = [place for place, fault in enumerate(marks.faults) if not fault and place not in apart]
             for place in sorted(set(range(len(marks.faults))) - set(good) - apart):
-                self._reject(name, marks.lines[place], marks.faults[place], "", marks.groups[place])
+                self._reject(
+                    name, marks.lines[place], marks.faults[place], "", marks.groups[place], marks.person(place)
+                )
             table.add(
                 [marks.head(place, name) for place in good],
                 [self.washing.side_row(marks.groups[place], cells, place) for place in good],
@@ -491,6 +509,7 @@ class _Work:
         sides = {role: table.finish(known.cells) for role, table in self.sides.items()}
         if self.reference is not None:
             sides[REFERENCE] = self.reference.finish(known.rows)
+        sides |= self.people.finish()
         personal = self.washing.personal + known.personal
         return Rows(
             **tables,
