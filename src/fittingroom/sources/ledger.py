@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
+from fittingroom.sources.batching import Item
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.rows import place_of
 from fittingroom.tables import Table, Writer
@@ -51,8 +52,9 @@ class Ledger:
     def reject(self, name: str, line: int, reason: str, safe_text: str, group: str | None = None) -> None:
         """Write down a row that cannot be used. `safe_text` is redacted already; `group`: whose row, if known."""
         self.accounts[name].rejected += 1
-        place = place_of(self._configs[name])
-        row = {"source": name, "file": place, "line": line, "reason": reason, "text": safe_text, "group": group}
+        place, item = place_of(self._configs[name]), line.item if isinstance(line, Item) else 0
+        row = {"source": name, "file": f"{place} (item {item})" if item else place, "line": int(line)}
+        row |= {"item": item, "reason": reason, "text": safe_text, "group": group}
         self._reasons[reason] += 1
         self._first.setdefault(name, row)
         self._rejects.append(row)
@@ -67,6 +69,7 @@ class Ledger:
         first = self._first.get(name)
         if first is None:
             raise SourceError("has no rows", "没有任何数据行", place=place)
+        place = first["file"]
         raise SourceError(
             f"none of its {account.rejected} rows could be read; the first: line {first['line']}, {first['reason']}",
             f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{first['reason']}",
@@ -101,7 +104,7 @@ class Ledger:
         return [{**row, "text": mend(row["group"], row["text"])[:shown]} for row in rows]
 
     def _sorted(self) -> list[dict[str, Any]]:
-        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["reason"]))
+        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["item"], row["reason"]))
 
     def _spill(self) -> None:
         import pyarrow as pa
