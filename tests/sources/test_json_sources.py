@@ -142,7 +142,8 @@ def test_an_array_on_one_line_keeps_every_element(context: Context, indent: int 
     assert marks.faults == [""] * 7
     assert marks.row_keys == ["1", "2", "3", "5", "6", "7", "8"]
     ((number, _, _),) = rejected
-    assert isinstance(number, Item) and number.item == 4
+    assert isinstance(number, Item)
+    assert number.item == 4
     assert (int(number) == 1) is (indent is None)
 
 
