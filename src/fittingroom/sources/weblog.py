@@ -33,19 +33,26 @@ COLUMNS = ["time", "kind", "item", "terms", "path", "method", "status", "visitor
 _LONGEST = 100_000
 """Servers cut requests far below; a longer line would only keep the pattern busy."""
 _HEALTH = re.compile(
-    r"kube-probe|HealthCheck|GoogleHC|Prometheus|UptimeRobot|Pingdom|StatusCake|Zabbix|Nagios|check_http|SLB|ELB-",
+    r"kube-probe|HealthCheck|GoogleHC|Prometheus|UptimeRobot|Pingdom|StatusCake|Zabbix|Nagios|check_http|\bSLB\b|ELB-Health",
     re.IGNORECASE,
 )
 _HEALTH_PATH = re.compile(
-    r"^/(?:health(?:z|check|_check)?|livez?|readyz?|ready|liveness|readiness|ping|status|nginx_status|server-status|metrics)"
-    r"(?:[/.]|$)",
+    r"^/(?:(?:healthz|health[-_]?check|livez|readyz|liveness|readiness|nginx_status|server-status|actuator/health)(?:[/.]|$)"
+    r"|ping(?:\.\w{1,5})?/?$)",
     re.IGNORECASE,
 )
+_PROBED_PATH = re.compile(
+    r"^/(?:health|live|ready|status|metrics)(?:/(?:live|ready|liveness|readiness|startup|check|ping|db))?(?:\.\w{1,5})?/?$",
+    re.IGNORECASE,
+)
+"""A probe's when no browser asks: a shop has pages of live shows, of health food and of the status of an order."""
+_BROWSER = re.compile(r"^Mozilla/|Opera", re.IGNORECASE)
 _BOT = re.compile(
-    r"bot(?![a-z])|bot/|spider|crawl|slurp|baiduspider|sogou|bingpreview|facebookexternalhit|curl/|wget/|python|java/|go-http|okhttp"
+    r"(?<!cu)bot(?![a-z])|spider|crawl|slurp|bingpreview|facebookexternalhit|curl/|wget/|python|java/|go-http"
     r"|libwww|httpclient|headless|phantomjs|scrapy|feed|fetcher|archiver|scan|axios/|node-fetch|^-?$",
     re.IGNORECASE,
 )
+"""Robots that say so. Cubot is a phone, Sogou's browser a browser (its robots are spiders), okhttp a shop's own app."""
 _BOT_PATH = re.compile(
     r"^/(?:robots\.txt|sitemap[^/]*\.xml|wp-login|wp-admin|xmlrpc|phpmyadmin|\.env|\.git)", re.IGNORECASE
 )
@@ -138,7 +145,8 @@ def _classified(target: str, agent: str | None) -> tuple[str, str | None, str | 
     """(kind, item, terms) of a request."""
     raw_path, _, query = target.partition("?")
     path = decoded(raw_path)
-    if _HEALTH_PATH.match(path) or (agent and _HEALTH.search(agent)):
+    probed = _HEALTH_PATH.match(path) or (_PROBED_PATH.match(path) and not _BROWSER.search(agent or ""))
+    if probed or (agent and _HEALTH.search(agent)):
         return "health", None, None
     if _BOT_PATH.match(path) or (agent is not None and _BOT.search(agent)):
         return "bot", None, None
