@@ -51,8 +51,8 @@ def _read(text: str) -> datetime:
             with suppress(ValueError):
                 return datetime.fromisoformat(text)
         if found := _COMPACT.fullmatch(text):
-            *parts, thousandths = (int(part or 0) for part in found.groups())
-            return datetime(*parts, thousandths * 1000)
+            year, month, day, hour, minute, second, thousandths = (int(part or 0) for part in found.groups())
+            return datetime(year, month, day, hour, minute, second, thousandths * 1000)
         if _EPOCH.fullmatch(text):
             return _since_1970(text)
         if found := _WRITTEN.fullmatch(text):
