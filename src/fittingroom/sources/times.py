@@ -51,8 +51,7 @@ def _read(text: str) -> datetime:
             with suppress(ValueError):
                 return datetime.fromisoformat(text)
         if found := _COMPACT.fullmatch(text):
-            year, month, day, hour, minute, second, thousandths = (int(part or 0) for part in found.groups())
-            return datetime(year, month, day, hour, minute, second, thousandths * 1000)
+            return _compact([int(part or 0) for part in found.groups()])
         if _EPOCH.fullmatch(text):
             return _since_1970(text)
         if found := _WRITTEN.fullmatch(text):
@@ -69,6 +68,11 @@ def _read(text: str) -> datetime:
         month, day, clock, zone, year = social.groups()
         return datetime.fromisoformat(f"{year}-{_MONTHS[month]:02d}-{int(day):02d}T{clock}{zone}")
     return parsedate_to_datetime(text)
+
+
+def _compact(parts: list[int]) -> datetime:
+    year, month, day, hour, minute, second, thousandths = parts
+    return datetime(year, month, day, hour, minute, second, thousandths * 1000)
 
 
 def _since_1970(text: str) -> datetime:

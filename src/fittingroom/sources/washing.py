@@ -128,14 +128,15 @@ class Washing:
         events are still joined with goods; a bare number of 16 digits and more is an item's here, not an order's.
         """
         kinds = self._redact.model_copy(update={"kinds": [kind for kind in self._redact.kinds if kind != "order"]})
-        given = [text or "" for text in texts]
-        return [
-            Washed(
+        distinct = list(dict.fromkeys(text or "" for text in texts))
+        known = {
+            text: Washed(
                 pseudonym(self._secret, "key", text) if one.edits else text, {}, one.edits, "",
                 tuple(one.found) if self._redact.consistent else (),
             )
-            for text, one in zip(given, redact_batch(given, kinds, self._secret), strict=True)
-        ]  # fmt: skip
+            for text, one in zip(distinct, redact_batch(distinct, kinds, self._secret), strict=True)
+        }  # fmt: skip
+        return [known[text or ""] for text in texts]
 
     def side_row(self, group: str | None, cells: Mapping[str, list[Washed]], place: int) -> dict[str, str | None]:
         """One row of a side table from its columns."""
