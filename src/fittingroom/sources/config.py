@@ -91,7 +91,8 @@ class SqlSource(SourceBase):
 
 
 class CsvSource(SourceBase):
-    """A CSV file; encoding (UTF-8, UTF-16, GB 18030, Windows-1252) and delimiter are found unless given. Gzip too."""
+    """A CSV file; encoding (UTF-8, UTF-16, GB 18030, Big5, Windows-1252) and delimiter are found unless given. Gzip
+    too."""
 
     kind: Literal["csv"]
     path: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
 from fittingroom.reasons import in_chinese
+from fittingroom.sources.batching import Item
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.rows import place_of
 from fittingroom.tables import Table, Writer
@@ -58,9 +59,9 @@ class Ledger:
         `person` where the group is not the customer.
         """
         self.accounts[name].rejected += 1
-        place = place_of(self._configs[name])
-        row = {"source": name, "file": place, "line": line, "reason": reason, "text": safe_text, "group": group}
-        row["person"] = person
+        place, item = place_of(self._configs[name]), line.item if isinstance(line, Item) else 0
+        row = {"source": name, "file": f"{place} (item {item})" if item else place, "line": int(line)}
+        row |= {"item": item, "reason": reason, "text": safe_text, "group": group, "person": person}
         self._with_people = self._with_people or person is not None
         self._reasons[reason] += 1
         self._first.setdefault(name, row)
@@ -76,6 +77,7 @@ class Ledger:
         first = self._first.get(name)
         if first is None:
             raise SourceError("has no rows", "没有任何数据行", place=place)
+        place = first["file"]
         raise SourceError(
             f"none of its {account.rejected} rows could be read; the first: line {first['line']}, {first['reason']}",
             f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{in_chinese(first['reason'])}",
@@ -118,7 +120,7 @@ class Ledger:
         return [{**row, "text": mend(row["group"], row["text"])[:shown]} for row in rows]
 
     def _sorted(self) -> list[dict[str, Any]]:
-        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["reason"]))
+        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["item"], row["reason"]))
 
     def _spill(self) -> None:
         import pyarrow as pa

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
-from fittingroom.sources.batching import LINE
+from fittingroom.sources.batching import LINE, Item, number_of
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.social import key_column
 from fittingroom.sources.times import parse_time
@@ -207,8 +207,13 @@ def mark(
     """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to;
     None where a key may come again: as a newer version of its row.
     """
-    lines = [int(line) for line in values(batch, LINE) if line is not None]
-    keys = values(batch, layout.key) if layout.key else [str(line) for line in lines]
+    lines = [number_of(line) for line in values(batch, LINE) if line is not None]
+    # Of an array the place in it: that is the same however the file is broken into lines.
+    keys = (
+        values(batch, layout.key)
+        if layout.key
+        else [str(line.item if isinstance(line, Item) else line) for line in lines]
+    )
     marks = Marks(lines, [], [], [], [], [], 0)
     shown = _shown_key(layout, secret, redact)
     for key in keys:

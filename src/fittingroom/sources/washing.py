@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.sources.config import SourceConfig
+from fittingroom.sources.paths import order_numbers
 from fittingroom.sources.remembered import Remembered
 from fittingroom.sources.rows import joining_column, nickname_column, personal_column, values
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.known import Find
-from fittingroom.text.redact import RedactConfig, pseudonym
+from fittingroom.text.redact import RedactConfig, placeholder_of, pseudonym, redact_batch
 from fittingroom.text.wash import NICKNAME, Washed, agreed, wash
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_OWN = ("kind", "visitor", "session")
+"""Columns of a log that its reader made up: a word of ours and keyed pseudonyms. All others are the visitor's words."""
 _NULL = "null"
 """Marks a cell of a side table that was none."""
 
@@ -86,11 +89,15 @@ class Washing:
     def cells(
         self, source: SourceConfig, name: str, texts: list[str | None], people: list[str | None] | None = None
     ) -> list[Washed]:
-        """A column of a side table; what the log's own reader made (kind, session, item) is left as it is. `people`:
+        """A column of a side table; what the log's own reader made (kind, visitor, session) is left as it is. `people`:
         the pseudonyms of a column that says whose the rows are.
         """
-        if source.kind == "weblog" and name not in ("terms", "path"):
+        if source.kind == "weblog" and name in _OWN:
             washed = [Washed(text or "", {}, {}, "") for text in texts]
+        elif source.kind == "weblog" and name == "path":
+            washed = self._paths(texts)
+        elif source.kind == "weblog" and name == "item":
+            washed = self._items(texts)
         elif people is not None:
             washed = [Washed(person or "", {}, {}, "") for person in people]
         elif joining_column(name) == "customer":  # the same letters as in `group`, so that tables can be joined
@@ -101,6 +108,40 @@ class Washing:
         return [
             one._replace(drop=_NULL if text is None else "") for text, one in zip(texts, washed, strict=True)
         ]  # fmt: skip
+
+    def _paths(self, texts: Sequence[str | None]) -> list[Washed]:
+        """Paths of requests: the number of an order becomes the pseudonym that it has in texts."""
+        given = [text or "" for text in texts]
+        numbers = [list(order_numbers(text)) if "order" in self.redact.kinds else [] for text in given]
+        for place, spans in enumerate(numbers):
+            for start, stop in reversed(spans):
+                text = given[place]
+                sign = placeholder_of("order", text[start:stop], self.redact, self._secret)
+                given[place] = text[:start] + sign + text[stop:]
+        # A long number alone may be an item's: as such it must stay in the column `item`.
+        washed = [
+            one._replace(found=tuple(find for find in one.found if find.kind != "order")) if one.found else one
+            for one in self.column(given)
+        ]
+        return [
+            one._replace(personal=dict(Counter(one.personal) + Counter({"order": len(spans)}))) if spans else one
+            for one, spans in zip(washed, numbers, strict=True)
+        ]
+
+    def _items(self, texts: Sequence[str | None]) -> list[Washed]:
+        """Numbers of items. What is a person's becomes the pseudonym that it would have as the key of a row, so that
+        events are still joined with goods; a bare number of 16 digits and more is an item's here, not an order's.
+        """
+        kinds = self.redact.model_copy(update={"kinds": [kind for kind in self.redact.kinds if kind != "order"]})
+        distinct = list(dict.fromkeys(text or "" for text in texts))
+        known = {
+            text: Washed(
+                pseudonym(self._secret, "key", text) if one.edits else text, {}, one.edits, "",
+                tuple(one.found) if self.redact.consistent else (),
+            )
+            for text, one in zip(distinct, redact_batch(distinct, kinds, self._secret), strict=True)
+        }  # fmt: skip
+        return [known[text or ""] for text in texts]
 
     def side_row(self, group: str | None, cells: Mapping[str, list[Washed]], place: int) -> dict[str, str | None]:
         """One row of a side table from its columns."""

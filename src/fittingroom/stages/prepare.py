@@ -19,7 +19,7 @@ from fittingroom.errors import RecipeError
 from fittingroom.outside import watched
 from fittingroom.sources import forgotten, increment, named, open_source
 from fittingroom.sources.annotations import Annotations, Told, target_source
-from fittingroom.sources.batching import LINE
+from fittingroom.sources.batching import LINE, number_of
 from fittingroom.sources.config import SourceConfig, SqlSource
 from fittingroom.sources.increment import Finish, Increment, Keep, Kept, demand_one_cursor
 from fittingroom.sources.ledger import Ledger
@@ -439,13 +439,14 @@ class _Work:
             for line, key, person, said, time in rows:
                 unknown = bool(said.text) and known is not None and folded(said.text) not in known
                 if said.text and person and key and not unknown:
-                    told = Told(
-                        name, int(line or 0), pseudonym(secret, "annotator", person), said.text, parse_time(time)
-                    )
+                    number = number_of(line or "0")
+                    told = Told(name, number, pseudonym(secret, "annotator", person), said.text, parse_time(time))
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"
-                    self._reject(name, int(line or 0), "unknown label" if key and person and unknown else reason, "")
+                    self._reject(
+                        name, number_of(line or "0"), "unknown label" if key and person and unknown else reason, ""
+                    )
 
     def settle_annotations(self) -> None:
         """An annotation whose row was met is kept with it; others are rejected."""
