@@ -246,7 +246,8 @@ def test_cleaning_twice_changes_nothing_more() -> None:
     pieces = [
         "<b>", "</p>", "&lt;", "&amp;", "think", "<", ">", "｜", "|", "User", "/", " ", "\u3000", "\n", "\u200b", "好",
         "a", "http://a.cn/", "www.", "é", "\u0301", "è´¨é‡", "璐ㄩ噺", "\ufffd", "???", "-->", "<!--", "script", "；",
-        "&#60;", "ÖÊÁ¿",
+        "&#60;", "ÖÊÁ¿", "<S>", "<p ", "< br >", "<o:p>", "<style>", "{", "<title>", "<td>", "<textarea>", "<template>",
+        "<svg>", "]]>", "<![CDATA[", "(", ")", ",", "…", "×", "\U0001f3f4", "\U000e0067", "\U000e0062", "\U000e007f",
     ]  # fmt: skip
     rng = random.Random(7)
     for text in itertools.chain.from_iterable(
