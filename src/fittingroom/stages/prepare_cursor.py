@@ -1,0 +1,87 @@
+"""Rows that are read by a cursor: those kept from earlier runs and those that are new go the same way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.sources.config import SqlSource
+from fittingroom.sources.increment import Finish, Increment, Keep, Kept
+from fittingroom.sources.recalled import Records, recalled
+from fittingroom.sources.rows import Layout
+from fittingroom.sources.washing import Washing
+from fittingroom.stages.prepare_pass import SHOWN, Pass, row_reason
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def by_cursor(work: Pass, name: str, source: SqlSource, how: list[Any]) -> None:
+    """Rows of a source with a cursor: those kept from earlier runs, and what is new. They go the same way."""
+    layout, inputs, target, wanted = work.columns(source)
+    passes: list[Washing] = []
+
+    def begin() -> tuple[Keep, Finish]:
+        config = work.config
+        washing = Washing(config.clean, config.redact, work.context.secret, labels=work.task.labels or ())
+        passes.append(washing)
+        records = Records(
+            name, source, work.context, inputs=inputs, target=target, wanted=wanted, washing=washing, door=work.door
+        )
+        return records.keep, records.finish
+
+    rows_of = Increment(name, source, work.context, how=how)
+    shared: set[str] = set()
+    for ids, rows in rows_of.refresh(begin, speaks=partial(_spoken, work)):
+        shared.update(_spoken_in(work, ids, [one.group for one in rows]))
+        _recall(work, name, layout, ids, rows)
+        work.went(len(rows))
+    work.ledger.demand_rows(name)
+    # In the rows of this source alone they are taken out already.
+    work.washing.remembered.join(passes[-1].remembered, shared)
+
+
+def _spoken(work: Pass, heads: pl.DataFrame) -> set[str]:
+    return set(_spoken_in(work, heads["id"].to_list(), heads["group"].to_list()))
+
+
+def _spoken_in(work: Pass, ids: Iterable[str], groups: Iterable[str | None]) -> Iterator[str]:
+    """Groups of which other sources have rows too; in an open task also those with rows that people answered."""
+    told = work.told.ids if work.task.labels is None else ()
+    for identity, group in zip(ids, groups, strict=True):
+        if group and (group in work.spoken_of or identity in told):
+            yield group
+
+
+def _recall(work: Pass, name: str, layout: Layout, ids: list[str], rows: list[Kept]) -> None:
+    account = work.ledger.accounts[name]
+    account.rows += len(rows)
+    account.unread_times += sum(one.record["unread"] for one in rows)
+    whole: list[tuple[str, Kept]] = []
+    out: Counter[str] = Counter()
+    for identity, one in zip(ids, rows, strict=True):
+        if "out" in one.record:
+            out[one.record["out"]] += 1
+            work.told.of(identity)  # an annotation of such a row is no stray one
+        elif "fault" in one.record:
+            text, group = one.record["text"], one.group
+            work.washing.personal.update(one.record["took"])
+            shown = text if group else text[:SHOWN]
+            work.ledger.reject(name, 0, one.record["fault"], shown, group, one.record.get("person"))
+        else:
+            whole.append((identity, one))
+    work.left_out.setdefault(name, Counter()).update(out)
+    work.reasons.update(out)
+    account.dropped += out.total()
+    batch = recalled([identity for identity, _ in whole], [one for _, one in whole], work.task.input)
+    work.people.note(name, layout, batch.marks, range(len(whole)))
+    kept, dropped = [], []
+    for place, (given, answer) in enumerate(zip(batch.given, batch.answers, strict=True)):
+        row = work.row(name, batch.marks, place, given, answer)
+        if reason := row_reason([one.drop for one in given.values()]):
+            dropped.append({**row, "reason": reason, "twin": None, "score": None})
+        else:
+            kept.append(row)
+    work.add(name, kept, dropped, work.kept)
