@@ -9,7 +9,7 @@ Why it hurts
 How it is detected
     The rows that dedup took out as near copies (a sample of at most 20,000) are laid beside their twins. A removal is
     wrong when label, numbers or negations differ, when 15 % of the row's own pairs of neighbouring characters do not
-    stand in its twin, or when digits, signs or words of denial, counted bluntly (不 in 不过 too), are others. The
+    stand in its twin, or when digits, signs or words of denial, counted in whatever word they stand, are others. The
     precision of the removals is told; more than 5 % wrong ones, or one with another label, number or negation, is a
     finding.
 What the remedy does
