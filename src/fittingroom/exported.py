@@ -41,7 +41,8 @@ def exports_without(root: Path, ids: Set[str]) -> list[str]:
             continue
         file = path.parent / Path(note["rows_of"]).name
         if file.is_file():
-            replace(file, _without(file, gone))
+            stays = Counter(digest for identity, digest in note["lines"] if identity not in ids)
+            replace(file, _without(file, gone, stays))
             changed.append(str(file.relative_to(root)))
         kept = [line for line in note["lines"] if line[0] not in ids]
         replace(path, (json.dumps({**note, "lines": kept}) + "\n").encode())
@@ -52,10 +53,16 @@ def showing(root: Path, texts: Set[str], sources: Set[Path]) -> list[str]:
     """Files of JSON lines in the workspace that show one of these texts and are no source: exports of before there were
     notes beside them, or lines that somebody wrote anew.
     """
+    if not texts:
+        return []
+    notes = [(path, _note(path)) for path in ours(root, (ROWS,))]
+    noted = {path.parent / Path(note["rows_of"]).name: {line[1] for line in note["lines"]} for path, note in notes}
     found = []
-    for path in ours(root, (".jsonl", ".ndjson")) if texts else ():
+    for path in ours(root, (".jsonl", ".ndjson")):
+        known = noted.get(path, set[str]())  # lines of other rows, which may say the same
         with path.open("rb") as lines:
-            if path.resolve() not in sources and any(one in texts for line in lines for one in _strings(line)):
+            shown = (one for line in lines if not known or _digest(line) not in known for one in _strings(line))
+            if path.resolve() not in sources and any(one in texts for one in shown):
                 found.append(str(path.relative_to(root)))
     return sorted(found)
 
@@ -74,13 +81,18 @@ def _note(path: Path) -> dict[str, Any]:
         return {"rows_of": "", "lines": []}
 
 
-def _without(file: Path, gone: Counter[str]) -> bytes:
-    """Equal lines are as good as each other: of them as many go as rows do."""
+def _without(file: Path, gone: Counter[str], stays: Counter[str]) -> bytes:
+    """Equal lines are as good as each other: of them as many go as rows do. Those of rows that stay are left, also
+    where the others went already, before a kill.
+    """
+    with file.open("rb") as lines:
+        there = Counter(map(_digest, lines))
+    gone = Counter({digest: min(count, there[digest] - stays[digest]) for digest, count in gone.items()})
     kept = []
     with file.open("rb") as lines:
         for line in lines:
             digest = _digest(line)
-            if gone[digest]:
+            if gone[digest] > 0:
                 gone[digest] -= 1
             else:
                 kept.append(line)

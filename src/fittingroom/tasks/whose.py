@@ -31,8 +31,11 @@ def people_of(table: Table, told: Table | None) -> list[Told]:
     ids = table.column("id").combine_chunks()
     found: dict[tuple[str, bool], NDArray[np.int64]] = {}
     numbers: dict[str, dict[str, int]] = {}
+    everywhere = pc.index_in(told.column("id"), value_set=ids).combine_chunks()
+    done = 0
     for batch in told.batches():
-        places = pc.index_in(batch.column("id"), value_set=ids)
+        places = everywhere.slice(done, batch.num_rows)
+        done += batch.num_rows
         for column, tied in sorted(set(zip(batch["column"].to_pylist(), batch["tied"].to_pylist(), strict=True))):
             of_it = pc.and_(pc.equal(batch["column"], column), pc.equal(batch["tied"], pa.scalar(tied)))
             of_it = pc.and_(of_it, pc.is_valid(places))

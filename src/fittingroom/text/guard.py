@@ -11,8 +11,8 @@ import re
 from functools import lru_cache
 
 PSEUDONYM = re.compile(r"\[([A-Z]+)_[a-p]{16}\]")
-"""A keyed pseudonym inside a placeholder (`[ORDER_kfjdmncpabcdefgh]`) is no wording: texts that differ in it alone are
-copies."""
+"""A keyed pseudonym inside a placeholder (`[ORDER_kfjdmncpabcdefgh]`) is no part of a match key, but of the guard:
+rows that speak of different orders in the same words stay apart."""
 
 # Words with 不 and its kin that deny nothing; 不管, 不过, 不光 do in 不管用, 不过期, 不光滑 and after a verb (通不过).
 _NO_DENIAL = re.compile(
