@@ -66,10 +66,11 @@ def _recall(work: Pass, name: str, layout: Layout, ids: list[str], rows: list[Ke
             out[one.record["out"]] += 1
             work.told.of(identity)  # an annotation of such a row is no stray one
         elif "fault" in one.record:
-            text, group = one.record["text"], one.group
+            text, fault, person = one.record["text"], one.record["fault"], one.record.get("person")
+            group = one.group
             work.washing.personal.update(one.record["took"])
             shown = text if group else text[:SHOWN]
-            work.ledger.reject(name, 0, one.record["fault"], shown, group, one.record.get("person"))
+            work.ledger.reject(name, 0, fault, shown, group, person)
         else:
             whole.append((identity, one))
     work.left_out.setdefault(name, Counter()).update(out)
