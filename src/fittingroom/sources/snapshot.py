@@ -15,6 +15,7 @@ from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import SqlSource
 from fittingroom.sources.database import Cell, Undecodable, scheme_of
 from fittingroom.sources.files import BATCH
+from fittingroom.sources.remembered import LABEL_CHARS, MANY
 from fittingroom.sources.rows import Layout, row_id
 from fittingroom.sources.sql import columns_of, opened, statement_of, texts_of
 from fittingroom.text.redact import pseudonym, said
@@ -149,6 +150,25 @@ class Snapshot:
         met = [cell for cell, text in cells if text and pseudonym(self._secret, "group", text) in wanted]
         known = [_quoted_value(cell) for cell in met]
         return None if None in known else [one for one in known if one is not None]
+
+    def common(self, column: str) -> list[str]:
+        """Values of the column that many customers, conversations or rows without one carry: an increment shows too few
+        rows to tell a label from somebody's name. [] for a column that is not there.
+        """
+        if column not in self.names:
+            return []
+        target, key = self._as_text(column), self._as_text(self._layout.key)
+        group = self._layout.group
+        holder = f"coalesce(nullif(trim({self._as_text(group)}), ''), {key})" if group else key
+        _, rows = self._ended(
+            f"select {target} from {self._rows} where {self._quoted(column)} is not null group by {target} "
+            f"having count(distinct {holder}) >= {MANY}"
+        )
+        return sorted({text for row in rows if (text := _text(row[0])) and len(text) <= LABEL_CHARS})
+
+    def _as_text(self, column: str) -> str:
+        kind = "char" if scheme_of(self._config.url) == "mysql" else "varchar"
+        return f"cast({self._quoted(column)} as {kind}(190))"
 
     def _chunks(self, where: str) -> Iterator[Chunk]:
         names, rows = self._database.run(f"select * from {self._rows} {where}")
