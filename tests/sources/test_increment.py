@@ -159,7 +159,7 @@ def test_only_what_is_new_is_read_again(shop: Context, asked: list[int]) -> None
     asked.clear()
     run(shop, source(**CONFIG))
     assert asked == [0, 1, 1, 6], (
-        "the label that many carry; with them the others of q20 and of a: two; the rows of b are there already"
+        "the label that many carry; with them the others of q20 and a: two; those of b are there"
     )
     said = texts(same(shop))
     assert said["1"] == "换个说法"
@@ -477,13 +477,32 @@ def test_a_label_that_many_carry_stays(shop: Context) -> None:
     assert "刘洋" not in str(texts(same(shop)))
 
 
+def test_numbers_in_a_column_of_text_are_no_cursor(shop: Context) -> None:
+    """As text, 10 comes before 9: the tenth row would never be seen."""
+    execute(shop, "create table t (id integer primary key, customer, updated_at text, text, label)")
+    for number in range(1, 10):
+        execute(shop, ("insert into t values (?, 'a', ?, ?, 'x')", (number, str(number), f"row {number}")))
+    with pytest.raises(SourceError, match="column of text that holds numbers"):
+        read(shop, table="t", time="")
+    number = "select id, customer, text, label, cast(updated_at as integer) as updated_at from t"
+    assert read(shop, table="", query=number, time="")[0].kept.rows == 9
+    execute(shop, "insert into t values (10, 'a', '10', 'row 10', 'x')")
+    assert same(shop, table="", query=number, time="").kept.rows == 10
+    execute(shop, "update t set updated_at = '2026-01-0' || (id % 9 + 1) || ' 10:00:00'")
+    assert read(shop, table="t", time="")[0].kept.rows == 10, "times are written so that their text rises"
+
+
 def test_a_damaged_state_is_told(shop: Context) -> None:
+    from datetime import UTC, datetime
+
     from fittingroom.errors import StoreError
 
     read(shop)
     next((shop.root / increment.FOLDER).rglob("current.json")).write_text("{")
     with pytest.raises(StoreError, match="take the folder increments away"):
         read(shop)
+    with pytest.raises(StoreError, match="take the folder increments away"):
+        increment.expire(shop.root, {"shop": datetime(2026, 1, 1, tzinfo=UTC)}, {})
 
 
 # ---------------------------------------------------------------------------------------------- real servers
@@ -512,5 +531,14 @@ def test_on_real_servers(context: Context, monkeypatch: pytest.MonkeyPatch, star
         assert "欧阳青云" not in str(rows.kept.dicts()) + str(rows.tables["events"].dicts())
         plain, _ = read(context, others, **changed, cursor="")
         assert rows.kept.digest == plain.kept.digest
+        numbers = "(select id, customer, text, label, {0} as updated_at from m) as numbers"
+        for kind, refused in (("id", False), ("cast(id as char(9))", True)):
+            changed |= {"query": "select * from " + numbers.format(kind), "time": ""}
+            if refused:
+                with pytest.raises(SourceError, match="column of text that holds numbers"):
+                    look(context, source(**(CONFIG | changed)))
+            else:
+                same(context, others, **changed)
+        changed = {"url": server.url, "query": "select * from m order by id;", "table": ""}
         server.sql("delete from m where id = 2;\n")
         assert same(context, others, **changed).kept.rows == 3

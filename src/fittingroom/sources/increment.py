@@ -118,16 +118,7 @@ class Increment:
         path = self._folder / "current.json"
         if not path.is_file():
             return None
-        try:
-            found = json.loads(path.read_text("utf-8"))
-            rows = self._folder / found.pop("folder") / "rows.parquet"
-            told = Told(**found)
-        except (ValueError, TypeError, KeyError):
-            raise StoreError(
-                f"is damaged; take the folder {FOLDER} away, the next run then reads the source whole",
-                f"已损坏；请移走文件夹 {FOLDER}，下次运行会重新完整读取数据源",
-                place=f"{FOLDER}/{self.digest}/current.json",
-            ) from None
+        told, rows = _told(path)
         usable = rows.is_file() and told.names == snapshot.names and told.mark and not told.loose
         return (told, rows) if usable and snapshot.mark else None
 
@@ -141,7 +132,8 @@ class Increment:
 
         `begin` starts a pass over rows, in which these targets are labels; `labels`: all of them, from the values that
         many carry in the column `target` ("" in a closed task); `speaks`: which groups of these rows (id, group) are
-        spoken of elsewhere, so that their plain values are needed. What was read lies in the scratch folder until `publish`.
+        spoken of elsewhere, so that their plain values are needed. What was read lies in the scratch folder until
+        `publish`.
         """
         shutil.rmtree(self._aside, ignore_errors=True)
         self._aside.mkdir(parents=True)
@@ -299,11 +291,25 @@ def forget(root: Path) -> bool:
     return there
 
 
+def _told(current: Path) -> tuple[Told, Path]:
+    """What `current.json` says, and the rows that it names. Raises StoreError for a damaged one."""
+    try:
+        found = json.loads(current.read_text("utf-8"))
+        rows = current.parent / found.pop("folder") / "rows.parquet"
+        return Told(**found), rows
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StoreError(
+            f"is damaged; take the folder {FOLDER} away, the next run then reads the source whole",
+            f"已损坏；请移走文件夹 {FOLDER}，下次运行会重新完整读取数据源",
+            place=f"{FOLDER}/{current.parent.name}/current.json",
+        ) from None
+
+
 def expire(root: Path, limits: Mapping[str, datetime], stub: Mapping[str, Any]) -> int:
     """Put `stub` in the place of the records from before the limit of their source. How many there were."""
     count = 0
     for current in sorted((root / FOLDER).glob("*/current.json")):
-        limit = limits.get(json.loads(current.read_text("utf-8"))["source"])
+        limit = limits.get(_told(current)[0].source)
         for path in sorted(current.parent.glob("*/rows.parquet")) if limit else ():
             count += _stubbed(path, limit, json.dumps(dict(stub), ensure_ascii=False, sort_keys=True))
     return count

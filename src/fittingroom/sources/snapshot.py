@@ -101,7 +101,27 @@ class Snapshot:
         """How many primary keys there are, and the highest cursor value as SQL, "" for none."""
         key, cursor = self._quoted(self._layout.key), self._quoted(self._config.cursor)
         _, rows = self._ended(f"select count(distinct {key}), max({cursor}) from {self._rows}")
-        return int(str(rows[0][0])), self._literal(rows[0][1])
+        highest = rows[0][1]
+        if isinstance(highest, str) and _NUMBER.fullmatch(highest.strip()) and self._is_text(cursor):
+            raise SourceError(
+                f"source {self._name}: `cursor` {self._config.cursor!r} is a column of text that holds numbers; as "
+                "text '10' comes before '9', so new rows would be missed. Turn it into a number in `query` "
+                "(cast(… as integer)), or take another column",
+                f"数据源 {self._name}：`cursor` {self._config.cursor!r} 是存放数字的文本列；按文本排序 '10' 在 "
+                "'9' 之前，会漏读新行。请在 `query` 中转换为数字（cast(… as integer)），或换用其他列",
+                place=self._config.url,
+            )
+        return int(str(rows[0][0])), self._literal(highest)
+
+    def _is_text(self, cursor: str) -> bool:
+        """Whether the column compares its values as text. Servers write numbers as text too, so they are asked."""
+        scheme = scheme_of(self._config.url)
+        if scheme == "sqlite":
+            return True
+        asked = "pg_typeof(max({0}))" if scheme == "postgresql" else "charset(max({0}))"
+        _, rows = self._ended(f"select {asked.format(cursor)} from {self._rows}")
+        kind = str(rows[0][0])
+        return kind in ("text", "character varying", "character", "citext") if "pg_" in asked else kind != "binary"
 
     def _literal(self, value: Cell) -> str:
         if value is None:
