@@ -82,7 +82,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_runs_read_on_and_come_to_the_rows_of_a_first_run(tmp_path: Path, asked: list[int]) -> None:
     shop = desk(tmp_path / "shop")
     step(shop)
-    assert asked == [0, 1, 240, 0, 1, 240], "for the fingerprint, and for the rows"
+    assert asked == [0, 1, 240, 0, 1, 3, 240], "for the fingerprint, and for the rows with the three labels"
     asked.clear()
     assert step(shop)[2], "nothing is new"
     assert asked == [0, 1, 1]
@@ -90,7 +90,9 @@ def test_runs_read_on_and_come_to_the_rows_of_a_first_run(tmp_path: Path, asked:
     asked.clear()
     _, digest, recalled = step(shop)
     assert not recalled
-    assert asked == [0, 1, 3, 0, 1, 5], "two new ones, the one at the mark; for the rows the others of their customers"
+    assert asked == [0, 1, 3, 0, 1, 3, 5], (
+        "two new ones, the one at the mark; for the rows the others of their customers"
+    )
     fresh = desk(tmp_path / "fresh")
     put(fresh, (500, "c3", 500, "我叫欧阳青云，还没到", "delivery"), (6, "c3", 501, "欧阳青云的包裹呢", "delivery"))
     assert step(fresh)[1] == digest

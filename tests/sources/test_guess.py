@@ -69,3 +69,12 @@ def test_times_of_many_forms_are_times() -> None:
     for form in ("2024-1-{0} 9:03", "2024/01/{0:02d} 10:00:00.000", "202401{0:02d}100000", "2024年1月{0}日 9:03"):
         found = parts({"created": [form.format(1 + number % 28) for number in range(300)]})
         assert found == {"created": "time"}, form
+
+
+def test_a_name_beside_a_phone_is_a_persons_and_no_label() -> None:
+    people = ["陈美玲", "王小明", "李四光"]
+    names = [people[number % 3] for number in range(300)]
+    phones = [f"138{number:08}" for number in range(300)]
+    assert parts({"customer_id": phones, "name": names, "phone": phones})["name"] == "personal"
+    goods = [("红色连衣裙", "蓝色衬衫", "白色长裤")[number % 3] for number in range(300)]
+    assert parts({"sku": phones, "name": goods, "price": ["9"] * 300, "phone": phones})["name"] != "personal"

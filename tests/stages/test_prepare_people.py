@@ -114,6 +114,39 @@ def test_side_tables_and_the_join(context: Context, shop: list[SourceConfig]) ->
     assert orders[pseudonym(context.secret, "group", "c3")]["note"] == "NA"
 
 
+def test_the_key_of_an_orders_table_goes_from_the_texts_of_its_customer(context: Context) -> None:
+    (context.root / "t.csv").write_text(
+        "id,customer_id,review,label\n1,u1,包裹到哪里了 E20260000000003,问\n2,u2,包裹到哪里了 E20260000000003,问\n",
+        encoding="utf-8",
+    )
+    (context.root / "o.csv").write_text("order_id,customer_id,state\nE20260000000003,u1,sent\n", encoding="utf-8")
+    talk = source(kind="csv", path="t.csv", key="id", group="customer_id")
+    orders = source(kind="csv", role="events", path="o.csv", key="order_id", group="customer_id")
+    rows = run(context, talk, orders)
+    (order,) = rows.tables["events"].dicts()
+    assert texts(rows) == {"1": f"包裹到哪里了 {order['row_key']}", "2": "包裹到哪里了 E20260000000003"}
+
+
+def test_a_column_name_is_of_people_in_a_table_of_customers_only(context: Context) -> None:
+    (context.root / "t.csv").write_text("id,customer_id,review,label\n1,u1,陈美玲说很好,夸\n", encoding="utf-8")
+    (context.root / "who.csv").write_text(
+        "customer_id,name,phone\nu1,陈美玲,13812345678\nu2,Mary Brown,13812345679\nu3,,13812345670\n", encoding="utf-8"
+    )
+    (context.root / "goods.csv").write_text(
+        "sku,name,price,phone\nS1,红色连衣裙,9,1\nS2,Blue Jacket,8,1\n", encoding="utf-8"
+    )
+    (context.root / "clicks.csv").write_text("user_id,name\nu1,Page View\nu2,Add Cart\n", encoding="utf-8")
+    talk = source(kind="csv", path="t.csv", key="id", group="customer_id")
+    who = source(kind="csv", role="events", name="who", path="who.csv", group="customer_id")
+    goods = source(kind="csv", role="goods", path="goods.csv", key="sku")
+    clicks = source(kind="csv", role="events", path="clicks.csv", group="user_id")
+    rows = run(context, talk, who, goods, clicks)
+    found = sorted(row["name"] or "" for row in rows.tables["events"].dicts())
+    assert found == ["", "Add Cart", "Page View", "[NAME]", "[NAME]"]
+    assert {row["name"] for row in rows.tables["goods"].dicts()} == {"红色连衣裙", "Blue Jacket"}
+    assert texts(rows)["1"] == "[NAME]说很好"
+
+
 def test_it_also_holds_where_tables_are_sorted_on_disk(
     context: Context, shop: list[SourceConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fittingroom.sources.own_names import are_people, may_name_people
 from fittingroom.sources.rows import personal_column
 from fittingroom.sources.times import parse_time
 
@@ -103,7 +104,11 @@ def column(name: str, values: Sequence[str | None]) -> Column:
 
 def assign(columns: Sequence[Column], rows: int) -> None:
     """Say which column is what: at most one each of key, annotator, group, time, text and label."""
+    called = [one.name for one in columns]
+    named = may_name_people(called)
     for one in columns:
+        if one.name in named and are_people(called, [*one.first, *(value for value, _ in one.common)]):
+            one.personal = "name"
         if one.personal:
             _take(one, "personal", f"named like {one.personal}")
     _best(columns, "time", lambda one: (one.times >= 0.9) * (3.0 * _named(_TIME, one) + (one.numbers < 0.5)))

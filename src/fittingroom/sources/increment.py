@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,6 +79,8 @@ class Told:
     """Rows with a primary key."""
     loose: int
     """Rows without one: they cannot be told apart, so that the next read is a whole one."""
+    labels: str = ""
+    """Keyed digest of the targets that were taken for labels; with other ones rows become other rows."""
 
 
 class Increment:
@@ -115,44 +118,43 @@ class Increment:
         path = self._folder / "current.json"
         if not path.is_file():
             return None
-        try:
-            found = json.loads(path.read_text("utf-8"))
-            rows = self._folder / found.pop("folder") / "rows.parquet"
-            told = Told(**found)
-        except (ValueError, TypeError, KeyError):
-            raise StoreError(
-                f"is damaged; take the folder {FOLDER} away, the next run then reads the source whole",
-                f"已损坏；请移走文件夹 {FOLDER}，下次运行会重新完整读取数据源",
-                place=f"{FOLDER}/{self.digest}/current.json",
-            ) from None
+        told, rows = _told(path)
         usable = rows.is_file() and told.names == snapshot.names and told.mark and not told.loose
         return (told, rows) if usable and snapshot.mark else None
 
     # ------------------------------------------------------------------------------------------ reading
 
     def refresh(
-        self, begin: Callable[[], tuple[Keep, Finish]], *, speaks: Callable[[pl.DataFrame], set[str]]
-    ) -> Iterator[tuple[list[str], list[Kept]]]:
+        self, begin: Callable[[Sequence[str]], tuple[Keep, Finish]], *, speaks: Callable[[pl.DataFrame], set[str]],
+        target: str, labels: Callable[[list[str]], list[str]],
+    ) -> Iterator[tuple[list[str], list[Kept]]]:  # fmt: skip
         """Read what is new; then ids and what is kept of all rows, in batches by id.
 
-        `begin` starts a pass over rows; `speaks`: which groups of these rows (id, group) are spoken of elsewhere, so
-        that their plain values are needed. What was read lies in the scratch folder until `publish`.
+        `begin` starts a pass over rows, in which these targets are labels; `labels`: all of them, from the values that
+        many carry in the column `target` ("" in a closed task); `speaks`: which groups of these rows (id, group) are
+        spoken of elsewhere, so that their plain values are needed. What was read lies in the scratch folder until
+        `publish`.
         """
         shutil.rmtree(self._aside, ignore_errors=True)
         self._aside.mkdir(parents=True)
         with closing(Snapshot(self._name, self._config, self._context)) as snapshot:
             known = self._known(snapshot)
             done = False
-            if known:
+            stay = labels(snapshot.common(target) if target else [])
+            carried = "\0".join(stay).encode("utf-8", "surrogatepass")
+            sealed = hashlib.blake2b(carried, key=self._context.secret[:64], digest_size=16).hexdigest()
+            start = partial(begin, stay)
+            if known and known[0].labels == sealed:
                 told, rows = known
                 path = _held(rows, self._aside / "known.parquet")
                 old = _columns_of(path, "id", "group")
                 spoken = speaks(old)
                 groups = snapshot.groups(spoken)
                 if groups is not None:
-                    done = self._read(snapshot, begin, snapshot.since(told.mark, groups=groups), path, old, spoken)
+                    fresh = snapshot.since(told.mark, groups=groups)
+                    done = self._read(snapshot, start, fresh, path, old, spoken, sealed)
             if not done:
-                self._read(snapshot, begin, snapshot.everything(), None, None, set())
+                self._read(snapshot, start, snapshot.everything(), None, None, set(), sealed)
         (self._aside / "known.parquet").unlink(missing_ok=True)
         for batch in Table.read(self._aside / "rows.parquet").batches():
             ids, groups, times, texts = (batch[name].to_pylist() for name in ("id", "group", "time", "record"))
@@ -166,6 +168,7 @@ class Increment:
         path: Path | None,
         old: pl.DataFrame | None,
         spoken: set[str],
+        labels: str,
     ) -> bool:
         """Prepare these rows and put them beside those of `path` that they do not replace. False when that is not
         enough: rows went, or some came late below the mark, or a row left its group, whose others were not read.
@@ -184,7 +187,7 @@ class Increment:
                 return False
             if stays.filter(pl.col("group").is_in(list(touched))).height:
                 return False
-        self._united(snapshot, path, stays, fresh, rows, finish)
+        self._united(snapshot, path, stays, fresh, rows, finish, labels)
         return True
 
     def _written(self, keep: Keep, chunks: Iterator[Chunk]) -> tuple[pl.DataFrame, Table]:
@@ -210,8 +213,9 @@ class Increment:
         return pl.concat(frames), Table.read(self._aside / "fresh.parquet")
 
     def _united(
-        self, snapshot: Snapshot, path: Path | None, stays: pl.DataFrame, fresh: Fresh, new: Table, finish: Finish
-    ) -> None:
+        self, snapshot: Snapshot, path: Path | None, stays: pl.DataFrame, fresh: Fresh, new: Table, finish: Finish,
+        labels: str,
+    ) -> None:  # fmt: skip
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -235,7 +239,7 @@ class Increment:
         (self._aside / "fresh.parquet").unlink(missing_ok=True)
         parts.finish()
         keys = stays.height + fresh.heads.height
-        told = Told(self._name, snapshot.names, snapshot.mark, keys, fresh.loose.height)
+        told = Told(self._name, snapshot.names, snapshot.mark, keys, fresh.loose.height, labels)
         write_json(self._aside / "told.json", asdict(told))
 
 
@@ -287,11 +291,25 @@ def forget(root: Path) -> bool:
     return there
 
 
+def _told(current: Path) -> tuple[Told, Path]:
+    """What `current.json` says, and the rows that it names. Raises StoreError for a damaged one."""
+    try:
+        found = json.loads(current.read_text("utf-8"))
+        rows = current.parent / found.pop("folder") / "rows.parquet"
+        return Told(**found), rows
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StoreError(
+            f"is damaged; take the folder {FOLDER} away, the next run then reads the source whole",
+            f"已损坏；请移走文件夹 {FOLDER}，下次运行会重新完整读取数据源",
+            place=f"{FOLDER}/{current.parent.name}/current.json",
+        ) from None
+
+
 def expire(root: Path, limits: Mapping[str, datetime], stub: Mapping[str, Any]) -> int:
     """Put `stub` in the place of the records from before the limit of their source. How many there were."""
     count = 0
     for current in sorted((root / FOLDER).glob("*/current.json")):
-        limit = limits.get(json.loads(current.read_text("utf-8"))["source"])
+        limit = limits.get(_told(current)[0].source)
         for path in sorted(current.parent.glob("*/rows.parquet")) if limit else ():
             count += _stubbed(path, limit, json.dumps(dict(stub), ensure_ascii=False, sort_keys=True))
     return count

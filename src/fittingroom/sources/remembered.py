@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BUILT = 1024
-_MANY = 10
+MANY = 10
 """A target that stands with so many persons is a label, and nobody's own name."""
-_LABEL_CHARS, _ANSWERS = 60, 100_000
+LABEL_CHARS, _ANSWERS = 60, 100_000
 """Longer targets, and more of them, are no labels and are not counted."""
 
 
@@ -50,14 +50,22 @@ class Remembered:
         """Take note of the targets of a batch, before its rows: what many persons carry is a label."""
         for group, row, target in zip(groups, ids, targets, strict=True):
             holders = self._holders.get(target)
-            if holders is None and 0 < len(target) <= _LABEL_CHARS and len(self._holders) < _ANSWERS:
+            if holders is None and 0 < len(target) <= LABEL_CHARS and len(self._holders) < _ANSWERS:
                 holders = self._holders[target] = set()
-            if holders is not None and len(holders) < _MANY:
+            if holders is not None and len(holders) < MANY:
                 holders.add(group or row)
 
     def is_label(self, target: str | None) -> bool:
         """Whether a target stays as it is: one of the task's labels, or one that many persons carry."""
-        return target in self._labels or len(self._holders.get(target or "", ())) >= _MANY
+        return target in self._labels or len(self._holders.get(target or "", ())) >= MANY
+
+    def labels(self) -> set[str]:
+        """The targets that stay as they are, as far as was seen."""
+        return {*self._labels, *(target for target, holders in self._holders.items() if len(holders) >= MANY)}
+
+    def also(self, labels: Iterable[str]) -> None:
+        """These targets stay too: a source that is not seen whole counted them itself."""
+        self._labels |= frozenset(labels)
 
     def text(self, group: str | None, text: str) -> str:
         """A text of this group without what is known of it."""

@@ -15,6 +15,7 @@ from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import SqlSource
 from fittingroom.sources.database import Cell, Undecodable, scheme_of
 from fittingroom.sources.files import BATCH
+from fittingroom.sources.remembered import LABEL_CHARS, MANY
 from fittingroom.sources.rows import Layout, row_id
 from fittingroom.sources.sql import columns_of, opened, statement_of, texts_of
 from fittingroom.text.redact import pseudonym, said
@@ -100,7 +101,27 @@ class Snapshot:
         """How many primary keys there are, and the highest cursor value as SQL, "" for none."""
         key, cursor = self._quoted(self._layout.key), self._quoted(self._config.cursor)
         _, rows = self._ended(f"select count(distinct {key}), max({cursor}) from {self._rows}")
-        return int(str(rows[0][0])), self._literal(rows[0][1])
+        highest = rows[0][1]
+        if isinstance(highest, str) and _NUMBER.fullmatch(highest.strip()) and self._is_text(cursor):
+            raise SourceError(
+                f"source {self._name}: `cursor` {self._config.cursor!r} is a column of text that holds numbers; as "
+                "text '10' comes before '9', so new rows would be missed. Turn it into a number in `query` "
+                "(cast(… as integer)), or take another column",
+                f"数据源 {self._name}：`cursor` {self._config.cursor!r} 是存放数字的文本列；按文本排序 '10' 在 "
+                "'9' 之前，会漏读新行。请在 `query` 中转换为数字（cast(… as integer)），或换用其他列",
+                place=self._config.url,
+            )
+        return int(str(rows[0][0])), self._literal(highest)
+
+    def _is_text(self, cursor: str) -> bool:
+        """Whether the column compares its values as text. Servers write numbers as text too, so they are asked."""
+        scheme = scheme_of(self._config.url)
+        if scheme == "sqlite":
+            return True
+        asked = "pg_typeof(max({0}))" if scheme == "postgresql" else "charset(max({0}))"
+        _, rows = self._ended(f"select {asked.format(cursor)} from {self._rows}")
+        kind = str(rows[0][0])
+        return kind in ("text", "character varying", "character", "citext") if "pg_" in asked else kind != "binary"
 
     def _literal(self, value: Cell) -> str:
         if value is None:
@@ -149,6 +170,25 @@ class Snapshot:
         met = [cell for cell, text in cells if text and pseudonym(self._secret, "group", text) in wanted]
         known = [_quoted_value(cell) for cell in met]
         return None if None in known else [one for one in known if one is not None]
+
+    def common(self, column: str) -> list[str]:
+        """Values of the column that many customers, conversations or rows without one carry: an increment shows too few
+        rows to tell a label from somebody's name. [] for a column that is not there.
+        """
+        if column not in self.names:
+            return []
+        target, key = self._as_text(column), self._as_text(self._layout.key)
+        group = self._layout.group
+        holder = f"coalesce(nullif(trim({self._as_text(group)}), ''), {key})" if group else key
+        _, rows = self._ended(
+            f"select {target} from {self._rows} where {self._quoted(column)} is not null group by {target} "
+            f"having count(distinct {holder}) >= {MANY}"
+        )
+        return sorted({text for row in rows if (text := _text(row[0])) and len(text) <= LABEL_CHARS})
+
+    def _as_text(self, column: str) -> str:
+        kind = "char" if scheme_of(self._config.url) == "mysql" else "varchar"
+        return f"cast({self._quoted(column)} as {kind}(190))"
 
     def _chunks(self, where: str) -> Iterator[Chunk]:
         names, rows = self._database.run(f"select * from {self._rows} {where}")

@@ -60,9 +60,9 @@ class Washing:
         self.personal: Counter[str] = Counter()
         """Kind -> values that were taken out of rows."""
 
-    def column(self, texts: Sequence[str | None], name: str = "") -> list[Washed]:
-        """Values of a column; its name may say that each is personal as a whole."""
-        return wash(texts, self._clean, self.redact, self._secret, kind=self._kind(name))
+    def column(self, texts: Sequence[str | None], name: str = "", *, kind: str = "") -> list[Washed]:
+        """Values of a column; its name (or who knows its `kind`) may say that each is personal as a whole."""
+        return wash(texts, self._clean, self.redact, self._secret, kind=kind or self._kind(name))
 
     def job(self, batch: pa.RecordBatch, inputs: Sequence[str], target: str) -> Job:
         """What `examples_washed` needs to know of a batch of examples, as the arguments of its call."""
@@ -87,10 +87,12 @@ class Washing:
         return dict(zip(given, fields, strict=True)), answer
 
     def cells(
-        self, source: SourceConfig, name: str, texts: list[str | None], people: list[str | None] | None = None
-    ) -> list[Washed]:
+        self, source: SourceConfig, name: str, texts: list[str | None], people: list[str | None] | None = None,
+        *, kind: str = "",
+    ) -> list[Washed]:  # fmt: skip
         """A column of a side table; what the log's own reader made (kind, visitor, session) is left as it is. `people`:
-        the pseudonyms of a column that says whose the rows are.
+        the pseudonyms of a column that says whose the rows are; `kind` of personal data, where more than its
+        name tells it.
         """
         if source.kind == "weblog" and name in _OWN:
             washed = [Washed(text or "", {}, {}, "") for text in texts]
@@ -104,7 +106,7 @@ class Washing:
             stripped = [(text or "").strip() for text in texts]
             washed = [Washed(pseudonym(self._secret, "group", text) if text else "", {}, {}, "") for text in stripped]
         else:
-            washed = self.column(texts, name)
+            washed = self.column(texts, name, kind=kind)
         return [
             one._replace(drop=_NULL if text is None else "") for text, one in zip(texts, washed, strict=True)
         ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ def by_cursor(work: Pass, name: str, source: SqlSource, how: list[Any]) -> None:
     layout, inputs, target, wanted = work.columns(source)
     passes: list[Washing] = []
 
-    def begin() -> tuple[Keep, Finish]:
+    def begin(labels: Sequence[str]) -> tuple[Keep, Finish]:
         config = work.config
-        washing = Washing(config.clean, config.redact, work.context.secret, labels=work.task.labels or ())
+        washing = Washing(config.clean, config.redact, work.context.secret, labels=labels)
         passes.append(washing)
         records = Records(
             name, source, work.context, inputs=inputs, target=target, wanted=wanted, washing=washing, door=work.door
@@ -33,14 +33,26 @@ def by_cursor(work: Pass, name: str, source: SqlSource, how: list[Any]) -> None:
         return records.keep, records.finish
 
     rows_of = Increment(name, source, work.context, how=how)
+    closed = work.task.labels is not None
+    stay = partial(_labels, work)
     shared: set[str] = set()
-    for ids, rows in rows_of.refresh(begin, speaks=partial(_spoken, work)):
+    for ids, rows in rows_of.refresh(
+        begin, speaks=partial(_spoken, work), target="" if closed else target, labels=stay
+    ):
         shared.update(_spoken_in(work, ids, [one.group for one in rows]))
         _recall(work, name, layout, ids, rows)
         work.went(len(rows))
     work.ledger.demand_rows(name)
     # In the rows of this source alone they are taken out already.
     work.washing.remembered.join(passes[-1].remembered, shared)
+
+
+def _labels(work: Pass, common: list[str]) -> list[str]:
+    """The targets that stay as they are, also in what the other sources say: the task's labels, what many carry here
+    (as it stands once it is clean), and what many carry in the sources that are read whole.
+    """
+    work.washing.remembered.also(one.text for one in work.washing.column(common))
+    return sorted(work.washing.remembered.labels())
 
 
 def _spoken(work: Pass, heads: pl.DataFrame) -> set[str]:

@@ -15,16 +15,29 @@ from fittingroom.sources.annotations import Annotations, Told
 from fittingroom.sources.batching import LINE, number_of
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.ledger import Ledger
+from fittingroom.sources.own_names import are_people, may_name_people
 from fittingroom.sources.parts import SideTable, SortedParts
 from fittingroom.sources.people import People
 from fittingroom.sources.relevance import Relevance, Sample, examples_of
-from fittingroom.sources.rows import Columns, Layout, Marks, column_of, mark, place_of, row_id, safe_names, values
+from fittingroom.sources.rows import (
+    Columns,
+    Layout,
+    Marks,
+    column_of,
+    joining_column,
+    mark,
+    place_of,
+    row_id,
+    safe_names,
+    values,
+)
 from fittingroom.sources.times import parse_time
 from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.spelling import folded, spellings
+from fittingroom.text.known import Find, worth
 from fittingroom.text.redact import pseudonym
 from fittingroom.text.wash import Washed
 from fittingroom.types import Rows, dropped_schema, row_schema
@@ -278,13 +291,25 @@ class Pass:
         table = self.sides.setdefault(role, SideTable(self._folder, role))
         account = self.ledger.accounts[name]
         seen: set[str] = set()
+        people: dict[str, bool] = {}
         for batch in self._batches(name, source, [*chosen.values(), *layout.named]):
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
             self._note_groups(marks)
+            if joining_column(layout.key) == "order" and "order" in self.config.redact.kinds:
+                self._note_orders(marks, values(batch, layout.key))
+            for column in may_name_people(batch.schema.names):
+                if column not in people and (told := are_people(batch.schema.names, values(batch, column))) is not None:
+                    people[column] = told
             account.unread_times += marks.unread_times
             columns = chosen or safe_names([column for column in batch.schema.names if column not in own])
             cells = {
-                ours: self.washing.cells(source, column, values(batch, column), marks.people.get(column))
+                ours: self.washing.cells(
+                    source,
+                    column,
+                    values(batch, column),
+                    marks.people.get(column),
+                    kind="name" if people.get(column) else "",
+                )
                 for ours, column in columns.items()
             }
             out = self._leave_out(name, source, marks)
@@ -299,6 +324,12 @@ class Pass:
                 [self.washing.side_row(marks.groups[place], cells, place) for place in good],
             )
             account.kept += len(good)
+
+    def _note_orders(self, marks: Marks, keys: list[str | None]) -> None:
+        """The key is written down apart from the columns; the texts of its customer lose it all the same."""
+        for group, key in zip(marks.groups, keys, strict=True):
+            if group and key and worth("order", key.strip()):
+                self.washing.remembered.note(group, [Find("order", key.strip())])
 
     def _note_groups(self, marks: Marks) -> None:
         if self._by_cursor:
