@@ -72,6 +72,25 @@ def test_first_messages_are_clustered_named_and_become_labels(shop: Path) -> Non
     assert len(said(shop)) == decided.rows - found.clusters[1].rows, "what is left out loses its label again"
 
 
+@pytest.mark.parametrize("group", ["[customer, session_id]", "[session_id, customer]", "session_id"])
+def test_the_first_message_of_each_conversation_not_of_each_customer(shop: Path, group: str) -> None:
+    """Every customer came in January, which somebody labelled, and once more, two messages each time."""
+    rows = [
+        {**row, "label": row["label"] if early else "", "session_id": f"s{n // 2}", "customer": f"c{n // 2 % 60}",
+         "when": f"2026-0{1 if early else 2}-01 {n // 60:02d}:{n % 60:02d}"}
+        for n, row in enumerate(messages(240))
+        for early in [n < 120]
+    ]  # fmt: skip
+    write_csv(shop / "messages.csv", rows)
+    recipe = (shop / "recipe.yaml").read_text("utf-8").replace("group: customer", f"group: {group}")
+    (shop / "recipe.yaml").write_text(recipe, "utf-8")
+    found = Workspace(shop).discover(out=shop / "intents.csv", clusters=4)
+    assert found.rows == 60, "of 120 conversations 60 have no label"
+    texts = [line.cells["text"] for line in sheets.read(shop / "intents.csv", "csv", COLUMNS)]
+    assert sorted(texts) == sorted(row["text"] for row in rows[120::2])
+    assert Workspace(shop).discover(out=shop / "all.csv", clusters=4, labelled=True).rows == 120
+
+
 def test_a_sheet_has_one_row_per_message(shop: Path) -> None:
     found = Workspace(shop).discover(out=shop / "intents.csv", every=True, clusters=6)
     assert found.rows == 240

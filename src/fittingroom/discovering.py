@@ -1,6 +1,7 @@
 """`discover`: what customers want, found in dialogues that nobody labelled, named by people, and taken as labels.
 
-The first message of every conversation (the earliest row of each `group`) is clustered; a cluster gets a name from
+The first message of every conversation (the earliest row of each `group`, or of each conversation that the recipe names
+beside the customer) is clustered; a cluster gets a name from
 its terms. People edit the file: one name for two clusters unites them, `split` takes the messages with certain keywords
 out of one, an empty name leaves it out. Read back, the names become annotations by `discover:<person>`: they label rows
 that nobody labelled, and count as one annotator where others spoke.
@@ -24,12 +25,14 @@ from fittingroom.errors import StoreError, UserError
 from fittingroom.reviewing import Decided, keep, signed, unknown_label
 from fittingroom.sources import decisions
 from fittingroom.sources.decisions import Decision
+from fittingroom.sources.people import PEOPLE
 from fittingroom.statistics.clustering import Clusters, cluster, terms
 from fittingroom.store import Store, digest_of, write_json, write_text
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import targets, texts
 from fittingroom.tasks.rules import has_keyword
 from fittingroom.tasks.spelling import folded, spellings
+from fittingroom.tasks.whose import conversations_of
 from fittingroom.types import Frozen, Rows, Text
 from fittingroom.values import wrong
 
@@ -101,10 +104,10 @@ def discover(
     progress: Any = lambda done, total: None,
 ) -> Discovered:
     """Cluster messages and write them for people: `.yaml` one entry per cluster, `.csv`, `.xlsx` or `.jsonl` one row
-    per message. `every`: not only the first of each group; `labelled`: also rows that have a label.
+    per message. `every`: not only the first of each conversation; `labelled`: also rows that have a label.
     """
     form = "" if out.suffix.lower() in _YAML else _sheet(out)
-    table = _chosen(prepared.kept.arrow(), config.task, every=every, labelled=labelled)
+    table = _chosen(prepared, config.task, every=every, labelled=labelled)
     ids, said = table.column("id").to_pylist(), texts(table, config.task)
     found = cluster(said, seed=config.seed, number=number, progress=progress)
     described = list(_described(found, ids, said))
@@ -148,17 +151,17 @@ def take_names(root: Path, file: Path, task: TaskConfig, by: str) -> Decided:
 # ---------------------------------------------------------------------------------------------- out
 
 
-def _chosen(table: pa.Table, task: TaskConfig, *, every: bool, labelled: bool) -> pa.Table:
+def _chosen(prepared: Rows, task: TaskConfig, *, every: bool, labelled: bool) -> pa.Table:
     """The rows to look at, by id."""
     import pyarrow as pa
 
-    table = table.sort_by("id")
-    groups, times = table.column("group").to_pylist(), table.column("time").to_pylist()
+    table = prepared.kept.arrow().sort_by("id")
+    said_in, times = conversations_of(table, prepared.tables.get(PEOPLE)), table.column("time").to_pylist()
     ids, told = table.column("id").to_pylist(), table.column("annotations").to_pylist()
     first: dict[str, tuple[Any, ...]] = {}
     places: dict[str, int] = {}
     for row, (name, given) in enumerate(zip(ids, targets(table, task), strict=True)):
-        group = name if every or groups[row] is None else f"group {groups[row]}"
+        group = name if every else said_in[row]
         rank = (times[row] is None, times[row].timestamp() if times[row] else 0.0, name)
         if group not in first or rank < first[group]:
             first[group], places[group] = rank, row if labelled or not (given or told[row]) else -1
