@@ -49,8 +49,8 @@ def conversations_of(table: pa.Table, told: Table | None) -> list[str]:
     """Which conversation each row is of, by a name that is good for comparing only.
 
     Where the recipe names a conversation beside the customer (`group: [customer_id, session_id]`), `group` is the
-    customer and the side table `people` holds the conversation. Where no column's name tells a conversation, all of them
-    count together. A row without any of them stands for itself.
+    customer and the side table `people` holds the conversation. Where no column's name tells a conversation, all of
+    them count together. A row without any of them stands for itself.
     """
     beside: dict[str, dict[str, str]] = {}
     for batch in told.batches() if told is not None else ():
