@@ -95,7 +95,10 @@ def test_a_sheet_has_one_row_per_message(shop: Path) -> None:
     found = Workspace(shop).discover(out=shop / "intents.csv", every=True, clusters=6)
     assert found.rows == 240
     rows = [line.cells for line in sheets.read(shop / "intents.csv", "csv", COLUMNS)]
-    assert {row["label"] for row in rows} == {one.name for one in found.clusters}
+    assert {row["suggested"] for row in rows} == {one.name for one in found.clusters}
+    assert {row["label"] for row in rows} == {""}
+    with pytest.raises(UserError, match="nothing is named yet"):
+        Workspace(shop).take_names(shop / "intents.csv", by="Wang")
     for number, row in enumerate(rows):
         row |= {"label": "refund" if number % 2 else "praise", "annotator": "Li" if number < 100 else ""}
     sheets.write(shop / "intents.csv", rows, COLUMNS, "csv", [])
@@ -129,9 +132,30 @@ def test_a_spoilt_file_is_told_and_nothing_is_kept(shop: Path, change: Any, plac
     assert said(shop) == {}
 
 
+def test_a_suggestion_is_no_label_until_a_person_writes_it(shop: Path) -> None:
+    found = Workspace(shop).discover(out=shop / "intents.yaml", clusters=3)
+    written = yaml.safe_load((shop / "intents.yaml").read_text("utf-8"))["clusters"]
+    assert [(one["name"], one["suggested"]) for one in written] == [("", one.name) for one in found.clusters]
+    with pytest.raises(UserError, match="nothing is named yet: write `name`") as caught:
+        Workspace(shop).take_names(shop / "intents.yaml", by="Chen")
+    assert "请填写 `name`" in caught.value.text("zh")
+    assert said(shop) == {}
+
+    edit(shop / "intents.yaml", lambda clusters: clusters[0].update(name="refund"))
+    edit(shop / "intents.yaml", lambda clusters: clusters[1].update(name=None))  # `name:` with nothing behind it
+    taken = Workspace(shop).take_names(shop / "intents.yaml", by="Chen")
+    assert taken.labels == {"refund": found.clusters[0].rows}
+    edit(shop / "intents.yaml", lambda clusters: clusters[0].update(name=""))
+    with pytest.raises(UserError, match="nothing is named yet"):
+        Workspace(shop).take_names(shop / "intents.yaml", by="Li")
+    Workspace(shop).take_names(shop / "intents.yaml", by="Chen")
+    assert said(shop) == {}, "who named something takes it back with an empty name"
+
+
 def test_names_must_be_labels_where_the_task_declares_them(shop: Path) -> None:
     Workspace(shop).discover(out=shop / "intents.yaml", clusters=3)
     sets = ["task.labels=[refund, delivery]"]
+    edit(shop / "intents.yaml", lambda clusters: [one.update(name="parcel") for one in clusters])
     with pytest.raises(UserError, match="no label of the task"):
         Workspace(shop).take_names(shop / "intents.yaml", sets=sets, by="Chen")
     edit(shop / "intents.yaml", lambda clusters: [one.update(name="Refund ") for one in clusters])
@@ -170,6 +194,9 @@ def test_on_the_command_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "120 messages in 4 clusters" in capsys.readouterr().out
     assert call("discover", "--in", out) == 2
     assert "--by NAME" in capsys.readouterr().err
+    assert call("discover", "--in", out, "--by", "Chen") == 2
+    assert "nothing is named yet" in capsys.readouterr().err
+    edit(shop / "intents.yaml", lambda clusters: [one.update(name=one["suggested"]) for one in clusters])
     assert call("discover", "--in", out, "--by", "Chen") == 0
     assert "120 decisions are new (by Chen)" in capsys.readouterr().out
     assert call("discover", "--in", out, "--out", out) == 2

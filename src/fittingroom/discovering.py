@@ -1,10 +1,10 @@
 """`discover`: what customers want, found in dialogues that nobody labelled, named by people, and taken as labels.
 
 The first message of every conversation (the earliest row of each `group`, or of each conversation that the recipe names
-beside the customer) is clustered; a cluster gets a name from
-its terms. People edit the file: one name for two clusters unites them, `split` takes the messages with certain keywords
-out of one, an empty name leaves it out. Read back, the names become annotations by `discover:<person>`: they label rows
-that nobody labelled, and count as one annotator where others spoke.
+beside the customer) is clustered; a name for the cluster is suggested from its terms, and is no label until a person
+writes it as the name. In the file, one name for two clusters unites them, `split` takes the messages with certain
+keywords out of one, an empty name leaves it out. Read back, the names become annotations by `discover:<person>`: they
+label rows that nobody labelled, and count as one annotator where others spoke.
 
 Which row is in which cluster stays in the workspace (`discoveries/<key>.json`, row ids only): the file stays short.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FOLDER = "discoveries"
-COLUMNS = ("id", "cluster", "terms", "text", "label", "annotator")
+COLUMNS = ("id", "cluster", "terms", "text", "suggested", "label", "annotator")
 _EXAMPLES, _EXAMPLE_LENGTH = 5, 120
 _YAML = (".yaml", ".yml")
 
@@ -50,6 +50,7 @@ class Found(Frozen):
 
     cluster: str
     name: str
+    """Suggested: its first terms. No label before a person wrote it into the file."""
     rows: int
     terms: list[str]
     examples: list[str]
@@ -77,7 +78,8 @@ class Named(Frozen):
     """A cluster as people left it."""
 
     cluster: str
-    name: str = ""
+    name: str | None = ""
+    suggested: Any = ""
     rows: int = 0
     terms: list[Any] = Field(default_factory=list)
     examples: list[Any] = Field(default_factory=list)
@@ -117,10 +119,11 @@ def discover(
     clusters = [one for one, _ in described]
     if form:
         rows = [
-            {"id": ids[row], "cluster": one.cluster, "terms": " ".join(one.terms), "text": said[row], "label": one.name}
+            {"id": ids[row], "cluster": one.cluster, "terms": " ".join(one.terms), "text": said[row],
+             "suggested": one.name}
             for one, places in described
             for row in places
-        ]
+        ]  # fmt: skip
         sheets.write(out, rows, COLUMNS, form, [])
     else:
         write_text(out, _yaml(key, clusters))
@@ -131,12 +134,19 @@ def take_names(root: Path, file: Path, task: TaskConfig, by: str) -> Decided:
     """Read the edited file and keep the names as labels by `discover:<person>`.
 
     A row whose cluster was left out loses the label that this person gave it before. Raises UserError that names the
-    file and the entry for what cannot be used; then nothing is kept.
+    file and the entry for what cannot be used, or says how to go on where nobody named anything; then nothing is kept.
     """
     if not file.is_file():
         raise UserError("there is no such file", "没有这个文件", place=str(file))
     read = _from_yaml if file.suffix.lower() in _YAML else _from_sheet
     given = list(read(root, file, by))
+    if not any(name for _, name, _, _ in given) and not _named_before(root, given):
+        raise UserError(
+            "nothing is named yet: write `name` (in a sheet `label`; `suggested` stands beside it as a proposal), then "
+            "hand the file in again",
+            "还没有任何命名：请填写 `name`（表格中为 `label`；旁边的 `suggested` 是建议），再重新交回",
+            place=str(file),
+        )
     known = spellings(task, Counter(name for _, name, _, _ in given if name))
     at = decisions.now()
     found = []
@@ -146,6 +156,13 @@ def take_names(root: Path, file: Path, task: TaskConfig, by: str) -> Decided:
             raise unknown_label(name, sorted(set(known.values())), place)
         found.append(Decision(id=row, label=label, annotator=person, at=at, by="discover"))
     return keep(found, root, sum(bool(one.label) for one in found))
+
+
+def _named_before(root: Path, given: Sequence[tuple[str, str, str, str]]) -> bool:
+    """Whether these people named any of the rows before: a file without names takes that back."""
+    theirs = {(row, person) for row, _, person, _ in given}
+    said = (one for one in decisions.read(root) if one.by == "discover" and one.label)
+    return any((one.id, one.annotator) in theirs for one in said)
 
 
 # ---------------------------------------------------------------------------------------------- out
@@ -196,18 +213,24 @@ def _described(found: Clusters, ids: Sequence[str], said: Sequence[str]) -> Iter
 
 
 _HEAD = """\
-# What customers want. Edit `name`: the same name unites clusters, an empty one leaves a cluster out.
+# What customers want. Write `name` (`suggested` is a proposal, and no label): the same name unites clusters, an empty
+# one leaves a cluster out.
 # `split` takes the messages that hold a keyword out of a cluster: - {name: late parcel, keywords: [late, 催]}
 # Then: fittingroom discover --in THIS-FILE --by YOUR-NAME
-# 客户想要什么。请修改 name:同名即合并,留空即不用该簇。split 把含有关键词的消息从簇中分出。
-# 改完后:fittingroom discover --in 本文件 --by 你的名字
+# 客户想要什么。请填写 name（suggested 只是建议，不会成为标签）：同名即合并，留空即不用该簇。
+# split 把含有关键词的消息从簇中分出。
+# 改完后：fittingroom discover --in 本文件 --by 你的名字
 """
 
 
 def _yaml(key: str, clusters: Sequence[Found]) -> str:
     import yaml
 
-    entries = [{**one.model_dump(), "split": []} for one in clusters]
+    entries = [
+        {"cluster": one.cluster, "name": "", "suggested": one.name, **one.model_dump(exclude={"cluster", "name"}),
+         "split": []}
+        for one in clusters
+    ]  # fmt: skip
     said = yaml.safe_dump({"discovery": key, "clusters": entries}, allow_unicode=True, sort_keys=False, width=110)
     return f"{_HEAD}{said}"
 
@@ -248,7 +271,7 @@ def _from_yaml(root: Path, file: Path, by: str) -> _Given:
     said = _texts(root, stored["prepare"], divided, file)
     for name, rows in members.items():
         number, one = entries.get(name, (-1, Named(cluster=name)))
-        named = dict.fromkeys(rows, (one.name.strip(), f"{file}: clusters.{number}.name"))
+        named = dict.fromkeys(rows, ((one.name or "").strip(), f"{file}: clusters.{number}.name"))
         for nth, part in reversed(list(enumerate(one.split))):  # the first part that fits counts
             hits = has_keyword([said[row] for row in rows], part.keywords)
             where = f"{file}: clusters.{number}.split.{nth}.name"
