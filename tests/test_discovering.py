@@ -191,7 +191,11 @@ def test_on_the_command_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> 
 
     out = str(shop / "intents.yaml")
     assert call("discover", "--out", out, "--clusters", "4") == 0
-    assert "120 messages in 4 clusters" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "120 messages in 4 clusters" in told.out
+    assert "outside the workspace" not in told.err
+    assert call("discover", "--out", str(shop.parent / "beside.yaml"), "--clusters", "4") == 0
+    assert "beside.yaml lies outside the workspace" in capsys.readouterr().err
     assert call("discover", "--in", out) == 2
     assert "--by NAME" in capsys.readouterr().err
     assert call("discover", "--in", out, "--by", "Chen") == 2

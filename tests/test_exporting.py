@@ -99,6 +99,26 @@ def test_the_command(shop: tuple[Path, Splits], tmp_path: Path, capsys: pytest.C
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("language", "note"), [("en", "outside the workspace, where `forget` does not reach"), ("zh", "在工作区之外")]
+)
+def test_what_forget_does_not_reach_is_told(
+    shop: tuple[Path, Splits], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    language: str, note: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    call = ["-w", str(shop[0]), "--lang", language, "export", "--json"]
+    main(call)
+    told = capsys.readouterr()
+    assert note in told.err
+    assert json.loads(told.out)["rows"] > 0
+    main([*call, "--out", str(shop[0] / "export")])
+    assert note not in capsys.readouterr().err
+    monkeypatch.chdir(shop[0])
+    main(["--lang", language, "export"])
+    assert note not in capsys.readouterr().err
+
+
 def test_what_cannot_be_exported_is_told(shop: tuple[Path, Splits], tmp_path: Path) -> None:
     folder, _ = shop
     with pytest.raises(UserError, match="is one of alpaca"):
