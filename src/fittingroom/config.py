@@ -28,7 +28,7 @@ from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.types import Frozen
-from fittingroom.values import wrong
+from fittingroom.values import key_of, wrong
 
 
 class AdaptConfig(Frozen):
@@ -197,11 +197,12 @@ def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _first_problem(error: ValidationError, place: str) -> RecipeError:
-    problem = error.errors(include_url=False)[0]
-    # Tags of discriminated unions (`sources.0.sql.query`) are no keys of the recipe.
-    steps = [step for step in problem["loc"] if step not in _SOURCE_KINDS]
+    problems = error.errors(include_url=False)
+    problem, places = problems[0], [key_of(one["loc"], RunConfig) for one in problems]
+    steps = places[0]
     key = ".".join(str(step) for step in steps) or "the recipe"
-    more = len(error.errors()) - 1
+    # A union tells one wrong value once for each of its members.
+    more = len({tuple(map(str, place)) for place in places if place[: len(steps)] != steps})
     tail_en = f" ({more} more problem{'s' if more > 1 else ''} after this one)" if more else ""
     tail_zh = f"（后面还有 {more} 个问题）" if more else ""
     kind = problem["type"]

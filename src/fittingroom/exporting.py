@@ -16,7 +16,7 @@ from fittingroom.errors import StoreError, UserError
 from fittingroom.exported import write_rows
 from fittingroom.history import History
 from fittingroom.journal import Journal
-from fittingroom.sources.chat import INFO, write_chat, write_dataset_info
+from fittingroom.sources.chat import INFO, update_dataset_info, write_chat, write_dataset_info
 from fittingroom.sources.conversation import Conversation, Format
 from fittingroom.store import Store
 from fittingroom.tables import Table
@@ -45,7 +45,7 @@ class Exported(Frozen):
     format: str
     files: list[str]
     """Relative to the folder: the rows as JSON lines, which row each line is, and `dataset_info.json` for
-    LLaMA-Factory."""
+    LLaMA-Factory, or where it spoke of the file in another format."""
 
 
 def write_export(root: Path, history: History, folder: Path, out: Path, form: str, part: str) -> Exported:
@@ -69,6 +69,8 @@ def write_export(root: Path, history: History, folder: Path, out: Path, form: st
     files = [file.name, write_rows(file, ids).name]
     if form == "llamafactory":
         write_dataset_info(out, name, file.name, kind)
+        files.append(INFO)
+    elif update_dataset_info(out, file.name, kind):
         files.append(INFO)
     return Exported(rows=rows, part=part, format=form, files=files)
 

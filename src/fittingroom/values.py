@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from fittingroom.types import Text
 
@@ -41,8 +44,14 @@ _OURS = (
     (r"annotations go with the rows they speak of: set `retention` there",
      "标注随其所属的行：请在那个数据源设置 `retention`"),
     (r"`retention` needs `time`: the column that says how old a row is", "`retention` 需要 `time`：说明一行有多旧的列"),
+    (r"`cursor` needs `key`: .*", "`cursor` 需要 `key`：靠它用一行的新版本替换旧版本"),
+    (r"`cursor` is for the role examples; .*", "`cursor` 只用于 role: examples；其他 role 的数据源每次完整读取"),
+    (r"give `examples` of irrelevant texts, .*", "请用 `examples` 给出无关文本的示例，或用 `file` 指定每行一条的文件"),
     (r"a password must not stand in a recipe; .*", "密码不能写在配方里；请写 ${NAME}，并在环境变量中设置 NAME"),
     (r"a key must not stand in a recipe; .*", "密钥不能写在配方里；请写 ${NAME}，并在环境变量中设置 NAME"),
+    (r"the url must hold no user, .*", "url 中不能有用户名、密码或查询串：密钥来自环境变量，写成 `key: ${NAME}`"),
+    (r"write the url as https://host/path", "url 应写成 https://主机/路径"),
+    (r"http goes unencrypted .*", "http 不加密，只能用于本机；请写 https"),
     (r"(.+): not a regular expression: (.*)", r"\1：不是正则表达式：\2"),
     (r"not a regular expression: (.*)", r"不是正则表达式：\1"),
     (r"(.+): a group is named item or terms, not (.*)", r"\1：命名组只能是 item 或 terms，而不是 \2"),
@@ -61,6 +70,43 @@ _OURS = (
      r"gate.better_than 要求 \1，但 evaluate.baselines 中没有：请加上"),
 )  # fmt: skip
 """What our own checks say."""
+
+
+def key_of(place: Sequence[int | str], model: Any) -> list[int | str]:
+    """The keys of the recipe that lead to a place in a model. Pydantic names between them which member of a union it
+    tried (`train.epochs.constrained-float`, `sources.0.sql.query`), which is no key.
+    """
+    steps: list[int | str] = []
+    here = model
+    for step in place:
+        members = _members(here)
+        if len(members) > 1:
+            here = next((one for one in members if _kind(one) == step), None)
+            if here is None:
+                here = next((one for one in members if get_origin(one) is list and str(step).startswith("list[")), None)
+            continue
+        here = members[0]
+        steps.append(step)
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            here = here.model_fields[step].annotation if step in here.model_fields else None
+        else:
+            here = get_args(here)[-1] if get_origin(here) in (list, dict) else None
+    return steps
+
+
+def _members(annotation: Any) -> list[Any]:
+    """What a value may be, beside None."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [one for one in get_args(annotation) if one is not type(None)]
+    return [annotation]
+
+
+def _kind(member: Any) -> str:
+    """By which `kind` a recipe chooses this member."""
+    field = member.model_fields.get("kind") if isinstance(member, type) and issubclass(member, BaseModel) else None
+    return str(get_args(field.annotation)[0]) if field else ""
 
 
 def wrong(problem: Mapping[str, Any]) -> Text:

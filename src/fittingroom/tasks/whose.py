@@ -1,14 +1,16 @@
-"""Whose rows are beside their `group`, as numbers by row: what a split must keep together, and what it tears apart."""
+"""Whose rows are beside their `group`: what a split must keep together, what it tears apart, and the conversations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fittingroom.sources.rows import conversation_column
 from fittingroom.tables import Table
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -44,6 +46,32 @@ def people_of(table: Table, told: Table | None) -> list[Told]:
             whole = found.setdefault((column, tied), np.full(table.rows, -1, dtype=np.int64))
             whole[np.asarray(places.filter(of_it), dtype=np.int64)] = codes
     return [Told(column, tied, codes) for (column, tied), codes in sorted(found.items())]
+
+
+def conversations_of(table: pa.Table, told: Table | None) -> list[str]:
+    """Which conversation each row is of, by a name that is good for comparing only.
+
+    Where the recipe names a conversation beside the customer (`group: [customer_id, session_id]`), `group` is the
+    customer and the side table `people` holds the conversation. Where no column's name tells a conversation, all of
+    them count together. A row without any of them stands for itself.
+    """
+    beside: dict[str, dict[str, str]] = {}
+    for batch in told.batches() if told is not None else ():
+        named = (batch.column(name).to_pylist() for name in ("id", "column", "person", "tied"))
+        for identity, column, person, tied in zip(*named, strict=True):
+            if tied:
+                beside.setdefault(identity, {})[column] = person
+    found = []
+    for identity, group in zip(table.column("id").to_pylist(), table.column("group").to_pylist(), strict=True):
+        others = sorted(beside.get(identity, {}).items())
+        spoken = next((person for column, person in others if conversation_column(column)), None)
+        if spoken is not None:
+            found.append(f"conversation {spoken}")
+        elif group is None and not others:
+            found.append(f"row {identity}")
+        else:
+            found.append(" ".join(["group", str(group), *(person for _, person in others)]))
+    return found
 
 
 def shared(codes: NDArray[np.int64], parts: NDArray[np.int8]) -> int:
