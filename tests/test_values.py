@@ -117,7 +117,7 @@ def test_every_reason_is_known() -> None:
     """Reasons that are written as plain words where rows are rejected or dropped."""
     package = Path(fittingroom.__file__).parent
     files = [*package.glob("sources/*.py"), *package.glob("stages/prepare*.py"), package / "text/clean.py"]
-    met = set()
+    met: set[str] = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             called = getattr(node, "func", None)
