@@ -270,3 +270,25 @@ def test_redacting_twice_changes_nothing_and_leaves_no_number() -> None:
         for value in {mobile, number} & set(parts):
             alone = f"x{'x'.join(parts)}x"
             assert value not in redacted(alone), alone
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("My name is 李建国, where is it", "My name is [NAME], where is it"),
+        ("name: 李建国", "name: [NAME]"),
+        ("我叫Mary Brown，还没到", "我叫[NAME]，还没到"),
+        ("我叫Mary", "我叫[NAME]"),
+        ("我是John Smith", "我是[NAME]"),
+        ("联系人: John Smith 电话", "联系人: [NAME] 电话"),
+        ("我是Apple Store", "我是Apple Store"),
+        ("我是Huawei Mate用户", "我是Huawei Mate用户"),
+        ("我是Prime会员。", "我是Prime会员。"),
+        ("product name: 马克杯", "product name: 马克杯"),
+        ("name: 白色", "name: 白色"),
+        ("name: 高清摄像头", "name: 高清摄像头"),
+        ("联系人: Email", "联系人: Email"),
+    ],
+)
+def test_a_sure_sign_takes_a_name_of_either_script(text: str, safe: str) -> None:
+    assert redact_batch([text], RedactConfig(), b"k" * 32)[0].text == safe

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from fittingroom.text.redact_common import Span
+from fittingroom.text.redact_people import HAN_NAME, is_called
 
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z.$£€+-])(?:"
@@ -40,12 +41,14 @@ _DOCUMENT = re.compile(
 _DOCUMENT_SIGN = re.compile(r"passport|licen|id |card|ssn|social", re.IGNORECASE)
 _WORD = r"[A-Z][A-Za-z'’.-]*[A-Za-z]"
 _NAME = rf"{_WORD}(?: (?:{_WORD}|[A-Z]\.|de|van|von|der|da|bin|al)){{0,3}}"
-_CALLED = re.compile(
+_SIGNS = (
     r"(?<![A-Za-z])(?i:my (?:full )?name(?:'s| is)|(?:full |first |last |customer |buyer )?name(?: is)?:"
     r"|i am called|they call me|recipient(?: is)?|receiver(?: is)?|addressee|contact(?: person)?:|attn|attention:"
     r"|signed|card ?holder(?: is)?|account holder)"
-    rf"[:, ]{{1,3}}(?P<name>{_NAME})"
+    r"[:, ]{1,3}"
 )
+_CALLED = re.compile(rf"{_SIGNS}(?P<name>{_NAME})")
+_CALLED_HAN = re.compile(_SIGNS + HAN_NAME)
 _CALLED_LOW = re.compile(
     r"(?<![A-Za-z])(?:my name(?:'s| is)|i am called|they call me) (?P<name>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?)"
     r"(?=$|[,.!?;\n])",
@@ -172,11 +175,15 @@ def names(text: str) -> Iterator[Span]:
     """Names behind "my name is", "recipient", a title, a greeting or a closing line."""
     if not _NAME_SIGN.search(text.lower()):
         return
-    for pattern in (_CALLED, _CALLED_LOW, _TITLE, _GREETED, _SIGNED, _I_AM):
+    for pattern in (_CALLED, _CALLED_HAN, _CALLED_LOW, _TITLE, _GREETED, _SIGNED, _I_AM):
         for found in pattern.finditer(text):
             if _NO_NAME.match(found.group("name")) or (pattern is _TITLE and _is_goods(found)):
                 continue
-            if pattern is not _CALLED or not _OF_A_THING.search(text[max(0, found.start() - 12) : found.start()]):
+            if pattern is _CALLED_HAN and not is_called(found["name"]):
+                continue
+            if pattern not in (_CALLED, _CALLED_HAN) or not _OF_A_THING.search(
+                text[max(0, found.start() - 12) : found.start()]
+            ):
                 yield found.span("name")
 
 

@@ -66,6 +66,19 @@ NAME_SIGN = re.compile(
 )
 
 
+_LATIN = r"[A-Z][a-z'’-]+"
+_CALLED_LATIN = re.compile(
+    r"(?P<how>我叫做?|名字叫?|姓名|(?:收件|收货|寄件|签收|联系|持卡|开户|经办|申请)人|[机户]主|署名|称呼|我是)"
+    r"[:：是为叫 ]{0,4}"
+    rf"(?P<name>{_LATIN}(?P<more>(?: (?:{_LATIN}|[A-Z]\.)){{1,3}})?)(?![A-Za-z0-9'’-])"
+    r"(?P<whole> *(?:$|[，,。.!！?？;；、\n]))?"
+)
+"""A name in Latin letters; 我是 is said of brands too: two words with nothing behind them, as one word is elsewhere."""
+_NO_LATIN = re.compile(
+    r"(?:Apple|Amazon|Google|Huawei|Honor|Samsung|Oppo|Vivo|Xiaomi|Redmi|Nike|Adidas|Prime|Plus|Vip|Svip|Mac|Windows|Android"
+    r"|Note|Mate|Galaxy|Air|Pro|Max|Xbox|Switch|Sony|Intel|Kindle|Uber|Didi|Siri|Alexa"
+    r"|Email|Phone|Mobile|Tel|Name|None|Null|Hello|Hi|Ok)(?![A-Za-z])"
+)
 _WHOLE_NAME = re.compile(rf"{_NAME}|[A-Za-z][A-Za-z'.-]*(?: [A-Za-z][A-Za-z'.-]*){{1,3}}")
 
 
@@ -78,6 +91,16 @@ def is_name(value: str) -> bool:
     return bool(_WHOLE_NAME.fullmatch(value.strip())) and not _NO_NAME.match(value)
 
 
+HAN_NAME = rf"(?P<name>{_NAME})(?![{_ANY_HAN}])"
+"""A name with nothing behind it, for signs in another language; `is_called` says whether it is one."""
+
+
+def is_called(name: str) -> bool:
+    """Whether a name behind a sign in English is one, and no thing (name: 白色)."""
+    ordinary = is_everyday(name) or begins_everyday(name) or name[0] in _SURNAMES_MORE
+    return not _NO_NAME.match(name) and (is_given(name) or not ordinary)
+
+
 def names(text: str) -> Iterator[Span]:
     """A surname and one or two characters behind 我叫, 收件人 …, or before 先生, 女士; a surname before 师傅, 老师 ….
 
@@ -87,6 +110,11 @@ def names(text: str) -> Iterator[Span]:
         return
     for found in _CALLED.finditer(text):
         if not _NO_NAME.match(found["name"]) and _is_called(found):
+            yield found.span("name")
+    for found in _CALLED_LATIN.finditer(text):
+        whole = found["whole"] is not None
+        enough = whole and found["more"] if found["how"] == "我是" else whole or found["more"]
+        if enough and not _NO_LATIN.match(found["name"]):
             yield found.span("name")
     for found in _I_AM.finditer(text) if "我是" in text or "这是" in text else ():
         if not _NO_NAME.match(found["name"]) and _is_one(found):
