@@ -16,7 +16,7 @@ from fittingroom.config import load
 from fittingroom.errors import Blocked
 from fittingroom.history import History
 from fittingroom.run import Run
-from fittingroom.sources import increment, sqlite
+from fittingroom.sources import increment
 from fittingroom.stages.prepare import prepare
 from fittingroom.store import Store
 from fittingroom.text.redact import pseudonym
@@ -61,22 +61,6 @@ def step(folder: Path, *sets: str) -> tuple[Rows, str, bool]:
 def kept(folder: Path) -> list[str]:
     """The files that lie of what was read."""
     return sorted(str(path.relative_to(folder)) for path in (folder / increment.FOLDER).rglob("*") if path.is_file())
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each statement handed out."""
-    counts: list[int] = []
-    statement = sqlite.Sqlite.run
-
-    def counting(self: sqlite.Sqlite, text: str) -> Any:
-        names, rows = statement(self, text)
-        found = list(rows)
-        counts.append(len(found))
-        return names, iter(found)
-
-    monkeypatch.setattr(sqlite.Sqlite, "run", counting)
-    return counts
 
 
 def test_runs_read_on_and_come_to_the_rows_of_a_first_run(tmp_path: Path, asked: list[int]) -> None:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, SourceError
-from fittingroom.sources import check_source, increment, sqlite
+from fittingroom.sources import check_source, increment
 from fittingroom.stages.prepare import PrepareConfig, observes, prepare, published, withdrawn
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
@@ -127,22 +127,6 @@ def equal(rows: Rows, other: Rows) -> None:
 
 def texts(rows: Rows) -> dict[str, str]:
     return {row["row_key"]: row["input"]["text"] for row in rows.kept.dicts()}
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each statement handed out."""
-    counts: list[int] = []
-    statement = sqlite.Sqlite.run
-
-    def counting(self: sqlite.Sqlite, text: str) -> Any:
-        names, rows = statement(self, text)
-        found = list(rows)
-        counts.append(len(found))
-        return names, iter(found)
-
-    monkeypatch.setattr(sqlite.Sqlite, "run", counting)
-    return counts
 
 
 # ---------------------------------------------------------------------------------------------- the same rows
