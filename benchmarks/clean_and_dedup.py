@@ -11,7 +11,8 @@ peak memory. The texts are generated (`texts.py`): with faults for cleaning, wit
 
 Clean: Unicode repair, HTML out, links and e-mails replaced, white space. Dedup: character 5-grams, 128 permutations,
 Jaccard 0.7, one of each connected family stays; recall and false removals by one definition for all, see `judged.py`.
-Beside it the whole road of a recipe: our stages `prepare` and `dedup` with every rule, redaction, ledger and keys.
+Beside it the whole road of a recipe's data: our stages `prepare`, `label`, `dedup` and `split` with every rule,
+redaction, ledger and keys.
 Measurements lie in `--work` and are not taken again: to repeat one, raise `--repeats`; the lowest CPU counts.
 Writes benchmarks/results/clean_and_dedup.{json,md}.
 """

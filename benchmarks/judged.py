@@ -55,9 +55,9 @@ class Truth:
                 self.kinds.append(kind)
                 self.of.append(self.place[of] if of else -1)
         self.family: defaultdict[int, list[int]] = defaultdict(list)
-        for row, of in enumerate(self.of):
-            if of >= 0:
-                self.family[of].append(row)
+        for row, original in enumerate(self.of):
+            if original >= 0:
+                self.family[original].append(row)
         self.near = [row for row, kind in enumerate(self.kinds) if kind == "near" and self.alike(row, self.of[row])]
         """Planted near copies that are alike to their original."""
 

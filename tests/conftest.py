@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,3 +28,21 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data sets are not here: set FITTINGROOM_DATA")
     return folder
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each statement to a SQLite database handed out."""
+    from fittingroom.sources import sqlite
+
+    counts: list[int] = []
+    statement = sqlite.Sqlite.run
+
+    def counting(self: sqlite.Sqlite, text: str) -> Any:
+        names, rows = statement(self, text)
+        found = list(rows)
+        counts.append(len(found))
+        return names, iter(found)
+
+    monkeypatch.setattr(sqlite.Sqlite, "run", counting)
+    return counts

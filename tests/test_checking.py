@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fittingroom.cli import main
+from fittingroom.models.memory import held_bytes, machine_bytes
 from fittingroom.workspace import Checked, Workspace
 from shop import messages, write_csv, write_shop
 
@@ -45,7 +46,10 @@ def test_rows_are_shown_redacted_and_nothing_is_priced_without_prices(
     assert PHONE not in found.model_dump_json()
     assert {one.label for one in found.examples} <= {"refund", "delivery", "praise"}
     assert found.cost is not None
-    assert found.cost.memory_bytes == found.plan["memory_bytes"]
+    if machine_bytes()[0] == "cpu":  # what trains holds its libraries too: 0.07 GiB were promised, and 0.4 taken
+        assert found.cost.memory_bytes >= found.plan["memory_bytes"] + 150 * 2**20
+        assert found.cost.memory_bytes >= found.cost.process_bytes
+    assert 150 * 2**20 < found.cost.process_bytes <= held_bytes()[1]
     assert found.cost.minutes >= found.plan["minutes"]
     assert found.cost.money is None
     assert found.cost.not_priced == ["prices.machine_hour"]
@@ -53,7 +57,11 @@ def test_rows_are_shown_redacted_and_nothing_is_priced_without_prices(
         main(["-w", str(shop), "--lang", "en", "check"])
     assert caught.value.code == 0
     told = capsys.readouterr().out
-    assert re.search(r"cost: about .* min, .*memory about .*GiB; money: not priced \(set prices.machine_hour\)", told)
+    assert re.search(
+        r"cost: about .* min, .*memory about .*GiB \(the program held .*GiB while checking\); "
+        r"money: not priced \(set prices.machine_hour\)",
+        told,
+    )
     assert "[MOBILE]" in told
     assert PHONE not in told
 

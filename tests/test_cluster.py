@@ -76,6 +76,22 @@ def test_the_same_recipe_gives_the_same_rows(nodes: str, tmp_path: Path) -> None
     assert set(there) >= {"prepare", "label", "dedup", "split", "audit", "balance"}
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_source_with_a_cursor_gives_the_same_rows(nodes: str, tmp_path: Path) -> None:
+    import test_cursor
+
+    sets = ["engine.kind=ray", f"engine.address={nodes}"]
+    digests = []
+    for folder, where in ((tmp_path / "ray", sets), (tmp_path / "here", [])):
+        test_cursor.desk(folder)
+        first = test_cursor.step(folder, *where)[1]
+        test_cursor.put(folder, (500, "c3", 500, "我叫欧阳青云，还没到", "x"), (6, "c3", 501, "欧阳青云的包裹呢", "x"))
+        digests.append((first, test_cursor.step(folder, *where)[1]))
+    assert digests[0] == digests[1]
+    assert digests[0][0] != digests[0][1]
+
+
 def rows(count: int) -> Rows:
     dice = random.Random(5)
     letters = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家"

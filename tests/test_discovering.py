@@ -72,11 +72,33 @@ def test_first_messages_are_clustered_named_and_become_labels(shop: Path) -> Non
     assert len(said(shop)) == decided.rows - found.clusters[1].rows, "what is left out loses its label again"
 
 
+@pytest.mark.parametrize("group", ["[customer, session_id]", "[session_id, customer]", "session_id"])
+def test_the_first_message_of_each_conversation_not_of_each_customer(shop: Path, group: str) -> None:
+    """Every customer came in January, which somebody labelled, and once more, two messages each time."""
+    rows = [
+        {**row, "label": row["label"] if early else "", "session_id": f"s{n // 2}", "customer": f"c{n // 2 % 60}",
+         "when": f"2026-0{1 if early else 2}-01 {n // 60:02d}:{n % 60:02d}"}
+        for n, row in enumerate(messages(240))
+        for early in [n < 120]
+    ]  # fmt: skip
+    write_csv(shop / "messages.csv", rows)
+    recipe = (shop / "recipe.yaml").read_text("utf-8").replace("group: customer", f"group: {group}")
+    (shop / "recipe.yaml").write_text(recipe, "utf-8")
+    found = Workspace(shop).discover(out=shop / "intents.csv", clusters=4)
+    assert found.rows == 60, "of 120 conversations 60 have no label"
+    texts = [line.cells["text"] for line in sheets.read(shop / "intents.csv", "csv", COLUMNS)]
+    assert sorted(texts) == sorted(row["text"] for row in rows[120::2])
+    assert Workspace(shop).discover(out=shop / "all.csv", clusters=4, labelled=True).rows == 120
+
+
 def test_a_sheet_has_one_row_per_message(shop: Path) -> None:
     found = Workspace(shop).discover(out=shop / "intents.csv", every=True, clusters=6)
     assert found.rows == 240
     rows = [line.cells for line in sheets.read(shop / "intents.csv", "csv", COLUMNS)]
-    assert {row["label"] for row in rows} == {one.name for one in found.clusters}
+    assert {row["suggested"] for row in rows} == {one.name for one in found.clusters}
+    assert {row["label"] for row in rows} == {""}
+    with pytest.raises(UserError, match="nothing is named yet"):
+        Workspace(shop).take_names(shop / "intents.csv", by="Wang")
     for number, row in enumerate(rows):
         row |= {"label": "refund" if number % 2 else "praise", "annotator": "Li" if number < 100 else ""}
     sheets.write(shop / "intents.csv", rows, COLUMNS, "csv", [])
@@ -110,9 +132,30 @@ def test_a_spoilt_file_is_told_and_nothing_is_kept(shop: Path, change: Any, plac
     assert said(shop) == {}
 
 
+def test_a_suggestion_is_no_label_until_a_person_writes_it(shop: Path) -> None:
+    found = Workspace(shop).discover(out=shop / "intents.yaml", clusters=3)
+    written = yaml.safe_load((shop / "intents.yaml").read_text("utf-8"))["clusters"]
+    assert [(one["name"], one["suggested"]) for one in written] == [("", one.name) for one in found.clusters]
+    with pytest.raises(UserError, match="nothing is named yet: write `name`") as caught:
+        Workspace(shop).take_names(shop / "intents.yaml", by="Chen")
+    assert "请填写 `name`" in caught.value.text("zh")
+    assert said(shop) == {}
+
+    edit(shop / "intents.yaml", lambda clusters: clusters[0].update(name="refund"))
+    edit(shop / "intents.yaml", lambda clusters: clusters[1].update(name=None))  # `name:` with nothing behind it
+    taken = Workspace(shop).take_names(shop / "intents.yaml", by="Chen")
+    assert taken.labels == {"refund": found.clusters[0].rows}
+    edit(shop / "intents.yaml", lambda clusters: clusters[0].update(name=""))
+    with pytest.raises(UserError, match="nothing is named yet"):
+        Workspace(shop).take_names(shop / "intents.yaml", by="Li")
+    Workspace(shop).take_names(shop / "intents.yaml", by="Chen")
+    assert said(shop) == {}, "who named something takes it back with an empty name"
+
+
 def test_names_must_be_labels_where_the_task_declares_them(shop: Path) -> None:
     Workspace(shop).discover(out=shop / "intents.yaml", clusters=3)
     sets = ["task.labels=[refund, delivery]"]
+    edit(shop / "intents.yaml", lambda clusters: [one.update(name="parcel") for one in clusters])
     with pytest.raises(UserError, match="no label of the task"):
         Workspace(shop).take_names(shop / "intents.yaml", sets=sets, by="Chen")
     edit(shop / "intents.yaml", lambda clusters: [one.update(name="Refund ") for one in clusters])
@@ -148,9 +191,16 @@ def test_on_the_command_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> 
 
     out = str(shop / "intents.yaml")
     assert call("discover", "--out", out, "--clusters", "4") == 0
-    assert "120 messages in 4 clusters" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "120 messages in 4 clusters" in told.out
+    assert "outside the workspace" not in told.err
+    assert call("discover", "--out", str(shop.parent / "beside.yaml"), "--clusters", "4") == 0
+    assert "beside.yaml lies outside the workspace" in capsys.readouterr().err
     assert call("discover", "--in", out) == 2
     assert "--by NAME" in capsys.readouterr().err
+    assert call("discover", "--in", out, "--by", "Chen") == 2
+    assert "nothing is named yet" in capsys.readouterr().err
+    edit(shop / "intents.yaml", lambda clusters: [one.update(name=one["suggested"]) for one in clusters])
     assert call("discover", "--in", out, "--by", "Chen") == 0
     assert "120 decisions are new (by Chen)" in capsys.readouterr().out
     assert call("discover", "--in", out, "--out", out) == 2

@@ -15,6 +15,15 @@ def test_the_recipe_page_is_up_to_date() -> None:
     assert page == render(), "run: python -m fittingroom.recipe_docs docs/recipe.md"
 
 
+def test_kinds_are_told_where_they_are_chosen() -> None:
+    """The kind of a source is the heading of its table; elsewhere it is a key like others."""
+    page = render()
+    for section in ("## task", "## engine"):
+        assert "| `kind` |" in page.split(f"\n{section}\n")[1].split("\n## ")[0]
+    assert "| `kind` |" not in page.split("\n## sources\n")[1].split("\n## ")[0]
+    assert "engine: {kind: ray" in (ROOT / "docs" / "recipe.zh-CN.md").read_text("utf-8")
+
+
 def test_every_section_has_a_place_in_the_chinese_page() -> None:
     page = (ROOT / "docs" / "recipe.zh-CN.md").read_text("utf-8")
     assert [name for name in RunConfig.model_fields if f"`{name}`" not in page] == []

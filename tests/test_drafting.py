@@ -183,3 +183,14 @@ def test_real_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Ca
     assert sources["reviews"]["fields"] == {"text": "content", "label": "category"}
     assert sources["reviews"]["url"] == server.url
     assert sources["goods"]["role"] == "goods"
+
+
+def test_customer_and_conversation_are_both_drafted(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{n:08d}", "session_id": f"s{n // 2}", "user_id": f"u{n // 2 % 40}", "agent": "a1",
+         "content": one["text"], "category": one["label"]}
+        for n, one in enumerate(ROWS)
+    ]  # fmt: skip
+    write_csv(tmp_path / "talk.csv", rows)
+    Workspace(tmp_path / "mine").init(source=str(tmp_path / "talk.csv"))
+    assert load(tmp_path / "mine" / "recipe.yaml").sources[0].group == ["user_id", "session_id"]

@@ -184,5 +184,11 @@ def test_no_split_tears_apart_what_belongs_together(found: list[tuple[Any, ...]]
             return
         assert sorted(name for table in out.parts().values() for name in ids(table)) == ids(rows.kept)
         proof = dict(out.facts["proof"])
-        assert proof.pop("newer_in_train", 0) == 0
+        tested, trained = ([row["time"] for row in part.dicts()] for part in (out.test, out.train))
+        dated = [when for when in tested if when is not None]
+        if by_time:
+            assert proof.pop("newer_in_train") == sum(
+                bool(dated) and one is not None and one > min(dated) for one in trained
+            )
+            proof.pop("older_in_test")
         assert set(proof.values()) == {0}

@@ -1,7 +1,7 @@
 """Our side of `clean_and_dedup.py`: each task is a process of its own, `python benchmarks/peers/ours.py TASK IN OUT`.
 
 `clean` and `dedup` use the product's functions with the rules of the peers and no others; `road` runs the stages
-`prepare` and `dedup` as a recipe would, with every rule, redaction, ledger and keys.
+`prepare`, `label`, `dedup` and `split` as a recipe would, with every rule, redaction, ledger and keys.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -95,33 +96,42 @@ def dedup(source: Path, out: Path) -> None:
 
 
 def road(source: Path, out: Path) -> None:
-    """The stages `prepare` (clean, redact, ledger, keys) and `dedup` with their defaults, results as Parquet."""
-    import pyarrow.parquet as pq
-
+    """The stages of a recipe's data with their defaults, results as Parquet: `prepare` (clean, redact, ledger, keys),
+    `label` (conflicting labels), `dedup`, `split`.
+    """
+    from fittingroom.config import RunConfig
     from fittingroom.engine import Context
-    from fittingroom.sources.config import JsonlSource
-    from fittingroom.stages.dedup import DedupConfig, dedup
-    from fittingroom.stages.prepare import PrepareConfig, prepare
-    from fittingroom.tasks.config import TaskConfig
+    from fittingroom.stages.dedup import dedup
+    from fittingroom.stages.label import label
+    from fittingroom.stages.prepare import prepare
+    from fittingroom.stages.split import split
 
-    out.mkdir(parents=True, exist_ok=True)
-    context = Context(root=source, scratch=out / "scratch", secret=hashlib.sha256(b"benchmark").digest())
-    sources = [
-        JsonlSource(
-            kind="jsonl", path=str(path.resolve()), role="examples", key="id", fields={"text": "text", "label": "label"}
-        )
+    files = [
+        {"kind": "jsonl", "path": str(path.resolve()), "role": "examples", "key": "id"}
+        | {"fields": {"text": "text", "label": "label"}}
         for path in sorted(source.glob("*.jsonl"))
     ]
-    task = TaskConfig(
-        kind="classify", input=["text"], target="label", labels=[f"class-{number}" for number in range(8)]
+    kinds = [f"class-{number}" for number in range(8)]
+    config = RunConfig.model_validate(
+        {"task": {"kind": "classify", "input": ["text"], "target": "label", "labels": kinds}, "sources": files}
     )
-    ready = prepare(sources=list(sources), prepare=PrepareConfig(), task=task, context=context)
-    result = dedup(ready, dedup=DedupConfig(), task=task, context=context)
-    for name, table in (("kept", result.kept), ("dropped", result.dropped)):
-        with pq.ParquetWriter(out / f"{name}.parquet", table.arrow().schema) as writer:
-            for batch in table.batches():
-                writer.write_batch(batch)
-    facts = {"prepare": ready.facts, "dedup": result.facts}
+    task, facts = config.task, {}
+
+    def timed(name: str, work: Callable[[Context], Any]) -> Any:
+        scratch = out / "scratch" / name
+        scratch.mkdir(parents=True)
+        began = time.process_time()
+        found = work(Context(root=source, scratch=scratch, secret=hashlib.sha256(b"benchmark").digest(), threads=1))
+        facts[name] = {**found.facts, "cpu_s": round(time.process_time() - began, 2)}
+        found.dropped.write(out / f"{name}-dropped.parquet")
+        return found
+
+    rows = timed("prepare", lambda at: prepare(sources=config.sources, prepare=config.prepare, task=task, context=at))
+    rows = timed("label", lambda at: label(rows, label=config.label, task=task, context=at))
+    rows = timed("dedup", lambda at: dedup(rows, dedup=config.dedup, task=task, context=at))
+    splits = timed("split", lambda at: split(rows, split=config.split, task=task, seed=config.seed, context=at))
+    for name, table in splits.parts().items():
+        table.write(out / f"{name}.parquet")
     (out / "facts.json").write_text(json.dumps(facts, default=str, ensure_ascii=False), encoding="utf-8")
 
 

@@ -39,6 +39,9 @@ class Cost(Frozen):
     minutes_at_most: float
     """With every attempt that `adapt` allows."""
     memory_bytes: int
+    """Of the device that trains; where that is the processor, with the program itself."""
+    process_bytes: int = 0
+    """What the program held at most while it checked, its libraries and the data road: measured."""
     teacher_calls: int = 0
     teacher_tokens: dict[str, int] = Field(default_factory=dict)
     """input and output, reckoned, when a teacher model is configured."""
@@ -51,7 +54,7 @@ class Cost(Frozen):
 
     def told(self) -> Text:
         """One line."""
-        memory = f"{self.memory_bytes / 2**30:.2f} GiB"
+        memory, held = (f"{size / 2**30:.2f} GiB" for size in (self.memory_bytes, self.process_bytes))
         teacher_en, teacher_zh = "", ""
         if self.teacher_calls:
             tokens = sum(self.teacher_tokens.values())
@@ -64,20 +67,31 @@ class Cost(Frozen):
             money_en = f"money: {self.money:.2f} {self.currency}, at most {self.money_at_most:.2f}"
             money_zh = f"费用：{self.money:.2f} {self.currency}，至多 {self.money_at_most:.2f}"
         return Text(
-            en=f"cost: about {self.minutes:.1f} min, at most {self.minutes_at_most:.1f}; memory about {memory}"
-            f"{teacher_en}; {money_en}",
+            en=f"cost: about {self.minutes:.1f} min, at most {self.minutes_at_most:.1f}; memory about {memory} "
+            f"(the program held {held} while checking){teacher_en}; {money_en}",
             zh=f"代价：约 {self.minutes:.1f} 分钟，至多 {self.minutes_at_most:.1f}；内存约 {memory}"
-            f"{teacher_zh}；{money_zh}",
+            f"（检查时程序本身占用 {held}）{teacher_zh}；{money_zh}",
         )
 
 
 def cost(config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_seconds: float) -> Cost:
-    """What a run of this recipe would take, by its plan and the balanced rows (made without the teacher)."""
+    """What a run of this recipe would take, by its plan and the balanced rows (made without the teacher).
+
+    Memory is the plan's and what this process holds, which has walked the same road; the libraries of a training are
+    loaded, so that they count also where the plan was recalled.
+    """
+    from transformers import PreTrainedModel  # noqa: F401
+
+    from fittingroom.models.memory import held_bytes, machine_bytes
+
     road, once = road_seconds / 60, float(plan["minutes"])
     # No attempt begins when the time is over, so the last one may begin just before.
     most = min(once * config.adapt.max_attempts, config.adapt.max_minutes + once)
     calls, tokens = _teacher(config, splits)
     prices = config.prices
+    device, _ = machine_bytes()
+    now, most_held = held_bytes()
+    planned = int(plan["memory_bytes"])
     not_priced = [] if prices.machine_hour is not None else ["prices.machine_hour"]
     asked = 0.0
     for kind, price in (("input", prices.input_tokens), ("output", prices.output_tokens)):
@@ -88,7 +102,8 @@ def cost(config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_second
     return Cost(
         minutes=round(road + once, 2),
         minutes_at_most=round(road + max(most, once), 2),
-        memory_bytes=int(plan["memory_bytes"]),
+        memory_bytes=max(most_held, now + planned) if device == "cpu" else planned,
+        process_bytes=most_held,
         teacher_calls=calls,
         teacher_tokens=tokens,
         currency=prices.currency,

@@ -51,6 +51,13 @@ class _Face:
     def say(self, en: str, zh: str) -> None:
         click.echo(zh if self.language.startswith("zh") else en)
 
+    def beyond_forget(self, out: Path) -> None:
+        """Say on standard error when rows were written where `forget` does not look."""
+        if not out.resolve().is_relative_to(self.root.resolve()):
+            en = f"note: {out} lies outside the workspace, where `forget` does not reach; delete it yourself in time"
+            zh = f"注意：{out} 在工作区之外，`forget` 够不到；请自行按时删除"
+            click.echo(zh if self.language.startswith("zh") else en, err=True)
+
     def json(self, value: Any) -> None:
         click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=1))
 
@@ -198,6 +205,7 @@ def review(
         return
     out = out or Path("review.csv")
     number = face.workspace().review(run_id, out=out, form=form)
+    face.beyond_forget(out)
     if as_json:
         face.json({"rows": number, "file": str(out)})
         return
@@ -227,9 +235,9 @@ def discover(
     if back:
         _took(face, face.workspace().take_names(back, recipe, sets, by=by), as_json)
         return
-    found = face.workspace().discover(
-        recipe, sets, out=out or Path("intents.yaml"), clusters=clusters, every=every, labelled=labelled
-    )
+    out = out or Path("intents.yaml")
+    found = face.workspace().discover(recipe, sets, out=out, clusters=clusters, every=every, labelled=labelled)
+    face.beyond_forget(out)
     if as_json:
         face.json(found)
         return
@@ -257,6 +265,7 @@ def discover(
 def export(face: _Face, run_id: str | None, form: str, part: str, out: Path, as_json: bool) -> None:
     """Write the redacted rows of a run in a format that other fine-tuning tools read."""
     done = face.workspace().export(run_id, out=out, form=form, part=part)
+    face.beyond_forget(out)
     if as_json:
         face.json(done)
         return
@@ -395,6 +404,8 @@ def forget(face: _Face, customer: str, expired: bool, recipe: str, sets: Sequenc
 
     gone = face.workspace().forget(customer, expired=expired, recipe=recipe, sets=sets)
     face.json(gone) if as_json else click.echo(tell_forgotten(gone, bool(customer), face.language))
+    if gone.silent and not gone.rows:
+        sys.exit(1)  # nothing was found where nothing could be
 
 
 def _took(face: _Face, decided: Decided, as_json: bool) -> None:

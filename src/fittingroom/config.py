@@ -28,6 +28,7 @@ from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.types import Frozen
+from fittingroom.values import key_of, wrong
 
 
 class AdaptConfig(Frozen):
@@ -196,11 +197,12 @@ def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _first_problem(error: ValidationError, place: str) -> RecipeError:
-    problem = error.errors(include_url=False)[0]
-    # Tags of discriminated unions (`sources.0.sql.query`) are no keys of the recipe.
-    steps = [step for step in problem["loc"] if step not in _SOURCE_KINDS]
+    problems = error.errors(include_url=False)
+    problem, places = problems[0], [key_of(one["loc"], RunConfig) for one in problems]
+    steps = places[0]
     key = ".".join(str(step) for step in steps) or "the recipe"
-    more = len(error.errors()) - 1
+    # A union tells one wrong value once for each of its members.
+    more = len({tuple(map(str, place)) for place in places if place[: len(steps)] != steps})
     tail_en = f" ({more} more problem{'s' if more > 1 else ''} after this one)" if more else ""
     tail_zh = f"（后面还有 {more} 个问题）" if more else ""
     kind = problem["type"]
@@ -217,9 +219,9 @@ def _first_problem(error: ValidationError, place: str) -> RecipeError:
             f"未知的 `kind`；应为 {', '.join(_SOURCE_KINDS)} 之一",
         )
     else:
-        message = problem["msg"].removeprefix("Value error, ")
-        given = "" if isinstance(problem.get("input"), dict | list) else f", not {problem.get('input')!r}"
-        en, zh = f"{message}{given}", f"值不合适：{message}{given}"
+        said, value = wrong(dict(problem)), problem.get("input")
+        given = ("", "") if isinstance(value, dict | list) else (f", not {value!r}", f"，而不是 {value!r}")
+        en, zh = f"{said.en}{given[0]}", f"值不合适：{said.zh}{given[1]}"
     return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}")
 
 

@@ -1,9 +1,10 @@
 """`discover`: what customers want, found in dialogues that nobody labelled, named by people, and taken as labels.
 
-The first message of every conversation (the earliest row of each `group`) is clustered; a cluster gets a name from
-its terms. People edit the file: one name for two clusters unites them, `split` takes the messages with certain keywords
-out of one, an empty name leaves it out. Read back, the names become annotations by `discover:<person>`: they label rows
-that nobody labelled, and count as one annotator where others spoke.
+The first message of every conversation (the earliest row of each `group`, or of each conversation that the recipe names
+beside the customer) is clustered; a name for the cluster is suggested from its terms, and is no label until a person
+writes it as the name. In the file, one name for two clusters unites them, `split` takes the messages with certain
+keywords out of one, an empty name leaves it out. Read back, the names become annotations by `discover:<person>`: they
+label rows that nobody labelled, and count as one annotator where others spoke.
 
 Which row is in which cluster stays in the workspace (`discoveries/<key>.json`, row ids only): the file stays short.
 """
@@ -24,19 +25,22 @@ from fittingroom.errors import StoreError, UserError
 from fittingroom.reviewing import Decided, keep, signed, unknown_label
 from fittingroom.sources import decisions
 from fittingroom.sources.decisions import Decision
+from fittingroom.sources.people import PEOPLE
 from fittingroom.statistics.clustering import Clusters, cluster, terms
 from fittingroom.store import Store, digest_of, write_json, write_text
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import targets, texts
 from fittingroom.tasks.rules import has_keyword
 from fittingroom.tasks.spelling import folded, spellings
-from fittingroom.types import Frozen, Rows
+from fittingroom.tasks.whose import conversations_of
+from fittingroom.types import Frozen, Rows, Text
+from fittingroom.values import wrong
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FOLDER = "discoveries"
-COLUMNS = ("id", "cluster", "terms", "text", "label", "annotator")
+COLUMNS = ("id", "cluster", "terms", "text", "suggested", "label", "annotator")
 _EXAMPLES, _EXAMPLE_LENGTH = 5, 120
 _YAML = (".yaml", ".yml")
 
@@ -46,6 +50,7 @@ class Found(Frozen):
 
     cluster: str
     name: str
+    """Suggested: its first terms. No label before a person wrote it into the file."""
     rows: int
     terms: list[str]
     examples: list[str]
@@ -73,7 +78,8 @@ class Named(Frozen):
     """A cluster as people left it."""
 
     cluster: str
-    name: str = ""
+    name: str | None = ""
+    suggested: Any = ""
     rows: int = 0
     terms: list[Any] = Field(default_factory=list)
     examples: list[Any] = Field(default_factory=list)
@@ -100,10 +106,10 @@ def discover(
     progress: Any = lambda done, total: None,
 ) -> Discovered:
     """Cluster messages and write them for people: `.yaml` one entry per cluster, `.csv`, `.xlsx` or `.jsonl` one row
-    per message. `every`: not only the first of each group; `labelled`: also rows that have a label.
+    per message. `every`: not only the first of each conversation; `labelled`: also rows that have a label.
     """
     form = "" if out.suffix.lower() in _YAML else _sheet(out)
-    table = _chosen(prepared.kept.arrow(), config.task, every=every, labelled=labelled)
+    table = _chosen(prepared, config.task, every=every, labelled=labelled)
     ids, said = table.column("id").to_pylist(), texts(table, config.task)
     found = cluster(said, seed=config.seed, number=number, progress=progress)
     described = list(_described(found, ids, said))
@@ -113,10 +119,11 @@ def discover(
     clusters = [one for one, _ in described]
     if form:
         rows = [
-            {"id": ids[row], "cluster": one.cluster, "terms": " ".join(one.terms), "text": said[row], "label": one.name}
+            {"id": ids[row], "cluster": one.cluster, "terms": " ".join(one.terms), "text": said[row],
+             "suggested": one.name}
             for one, places in described
             for row in places
-        ]
+        ]  # fmt: skip
         sheets.write(out, rows, COLUMNS, form, [])
     else:
         write_text(out, _yaml(key, clusters))
@@ -127,12 +134,19 @@ def take_names(root: Path, file: Path, task: TaskConfig, by: str) -> Decided:
     """Read the edited file and keep the names as labels by `discover:<person>`.
 
     A row whose cluster was left out loses the label that this person gave it before. Raises UserError that names the
-    file and the entry for what cannot be used; then nothing is kept.
+    file and the entry for what cannot be used, or says how to go on where nobody named anything; then nothing is kept.
     """
     if not file.is_file():
         raise UserError("there is no such file", "没有这个文件", place=str(file))
     read = _from_yaml if file.suffix.lower() in _YAML else _from_sheet
     given = list(read(root, file, by))
+    if not any(name for _, name, _, _ in given) and not _named_before(root, given):
+        raise UserError(
+            "nothing is named yet: write `name` (in a sheet `label`; `suggested` stands beside it as a proposal), then "
+            "hand the file in again",
+            "还没有任何命名：请填写 `name`（表格中为 `label`；旁边的 `suggested` 是建议），再重新交回",
+            place=str(file),
+        )
     known = spellings(task, Counter(name for _, name, _, _ in given if name))
     at = decisions.now()
     found = []
@@ -144,20 +158,27 @@ def take_names(root: Path, file: Path, task: TaskConfig, by: str) -> Decided:
     return keep(found, root, sum(bool(one.label) for one in found))
 
 
+def _named_before(root: Path, given: Sequence[tuple[str, str, str, str]]) -> bool:
+    """Whether these people named any of the rows before: a file without names takes that back."""
+    theirs = {(row, person) for row, _, person, _ in given}
+    said = (one for one in decisions.read(root) if one.by == "discover" and one.label)
+    return any((one.id, one.annotator) in theirs for one in said)
+
+
 # ---------------------------------------------------------------------------------------------- out
 
 
-def _chosen(table: pa.Table, task: TaskConfig, *, every: bool, labelled: bool) -> pa.Table:
+def _chosen(prepared: Rows, task: TaskConfig, *, every: bool, labelled: bool) -> pa.Table:
     """The rows to look at, by id."""
     import pyarrow as pa
 
-    table = table.sort_by("id")
-    groups, times = table.column("group").to_pylist(), table.column("time").to_pylist()
+    table = prepared.kept.arrow().sort_by("id")
+    said_in, times = conversations_of(table, prepared.tables.get(PEOPLE)), table.column("time").to_pylist()
     ids, told = table.column("id").to_pylist(), table.column("annotations").to_pylist()
     first: dict[str, tuple[Any, ...]] = {}
     places: dict[str, int] = {}
     for row, (name, given) in enumerate(zip(ids, targets(table, task), strict=True)):
-        group = name if every or groups[row] is None else f"group {groups[row]}"
+        group = name if every else said_in[row]
         rank = (times[row] is None, times[row].timestamp() if times[row] else 0.0, name)
         if group not in first or rank < first[group]:
             first[group], places[group] = rank, row if labelled or not (given or told[row]) else -1
@@ -192,18 +213,24 @@ def _described(found: Clusters, ids: Sequence[str], said: Sequence[str]) -> Iter
 
 
 _HEAD = """\
-# What customers want. Edit `name`: the same name unites clusters, an empty one leaves a cluster out.
+# What customers want. Write `name` (`suggested` is a proposal, and no label): the same name unites clusters, an empty
+# one leaves a cluster out.
 # `split` takes the messages that hold a keyword out of a cluster: - {name: late parcel, keywords: [late, 催]}
 # Then: fittingroom discover --in THIS-FILE --by YOUR-NAME
-# 客户想要什么。请修改 name:同名即合并,留空即不用该簇。split 把含有关键词的消息从簇中分出。
-# 改完后:fittingroom discover --in 本文件 --by 你的名字
+# 客户想要什么。请填写 name（suggested 只是建议，不会成为标签）：同名即合并，留空即不用该簇。
+# split 把含有关键词的消息从簇中分出。
+# 改完后：fittingroom discover --in 本文件 --by 你的名字
 """
 
 
 def _yaml(key: str, clusters: Sequence[Found]) -> str:
     import yaml
 
-    entries = [{**one.model_dump(), "split": []} for one in clusters]
+    entries = [
+        {"cluster": one.cluster, "name": "", "suggested": one.name, **one.model_dump(exclude={"cluster", "name"}),
+         "split": []}
+        for one in clusters
+    ]  # fmt: skip
     said = yaml.safe_dump({"discovery": key, "clusters": entries}, allow_unicode=True, sort_keys=False, width=110)
     return f"{_HEAD}{said}"
 
@@ -244,7 +271,7 @@ def _from_yaml(root: Path, file: Path, by: str) -> _Given:
     said = _texts(root, stored["prepare"], divided, file)
     for name, rows in members.items():
         number, one = entries.get(name, (-1, Named(cluster=name)))
-        named = dict.fromkeys(rows, (one.name.strip(), f"{file}: clusters.{number}.name"))
+        named = dict.fromkeys(rows, ((one.name or "").strip(), f"{file}: clusters.{number}.name"))
         for nth, part in reversed(list(enumerate(one.split))):  # the first part that fits counts
             hits = has_keyword([said[row] for row in rows], part.keywords)
             where = f"{file}: clusters.{number}.split.{nth}.name"
@@ -267,8 +294,8 @@ def _names(file: Path) -> Names:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(step) for step in first["loc"]) or "discovery"
-        message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise UserError(message, f"值不合适：{message}", place=f"{file}: {key}") from None
+        said = wrong(dict(first)) if first["type"] != "extra_forbidden" else Text(en="unknown key", zh="未知的键")
+        raise UserError(said.en, f"值不合适：{said.zh}", place=f"{file}: {key}") from None
 
 
 def _from_sheet(root: Path, file: Path, by: str) -> _Given:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from fittingroom.config import parse
 from fittingroom.errors import SourceError
-from fittingroom.sources.guess import Column, named_like_label
+from fittingroom.sources.guess import Column, annotations_of, named_like_label
+from fittingroom.sources.rows import conversation_column, joining_column
 from fittingroom.sources.survey import Surveyed
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig
@@ -25,6 +26,7 @@ _PARTS = {
     "time": "time / 时间",
     "text": "text / 文本",
     "label": "label / 标签",
+    "annotator": "who labelled / 标注人",
     "personal": "personal data / 个人信息",
     "": "-",
 }
@@ -76,6 +78,7 @@ def _head(examples: Surveyed) -> Iterator[str]:
 def _sources(examples: Surveyed, readable: Sequence[Surveyed]) -> Iterator[str]:
     yield "sources:"
     yield from _entry(examples, "examples", "  ")
+    yield from _annotations(examples)
     for one in readable:
         if one is examples:
             continue
@@ -83,6 +86,27 @@ def _sources(examples: Surveyed, readable: Sequence[Surveyed]) -> Iterator[str]:
         # Side tables are used; a second table of examples would need a person's word on what it means.
         yield from _entry(one, role, "  " if (role != "examples" and one.part("key")) or role == "events" else "  # ")
     yield ""
+
+
+def _annotations(examples: Surveyed) -> Iterator[str]:
+    """How the same table could be read as labels by people, when each of its rows is one."""
+    found = annotations_of(examples.columns, examples.rows)
+    annotator = examples.part("annotator")
+    if found is None or annotator is None:
+        return
+    about, given = (dumped(one.name) for one in found)
+    yield "  # guess: each row is one person's label. To weigh them against each other, give the examples as a table"
+    yield f"  # with one row for each {about} (and `key: {about}`), and this one as their annotations:"
+    yield f"  # 猜测：每行是一个人的标注。若要综合多人意见，请另备一张每个 {about} 只有一行的样本表（并写 key），"
+    yield "  # 本表则作为标注："
+    yield f"  # - kind: {examples.values['kind']}"
+    for name, value in examples.values.items():
+        if name != "kind":
+            yield f"  #   {name}: {dumped(value)}"
+    yield "  #   role: annotations"
+    yield f"  #   key: {about}"
+    yield f"  #   annotator: {dumped(annotator.name)}"
+    yield f"  #   label: {given}"
 
 
 def _is_goods(one: Surveyed) -> bool:
@@ -101,11 +125,20 @@ def _entry(one: Surveyed, role: str, indent: str) -> Iterator[str]:
     for part in ("key", "group", "time"):
         column = one.part(part)
         if column is not None and not (part == "group" and column.name == "thread"):
-            yield f"{indent}  {part}: {dumped(column.name)}    # guess: {_PARTS[part]}"
+            named = _groups(one, column.name) if part == "group" else column.name
+            yield f"{indent}  {part}: {dumped(named)}    # guess: {_PARTS[part]}"
     if role == "examples":
         fields = {part: column.name for part in ("text", "label") if (column := one.part(part)) is not None}
         inside = ", ".join(f"{part}: {dumped(name)}" for part, name in fields.items())
         yield f"{indent}  fields: {{{inside}}}    # guess: our name -> your column / 我们的名字 -> 您的列"
+
+
+def _groups(one: Surveyed, first: str) -> str | list[str]:
+    """The column guessed as the group; with others that name customers or conversations, the customers' first."""
+    more = [column.name for column in one.columns if not column.part and column.filled and column.distinct > 1]
+    found = [name for name in (first, *more) if joining_column(name) == "customer" or conversation_column(name)]
+    several = sorted(dict.fromkeys([first, *found]), key=conversation_column)
+    return several if len(several) > 1 else first
 
 
 def _tail(found: Sequence[Surveyed]) -> Iterator[str]:
@@ -154,6 +187,6 @@ def _safe(column: Column, values: Sequence[str]) -> list[str]:
     return [" ".join(one.text.split())[:_SHOWN_CHARS] for one in washed]
 
 
-def dumped(value: str) -> str:
+def dumped(value: str | list[str]) -> str:
     """A value as YAML reads it in one line, whatever is in it."""
     return json.dumps(value, ensure_ascii=False)

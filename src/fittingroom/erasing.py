@@ -1,4 +1,4 @@
-"""Take rows out of what a workspace keeps beside its store: sheets that were handed out, discoveries, journals.
+"""Take rows out of what a workspace keeps beside its store: sheets, exports, discoveries, journals.
 
 Rows are known by their ids (24 hexadecimal digits, keyed), so no file of the shop's own is ever taken for one of ours.
 Every file is written aside and renamed; doing it twice changes nothing.
@@ -28,6 +28,7 @@ _OURS = frozenset(
         "aside",
         "checks",
         "forgotten",
+        "increments",
         "locks",
         "objects",
         "registry",
@@ -47,7 +48,7 @@ def sheets_without(root: Path, ids: Set[str], texts: Set[str]) -> list[str]:
     `texts` are the rows' redacted texts: a discovery shows examples without ids.
     """
     changed = []
-    for path in _candidates(root):
+    for path in filter(_is_ours, ours(root, _ENDINGS)):
         form = path.suffix.lower()
         if form == ".csv":
             content = _csv_without(path, ids)
@@ -113,13 +114,14 @@ def replace(path: Path, content: bytes) -> None:
     fsync_folder(path.parent)
 
 
-def _candidates(root: Path) -> Iterator[Path]:
+def ours(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """Files with one of these endings in the workspace, but for the folders that it keeps itself."""
     for folder, folders, names in os.walk(root):
-        ours = _OURS if Path(folder) == root else frozenset()
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in ours)
+        kept = _OURS if Path(folder) == root else frozenset()
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in kept)
         for name in sorted(names):
             path = Path(folder) / name
-            if path.suffix.lower() in _ENDINGS and not name.startswith(".") and path.is_file() and _is_ours(path):
+            if name.lower().endswith(endings) and not name.startswith(".") and path.is_file():
                 yield path
 
 

@@ -1,19 +1,22 @@
 """`export`: the rows of a run, redacted as they are stored, in the formats that other fine-tuning tools read.
 
 Every row becomes the conversation that our own training shows the model: the system turn, the customer's text, and the
-label as the answer. `llamafactory` is alpaca with an entry in `dataset_info.json`.
+label as the answer. `llamafactory` is alpaca with an entry in `dataset_info.json`. Beside the rows stands which line is
+which row (`….rows.json`), so that `forget` can take a customer out of an export that lies in the workspace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
 from fittingroom.errors import StoreError, UserError
+from fittingroom.exported import write_rows
 from fittingroom.history import History
 from fittingroom.journal import Journal
-from fittingroom.sources.chat import INFO, write_chat, write_dataset_info
+from fittingroom.sources.chat import INFO, update_dataset_info, write_chat, write_dataset_info
 from fittingroom.sources.conversation import Conversation, Format
 from fittingroom.store import Store
 from fittingroom.tables import Table
@@ -41,7 +44,8 @@ class Exported(Frozen):
     part: str
     format: str
     files: list[str]
-    """Relative to the folder: the rows as JSON lines, and `dataset_info.json` for LLaMA-Factory."""
+    """Relative to the folder: the rows as JSON lines, which row each line is, and `dataset_info.json` for
+    LLaMA-Factory, or where it spoke of the file in another format."""
 
 
 def write_export(root: Path, history: History, folder: Path, out: Path, form: str, part: str) -> Exported:
@@ -61,9 +65,12 @@ def write_export(root: Path, history: History, folder: Path, out: Path, form: st
     file = out / f"{name}.jsonl"
     kind = _WRITTEN[form]
     rows = write_chat(file, _conversations(table, task, labels_of(splits, task)), kind)
-    files = [file.name]
+    ids = chain.from_iterable(batch.column("id").to_pylist() for batch in table.batches())
+    files = [file.name, write_rows(file, ids).name]
     if form == "llamafactory":
         write_dataset_info(out, name, file.name, kind)
+        files.append(INFO)
+    elif update_dataset_info(out, file.name, kind):
         files.append(INFO)
     return Exported(rows=rows, part=part, format=form, files=files)
 

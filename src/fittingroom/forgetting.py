@@ -23,15 +23,17 @@ from pydantic import Field
 
 from fittingroom import erasing
 from fittingroom.errors import UserError
+from fittingroom.exported import exports_without, showing
 from fittingroom.history import History, exclusively, locked
 from fittingroom.journal import alone, fsync_folder
 from fittingroom.models import teacher
 from fittingroom.reporting import write_report
 from fittingroom.serving import recorder
-from fittingroom.sources import decisions, forgotten
+from fittingroom.sources import decisions, forgotten, increment
+from fittingroom.sources.recalled import GONE
 from fittingroom.store import Store
 from fittingroom.types import Frozen
-from fittingroom.whereabouts import NOTE, Going, made_at, made_with, mask, search, tables, telling
+from fittingroom.whereabouts import NOTE, Going, made_at, made_with, mask, search, silent, tables, telling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,15 +51,21 @@ class Forgotten(Frozen):
     decisions: int
     """Decisions of people on these rows."""
     sheets: list[str] = Field(default_factory=list)
-    """Files of `review` and `discover` in the workspace that held them. Files handed out elsewhere are not reached."""
+    """Files of `review`, `discover` and `export` in the workspace that held them. Files elsewhere are not reached."""
+    left: list[str] = Field(default_factory=list)
+    """Files in the workspace that show their texts but cannot be told line by line: to be deleted, or made anew."""
     requests: int
     """Recorded requests."""
     runs: list[str] = Field(default_factory=list)
     """Runs whose report or journal showed such a row."""
     releases: list[int] = Field(default_factory=list)
     """Releases that were trained, stopped or calibrated with these rows: weights cannot forget, so train them anew."""
+    read_whole: bool = False
+    """Whether what was kept of sources with a `cursor` went, so that the next run reads them whole."""
     unsure: list[int] = Field(default_factory=list)
     """Releases whose rows are no longer in the store, so that nobody can tell."""
+    silent: list[str] = Field(default_factory=list)
+    """Sources that do not say which customer a row is of: what they hold of the customer could not be found."""
 
 
 def forget(
@@ -70,7 +78,8 @@ def forget(
 ) -> Forgotten:
     """Erase a customer (by the number that the sources know them by), or what is past its retention, or both.
 
-    Whatever an earlier start left undone is done as well. Raises UserError while a run is under way.
+    Whatever an earlier start left undone is done as well. Raises UserError while a run is under way, and, before
+    anything is changed, when nothing was found of a new customer in sources that all do not say whose their rows are.
     """
     customer = customer.strip()
     with alone(root / "locks" / "forget"):
@@ -82,17 +91,39 @@ def forget(
         open_ones = [entry for entry in listed.values() if not entry.done]
         going = Going(frozenset(name for entry in open_ones for name in entry.names), dict(limits or {}))
         search(root, going)
+        mute, all_mute = silent(root) if customer else ([], False)
+        if all_mute and not (going.objects or _is_met(root, entry)):
+            (root / forgotten.FOLDER / NOTE).unlink(missing_ok=True)
+            raise _nobody_can_tell(mute)
         made, unsure = made_with(root, going)
         made = sorted({*made, *(number for entry in open_ones for number in entry.releases)})
         for entry in open_ones:
             forgotten.keep(root, entry.model_copy(update={"releases": made}))
+        # What is kept of them between runs has no lists of whose rows it holds: it goes as a whole, and is read anew.
+        whole = bool(open_ones) and increment.forget(root)
+        increment.expire(root, limits or {}, GONE)
         counts = _erase(root, going, requests_before)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for entry in open_ones:
             forgotten.keep(root, entry.model_copy(update={"releases": made, "done": now}))
         unsure = [number for number in unsure if number not in made]
         counts |= {"rows": len(going.ids), "objects": len(going.objects)}
-        return Forgotten(customers=len(listed), releases=made, unsure=unsure, **counts)
+        return Forgotten(customers=len(listed), releases=made, unsure=unsure, read_whole=whole, silent=mute, **counts)
+
+
+def _is_met(root: Path, entry: forgotten.Entry) -> bool:
+    """Whether a customer is on the list already, or has asked the server something."""
+    return forgotten.known(root, entry.group) or recorder.mentions(root / recorder.FOLDER, entry.names)
+
+
+def _nobody_can_tell(mute: list[str]) -> UserError:
+    return UserError(
+        "nothing of this customer was found, but these sources do not say which customer a row is of. Nothing was "
+        "changed: name the column under `group` (`group: [customer_id, session_id]`), run the recipe, forget again",
+        "没有找到该客户的数据，但这些数据源没有说明每行属于哪个客户。未做任何更改：请在 `group` 中写明该列"
+        "（`group: [customer_id, session_id]`），运行配方后再执行 forget",
+        place=", ".join(mute),
+    )
 
 
 def under_way(root: Path) -> str:
@@ -118,7 +149,8 @@ def _erase(root: Path, going: Going, requests_before: date | None) -> dict[str, 
     for name in ("aside", "scratch", "checks"):  # leftovers of kills, and what `check` makes anew each time
         shutil.rmtree(root / name, ignore_errors=True)
     store, history = Store(root), History(root)
-    sheets = erasing.sheets_without(root, going.ids, going.texts)
+    sheets = sorted([*erasing.sheets_without(root, going.ids, going.texts), *exports_without(root, going.ids)])
+    left = showing(root, going.texts, _sources(root, history))
     requests = recorder.erase(root / recorder.FOLDER, going.names, before=requests_before)
     decided = decisions.forget(root, going.ids)
     teacher.forget(root, going.ids)
@@ -137,7 +169,14 @@ def _erase(root: Path, going: Going, requests_before: date | None) -> dict[str, 
         if (history.folder / name / "report.html").is_file():
             write_report(root, history, history.folder / name)
     (root / forgotten.FOLDER / NOTE).unlink(missing_ok=True)
-    return {"sheets": sheets, "requests": requests, "decisions": decided, "runs": shown}
+    return {"sheets": sheets, "left": left, "requests": requests, "decisions": decided, "runs": shown}
+
+
+def _sources(root: Path, history: History) -> set[Path]:
+    """Files that recipes read: they are the shop's own."""
+    configs = [history.config(history.folder / name) for name in history.ids()]
+    paths = [getattr(source, "path", "") for config in configs for source in config.sources]
+    return {(root / os.path.expandvars(path)).resolve() for path in paths if path}
 
 
 def _shown_in(folder: Path, going: Going) -> bool:

@@ -9,7 +9,7 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -36,7 +36,8 @@ def render() -> str:
         if name == "sources":
             parts.append("\n## sources\n\nA list; `kind` says which reader.\n")
             for kind in get_args(get_args(SourceConfig)[0]):
-                parts.append(_section(f"### kind: {get_args(kind.model_fields['kind'].annotation)[0]}", kind))
+                title = f"### kind: {get_args(kind.model_fields['kind'].annotation)[0]}"
+                parts.append(_section(title, kind, without={"kind"}))
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             parts += list(_nested(name, annotation, 2))
         else:
@@ -52,7 +53,7 @@ def _nested(path: str, model: type[BaseModel], depth: int) -> Iterator[str]:
                 yield from _nested(f"{path}.{name}", inner, depth + 1)
 
 
-def _section(heading: str, model: type[BaseModel]) -> str:
+def _section(heading: str, model: type[BaseModel], without: Set[str] = frozenset()) -> str:
     meanings = _meanings(model)
     lines = [
         f"\n{heading}\n",
@@ -62,7 +63,7 @@ def _section(heading: str, model: type[BaseModel]) -> str:
     ]
     for name, field in model.model_fields.items():
         inner = field.annotation
-        if name == "kind" or (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if name in without or (isinstance(inner, type) and issubclass(inner, BaseModel)):
             continue
         lines.append(f"| `{name}` | {_default(field)} | {meanings.get(name, '')} |")
     return "\n".join(lines) + "\n" if len(lines) > 4 else f"\n{heading}\n\n{inspect.cleandoc(model.__doc__ or '')}\n"

@@ -127,7 +127,7 @@ def _view(attempt: Attempt, stages: list[Event], store: Store, changed: list[Cha
         cause=_title(attempt.cause) if attempt.cause else None,
         changed=changed,
         stages=[_line(event, outputs[event["stage"]]) for event in stages],
-        findings=[_finding(finding, texts) for finding in attempt.findings],
+        findings=[_finding(finding, texts) for finding in attempt.findings or _told(stages)],
         steps=trained.steps if isinstance(trained, Trained) else [],
         evals=trained.evals if isinstance(trained, Trained) else [],
         best_step=trained.best_step if isinstance(trained, Trained) else 0,
@@ -135,6 +135,11 @@ def _view(attempt: Attempt, stages: list[Event], store: Store, changed: list[Cha
         report=report if isinstance(report, EvalReport) else None,
         decision=decision if isinstance(decision, GateDecision) else None,
     )
+
+
+def _told(stages: list[Event]) -> list[Finding]:
+    """Findings as the stages told them: an attempt that was stopped holds none itself."""
+    return [Finding.model_validate(finding) for event in stages for finding in event.get("findings") or ()]
 
 
 def _load(store: Store, event: Event) -> Output | None:

@@ -64,7 +64,7 @@ def write_review(root: Path, history: History, folder: Path, out: Path, form: st
     labelled = _output(root, history, folder, "label", Rows)
     config = history.config(folder)
     done = {one.id for one in decisions.read(root) if one.by == "review"}
-    rows = [row for row in _queue(splits, labelled, config) if row["id"] not in done]
+    rows = [row for row in queue(splits, labelled, config) if row["id"] not in done]
     known = sorted(set(config.task.labels or ()) | set(labelled.facts["classes"]))
     sheets.write(out, rows, COLUMNS, form, known)
     return len(rows)
@@ -206,7 +206,7 @@ class _Doubt(NamedTuple):
     reason: str
 
 
-def _queue(splits: Splits, labelled: Rows, config: RunConfig) -> list[dict[str, sheets.Cell]]:
+def queue(splits: Splits, labelled: Rows, config: RunConfig) -> list[dict[str, sheets.Cell]]:
     """Every doubtful row with its value, the most valuable first."""
     classes: dict[str, int] = labelled.facts["classes"]
     found: list[dict[str, sheets.Cell]] = []

@@ -142,7 +142,7 @@ class Run:
             findings=[finding.model_dump(mode="json") for finding in found],
         )
         self.progress(name, 1.0, 1.0)
-        self._stop_if_blocked(found, name)
+        self._stop_if_blocked(found, name, getattr(sys.modules[stage.__module__], "withdrawn", None), context)
         return output
 
     def digest(self, output: Output) -> str:
@@ -214,6 +214,8 @@ class Run:
         digest = self.store.publish(output)
         seconds = round(time.monotonic() - began, 3)
         self.store.remember(key, {"digest": digest, "stage": stage.__name__, "seconds": seconds})
+        if (published := getattr(sys.modules[stage.__module__], "published", None)) is not None:
+            published(context=inside)  # what a stage keeps for the next time may count from now on
         shutil.rmtree(scratch)
         return digest
 
@@ -231,12 +233,16 @@ class Run:
             self.store.remember(key, {"findings": [finding.model_dump(mode="json") for finding in found]})
         return found
 
-    def _stop_if_blocked(self, found: list[Finding], name: str) -> None:
+    def _stop_if_blocked(
+        self, found: list[Finding], name: str, withdrawn: Callable[..., None] | None, context: Context
+    ) -> None:
         blocking = [finding for finding in found if finding.severity is Severity.BLOCK]
         if blocking:
             if any(pitfalls.catalog()[finding.pitfall].guards for finding in blocking):
                 self.outputs.pop(name)
                 self.store.discard(self.digests[name])  # what a guard objects to is not kept either
+                if withdrawn is not None:
+                    withdrawn(context=context)
             first = blocking[0]
             raise Blocked(first.summary.en, first.summary.zh, place=first.pitfall)
 

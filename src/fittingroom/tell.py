@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.report.words import speaker
+
 if TYPE_CHECKING:
     from fittingroom.checking import Shown
     from fittingroom.forgetting import Forgotten
@@ -86,17 +88,19 @@ def tell_finding(finding: Finding, language: str) -> str:
 def tell_check(checked: Checked, language: str) -> str:
     """The data road, class counts, the plan and what was found."""
     chinese = language.startswith("zh")
+    say = speaker(language) if chinese else str
     lines = [f"{checked.recipe}"]
     for stage, ledger in checked.ledger.items():
-        lines.append(f"  {stage:<10} " + "  ".join(f"{name} {rows:,}" for name, rows in ledger.items()))
+        lines.append(f"  {stage:<10} " + "  ".join(f"{say(name)} {rows:,}" for name, rows in ledger.items()))
         reasons = checked.reasons.get(stage, {})
         if reasons:
-            lines.append("             " + "; ".join(f"{reason}: {rows:,}" for reason, rows in reasons.items()))
+            lines.append("             " + "; ".join(f"{say(reason)}: {rows:,}" for reason, rows in reasons.items()))
         if stage == "prepare":
-            lines += [f"             {place}  {reason}" for place, reason in checked.rejected]
+            lines += [f"             {place}  {say(reason)}" for place, reason in checked.rejected]
             lines += [f"             {line}" for line in map(_example, checked.examples)]
         if stage == "split":
             classes = checked.facts["split"].get("classes", {}).get("train", {})
+            lines += list(_by_time(checked.facts["split"].get("proof", {}), chinese))
             lines += [
                 f"    {label:<24} {rows:>7,}" for label, rows in sorted(classes.items(), key=lambda item: -item[1])
             ]
@@ -106,20 +110,33 @@ def tell_check(checked: Checked, language: str) -> str:
         plan = checked.plan
         said = (
             f"计划：{plan['steps']} 步，批大小 {plan['batch_size']}，学习率 {plan['learning_rate']:g}，"
-            f"约 {plan['minutes']:.1f} 分钟，内存约 {plan['memory_bytes'] / 2**30:.2f} GiB"
+            f"约 {plan['minutes']:.1f} 分钟，权重与激活约 {plan['memory_bytes'] / 2**30:.2f} GiB"
             if chinese
             else f"plan: {plan['steps']} steps, batch {plan['batch_size']}, learning rate {plan['learning_rate']:g}, "
-            f"about {plan['minutes']:.1f} min, about {plan['memory_bytes'] / 2**30:.2f} GiB of memory"
+            f"about {plan['minutes']:.1f} min, weights and activations about {plan['memory_bytes'] / 2**30:.2f} GiB"
         )
         lines.append("  " + said)
     if checked.cost:
         lines.append("  " + checked.cost.told().say(language))
-    lines += [f"  {finding.severity.value}: {tell_finding(finding, language)}" for finding in checked.findings]
+    lines += [f"  {say(finding.severity.value)}: {tell_finding(finding, language)}" for finding in checked.findings]
     if checked.blocked:
         lines.append(f"  {'被阻止' if chinese else 'blocked'}: {checked.blocked.say(language)}")
     elif not checked.findings:
         lines.append("  没有发现问题" if chinese else "  no findings")
     return "\n".join(lines)
+
+
+def _by_time(proof: dict[str, int], chinese: bool) -> Iterator[str]:
+    """Where a split by time could not draw a line, since customers and copies stay whole."""
+    if proof.get("newer_in_train"):
+        newer, older = proof["newer_in_train"], proof["older_in_test"]
+        yield (
+            f"             按时间划分：训练集有 {newer:,} 行比测试集最早的一行新，"
+            f"测试集有 {older:,} 行比训练集最新的一行旧（同一客户或近似文本不拆开）"
+            if chinese
+            else f"             by time: {newer:,} rows of train are newer than the oldest of test, {older:,} of test "
+            "older than the newest of train (customers and copies stay whole)"
+        )
 
 
 def _example(row: Shown) -> str:
@@ -186,10 +203,33 @@ def tell_forgotten(gone: Forgotten, customer: bool, language: str) -> str:
         sheets = ", ".join(gone.sheets) or "-"
         lines.append(
             f"已删除 {gone.rows} 行（{gone.objects} 个存储对象）、{gone.decisions} 个决定、{gone.requests} 条请求记录；"
-            f"复核文件：{sheets}；重写了 {len(gone.runs)} 个运行的报告"
+            f"复核与导出文件：{sheets}；重写了 {len(gone.runs)} 个运行的报告"
             if chinese
             else f"erased {gone.rows} rows from {gone.objects} stored objects, {gone.decisions} decisions, "
-            f"{gone.requests} recorded requests; sheets: {sheets}; reports of {len(gone.runs)} runs written anew"
+            f"{gone.requests} recorded requests; sheets and exports: {sheets}; "
+            f"reports of {len(gone.runs)} runs written anew"
+        )
+    if gone.left:
+        names = ", ".join(gone.left)
+        lines.append(
+            f"这些文件仍显示其文本，但没有记录每行来自哪一行数据，请删除或重新导出：{names}"
+            if chinese
+            else "these files still show their texts and do not say which line is whose; delete them or export anew: "
+            + names
+        )
+    if gone.silent:
+        names = ", ".join(gone.silent)
+        lines.append(
+            f"这些数据源没有说明每行属于哪个客户，其中的数据无法查找，请在 `group` 中写明客户列：{names}"
+            if chinese
+            else f"these sources do not say which customer a row is of, so nobody can tell what they hold; name the "
+            f"customer's column under `group`: {names}"
+        )
+    if gone.read_whole:
+        lines.append(
+            "使用 cursor 的数据源的增量状态已清除，下次运行会完整读取"
+            if chinese
+            else "what was kept of sources with a cursor is gone too: the next run reads them whole"
         )
     if customer:
         lines.append(

@@ -1,7 +1,8 @@
 """Where a customer's rows are in a workspace, and rows past their retention: objects, ids, texts, releases.
 
-A row is known by whose it is (`group`, `row_key`, any column of a side table), by its age, and, where a table holds
-neither (a review queue, predictions), by its id. What was found is written down before anything is touched.
+A row is known by whose it is (`group`, `row_key`, any column of a side table; the side table `people` where the group
+is the conversation), by its age, and, where a table holds none of these (a review queue, predictions), by its id. What
+was found is written down before anything is touched.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.history import History
+from fittingroom.journal import Journal
 from fittingroom.serving.registry import releases
-from fittingroom.sources import forgotten
+from fittingroom.sources import forgotten, named
+from fittingroom.sources.people import PEOPLE
+from fittingroom.sources.rows import Layout, conversation_column, joining_column
 from fittingroom.store import MANIFEST, Store, write_json
+from fittingroom.types import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fittingroom.tables import Table
 
 NOTE = "rows.json"
 """In `forgotten/`, while an erasure is under way: ids of the rows, and the objects that held them."""
 _MADE_FROM = ("train.parquet", "dev.parquet", "calibration.parquet")
 """Parts that a release is made with; the test part only judges it."""
+_WHOSE = ("group", "row_key", "person")
 _SEEN_BY = ("balance", "audit", "split")
 
 
@@ -59,6 +67,10 @@ def search(root: Path, going: Going) -> None:
                 _search_file(store, digest, name, replace(going, limits={}))
             if going.limits:
                 _search_file(store, digest, name, aged)
+    if going.ids:
+        for digest, names in tables(store):
+            for name in names:
+                _search_ids(store, digest, name, going)
     if aged.ids:
         aged.ids.difference_update(_young(store, aged))
         going.ids.update(aged.ids)
@@ -90,9 +102,36 @@ def _search_file(store: Store, digest: str, name: str, going: Going) -> None:
         if "input" in schema.names:
             gone = pa.array(sorted(going.ids), pa.string())
             for batch in file.iter_batches(columns=["id", "input"]):
-                rows = batch.filter(pc.is_in(batch.column("id"), gone))
-                for fields in rows.column("input").to_pylist():
-                    going.texts.add("\n".join(text for text in fields.values() if text))
+                _note_texts(batch.filter(pc.is_in(batch.column("id"), gone)), going)
+
+
+def _search_ids(store: Store, digest: str, name: str, going: Going) -> None:
+    """Find rows that say nothing but their id of whose they are, and their repetitions (`id~1`)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    gone = pa.array(sorted(going.ids), pa.string())
+    with pq.ParquetFile(store.objects / digest / name) as file:
+        columns = [column for column in ("id", "input") if column in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=columns) if "id" in columns else ():
+            first = pc.replace_substring_regex(batch.column("id"), "~.*", "")
+            rows = batch.filter(pc.fill_null(pc.is_in(first, gone), False))
+            if not rows.num_rows:
+                continue
+            going.ids.update(rows.column("id").to_pylist())
+            going.objects.add(digest)
+            if name in _MADE_FROM:
+                going.made_from.add(digest)
+            if "input" in columns:
+                _note_texts(rows, going)
+
+
+def _note_texts(rows: pa.RecordBatch, going: Going) -> None:
+    for fields in rows.column("input").to_pylist():
+        going.texts.add("\n".join(text for text in fields.values() if text))
+        if len(fields) > 1:  # as the model is asked
+            going.texts.add("\n".join(f"{name}: {text or ''}" for name, text in fields.items()))
 
 
 def _young(store: Store, aged: Going) -> set[str]:
@@ -148,7 +187,7 @@ def mask(batch: pa.RecordBatch, going: Going, made: datetime, gone: pa.Array | N
         # A side table may name a customer in any column; of other tables only strings at the top are looked at.
         whole = "row_key" in names
         for field_ in batch.schema:
-            if pa.types.is_string(field_.type) and (whole or field_.name in ("group", "row_key")):
+            if pa.types.is_string(field_.type) and (whole or field_.name in _WHOSE):
                 found = pc.or_(found, pc.fill_null(pc.is_in(batch.column(field_.name), people), False))
     if gone is not None and "id" in names:
         found = pc.or_(found, pc.is_in(batch.column("id"), gone))
@@ -178,3 +217,35 @@ def made_with(root: Path, going: Going) -> tuple[list[int], list[int]]:
         elif not parts or not store.has(parts[0]):
             unsure.append(release.version)
     return made, unsure
+
+
+def silent(root: Path) -> tuple[list[str], bool]:
+    """Sources of examples of which nobody can tell which customer a row is of, as far as runs have read them, by name;
+    and whether all of them are such. A column named in the recipe but not like a conversation counts as a customer's.
+    """
+    history, store = History(root), Store(root)
+    mute, speaking = set[str](), set[str]()
+    for name in history.ids():
+        events = Journal(history.folder / name / "events.jsonl").read()
+        done = [one["digest"] for one in events if one["kind"] == "stage_done" and one["stage"] == "prepare"]
+        if not done or not store.has(done[-1]):
+            continue
+        people = store.load(done[-1], Rows).tables.get(PEOPLE)
+        told = {one["source"] for one in _columns_of(people) if not conversation_column(one["column"])}
+        for source, config in named(history.config(history.folder / name).sources):
+            if config.role in ("examples", "reference"):
+                layout = Layout.of(config)
+                named_so = [column for column in (layout.group, *layout.others) if column]
+                known = any(not conversation_column(column) for column in named_so) or source in told
+                (speaking if known or joining_column(layout.key) == "customer" else mute).add(source)
+    return sorted(mute), bool(mute) and not speaking
+
+
+def _columns_of(people: Table | None) -> list[dict[str, str]]:
+    """Which columns of which sources the side table `people` speaks of."""
+    if people is None:
+        return []
+    found: list[dict[str, str]] = (
+        people.arrow().select(["source", "column"]).group_by(["source", "column"]).aggregate([]).to_pylist()
+    )
+    return found

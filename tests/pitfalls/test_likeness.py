@@ -49,13 +49,28 @@ def test_copies_in_a_sample(small: None, monkeypatch: pytest.MonkeyPatch) -> Non
     assert copies(rows, 0.8).rows == 700
 
 
+def test_short_rows_count_as_much_as_long_ones(small: None) -> None:
+    draw = random.Random(8)
+    long = ["".join(draw.choices(LETTERS, k=300)) for _ in range(3000)]
+    short = ["".join(draw.choices(LETTERS, k=24)) for _ in range(2000)]
+    rows = table(long + short + [text + "啊" for text in short[:1000]])
+    assert 0.6 * 1000 <= copies(rows, 0.8).rows <= 1.3 * 1000
+
+
+def test_rows_of_one_beginning_are_looked_at_in_part(small: None) -> None:
+    draw = random.Random(9)
+    head = "".join(draw.choices(LETTERS, k=600))
+    part, other = (table([head + text for text in said(draw, 1500)]) for _ in range(2))
+    assert len(near(part, other, 0.99).looked) < 1000
+
+
 def test_near_copies_across_tables_in_a_sample(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(4)
     texts = said(draw, 4000)
     part = table([text + "呢" for text in texts[:300]] + said(draw, 700))
     found = near(part, table(texts), 0.8)
     assert 50 < len(found.looked) < 500
-    assert 0.2 <= len(found.found) / len(found.looked) <= 0.4
+    assert 0.2 <= found.share(found.found) <= 0.4
     assert max(found.found) < 300
     assert near(table(said(draw, 1000)), table(texts), 0.8).found == set()
     monkeypatch.setattr(likeness, "WHOLE", 10_000)

@@ -119,6 +119,21 @@ def test_delimiter_and_fingerprint(context: Context) -> None:
     assert open_source(config).fingerprint(config, context) != before
 
 
+@pytest.mark.parametrize(
+    ("first", "delimiter"), [("sep=;", ";"), ("\ufeffSEP=,", ","), ('"sep=;"', ";"), ("sep=\t", "\t")]
+)
+def test_the_line_in_which_excel_says_its_delimiter(context: Context, first: str, delimiter: str) -> None:
+    text = f"{first}\r\nid;review\r\n1;a, b, c\r\n".replace(";r", f"{delimiter}r").replace("1;", f"1{delimiter}")
+    (context.root / "r.csv").write_text(text.replace("a, b, c", "good"), encoding="utf-8", newline="")
+    rows, rejected = read(source(kind="csv", path="r.csv"), context)
+    assert (rows, rejected) == ([{"id": "1", "review": "good"}], [])
+
+
+def test_a_column_may_be_called_sep(context: Context) -> None:
+    (context.root / "r.csv").write_text("sep=x,b\n1,2\n")
+    assert read(source(kind="csv", path="r.csv"), context)[0] == [{"sep=x": "1", "b": "2"}]
+
+
 def test_more_rows_than_a_batch(context: Context) -> None:
     (context.root / "r.csv").write_text("id\n" + "".join(f"{number}\n" for number in range(12_345)))
     rows, _ = read(source(kind="csv", path="r.csv"), context)

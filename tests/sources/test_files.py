@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -12,7 +13,7 @@ import pytest
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, SourceError
-from fittingroom.sources import check_source, files, open_source
+from fittingroom.sources import check_source, encodings, files, open_source
 from sources.reading import read, source
 
 TEXT = "id,review\n001,质量很好，很喜欢，还会再来\n123456789012345678,NA\n"
@@ -173,3 +174,62 @@ def test_workbooks_that_cannot_be_read(context: Context) -> None:
     workbook(context, [])
     with pytest.raises(SourceError, match="empty"):
         check_source(source(kind="excel", path="r.xlsx"), context)
+
+
+def test_a_zero_byte_is_no_utf_16(context: Context) -> None:
+    (context.root / "r.csv").write_bytes(TEXT.replace("NA", "a\0b").encode())
+    rows, rejected = read(source(kind="csv", path="r.csv"), context)
+    assert ([row["id"] for row in rows], rejected) == (["001", "123456789012345678"], [])
+    (context.root / "r.csv").write_bytes(TEXT.replace("NA", "a\0b").encode("gbk"))
+    assert read(source(kind="csv", path="r.csv"), context)[0][0]["review"] == "质量很好，很喜欢，还会再来"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", [TEXT, "编号,评论\n" + "一,质量很好，很喜欢，还会再来，物流也很快，客服态度不错\n" * 30, "id,a\n1,b\n"]
+)
+def test_utf_16_without_a_mark(encoding: str, text: str) -> None:
+    assert encodings.wide(text.encode(encoding)) == encoding
+    assert encodings.wide(text.encode()) == ""
+
+
+TRADITIONAL = "編號,評論\n1,衣服質量很好，很喜歡，下次還會再來\n2,物流太慢了，等了五天才收到\n"
+
+
+@pytest.mark.parametrize("text", [TRADITIONAL, "評論\n很好用\n", "id,review\n1,good 很好 nice\n2,電視機不錯\n"])
+def test_big5_is_told_from_gb_18030(context: Context, text: str) -> None:
+    assert encodings.is_big5(text.encode("big5"))
+    for encoding in ("gb18030", "gbk"):
+        assert not encodings.is_big5(text.encode(encoding))
+    (context.root / "r.csv").write_bytes(text.encode("big5"))
+    rows, rejected = read(source(kind="csv", path="r.csv"), context)
+    header, first, *_ = text.split("\n")
+    assert (rows[0], rejected) == (dict(zip(header.split(","), first.split(","), strict=True)), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        (TEXT, "gb18030"),
+        ("评论,标签\n东西不错,好评\n", "gb18030"),
+        ("名前\nとても良い商品です\n", "shift_jis"),
+        ("리뷰\n아주 좋은 상품입니다\n", "euc_kr"),
+        ("preis\nschön, größe\n", "cp1252"),
+    ],
+)
+def test_other_texts_are_no_big5(text: str, own: str) -> None:
+    assert not encodings.is_big5(text.encode(own))
+
+
+def test_reviews_of_a_shop_are_told_by_the_encoding(data_dir: Path) -> None:
+    """Lines of real reviews, one by one, in both encodings and both scripts."""
+    from opencc import OpenCC
+
+    lines = (data_dir / "zh_shop_reviews" / "reviews.csv").read_text("utf-8").split("\n")[1:4000:7]
+    texts = [line for line in lines if sum(character > "\x7f" for character in line) >= 4]
+    script = OpenCC("s2tw")
+    for text in texts:
+        traditional = script.convert(text)
+        assert not encodings.is_big5(text.encode("gb18030"))
+        assert not encodings.is_big5(traditional.encode("gb18030"))
+        assert encodings.is_big5(traditional.encode("big5hkscs", "ignore"))

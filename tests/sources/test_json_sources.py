@@ -8,7 +8,10 @@ import pytest
 
 from fittingroom.engine import Context
 from fittingroom.errors import SourceError
-from fittingroom.sources import check_source
+from fittingroom.sources import check_source, open_source
+from fittingroom.sources.batching import Item
+from fittingroom.sources.ledger import Ledger
+from fittingroom.sources.rows import Layout, mark
 from sources.reading import read, source
 
 
@@ -125,3 +128,43 @@ def test_a_list_that_is_not_there_and_an_export_cut_off(context: Context) -> Non
     (context.root / "s.json").write_text('[{"id": "1"},\n\n{"id": "2", "text"')
     with pytest.raises(SourceError, match=r"s\.json: not JSON from line 3 on"):
         read(source(kind="social", path="s.json"), context)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_array_on_one_line_keeps_every_element(context: Context, indent: int | None) -> None:
+    """Without a key the place in the array is the key, however the file is broken into lines."""
+    talks = [{"instruction": f"question {number}", "output": "yes"} for number in range(7)]
+    (context.root / "a.json").write_text(json.dumps([*talks[:3], 5, *talks[3:]], indent=indent))
+    config = source(kind="chat", path="a.json")
+    rejected: list[tuple[int, str, str]] = []
+    (batch,) = open_source(config).read(config, context, lambda *found: rejected.append(found))
+    marks = mark(batch, "chat-1", Layout.of(config), b"k" * 32, set())
+    assert marks.faults == [""] * 7
+    assert marks.row_keys == ["1", "2", "3", "5", "6", "7", "8"]
+    ((number, _, _),) = rejected
+    assert isinstance(number, Item)
+    assert number.item == 4
+    assert (int(number) == 1) is (indent is None)
+
+
+def test_posts_of_one_line_are_threads_of_their_own(context: Context) -> None:
+    (context.root / "s.json").write_text(json.dumps([{"text": "a"}, {"text": "b", "replies": [{"text": "c"}]}]))
+    rows, _ = read(source(kind="social", path="s.json"), context)
+    assert [(row["id"], row["thread"]) for row in rows] == [
+        ("item 1", "item 1"), ("item 2", "item 2"), ("item 2/1", "item 2"),
+    ]  # fmt: skip
+
+
+def test_a_rejected_element_is_named_by_file_line_and_item(context: Context) -> None:
+    config = source(kind="social", path="s.json", name="posts")
+    ledger = Ledger([("posts", config)], context.root)
+    for item in (12, 3):
+        ledger.accounts["posts"].rows += 1
+        ledger.reject("posts", Item(1, item), "no key", "")
+    rows = ledger.rejected(lambda group, text: text, 200).frame().to_dicts()
+    assert [(row["file"], row["line"], row["reason"]) for row in rows] == [
+        ("s.json (item 3)", 1, "no key"), ("s.json (item 12)", 1, "no key"),
+    ]  # fmt: skip
+    with pytest.raises(SourceError, match=r"item 12"):
+        ledger.demand_rows("posts")
+    assert ledger.facts()["rejected_by_reason"] == {"no key": 2}

@@ -41,6 +41,46 @@ def test_times(text: str) -> None:
     assert parse_time(text) == NOON
 
 
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2024-1-5", "2024-01-05T00:00:00"),
+        ("2024-1-5 9:03", "2024-01-05T09:03:00"),
+        ("2024-01-05 9:03", "2024-01-05T09:03:00"),
+        ("2024/01/05 10:00:00.000", "2024-01-05T10:00:00"),
+        ("2024/1/5 10:00:00.25 +0800", "2024-01-05T02:00:00.250000"),
+        ("2024-01-05 10:00:00,123", "2024-01-05T10:00:00.123000"),
+        ("20240105", "2024-01-05T00:00:00"),
+        ("202401051000", "2024-01-05T10:00:00"),
+        ("20240105100000", "2024-01-05T10:00:00"),
+        ("20240105100000123", "2024-01-05T10:00:00.123000"),
+        ("20240105 100000", "2024-01-05T10:00:00"),
+        ("2024年1月5日 9:03", "2024-01-05T09:03:00"),
+        ("2024年1月5日9时3分", "2024-01-05T09:03:00"),
+        ("2024年1月5日 下午3点05分20秒", "2024-01-05T15:05:20"),
+        ("2024/1/5 上午12:05:00", "2024-01-05T00:05:00"),
+        ("2024/1/5 3:05 PM", "2024-01-05T15:05:00"),
+        ("2024-1-5 9:03 UTC", "2024-01-05T09:03:00"),
+        ("2024-01-05T9:03Z", "2024-01-05T09:03:00"),
+        ("1704445200", "2024-01-05T09:00:00"),
+        ("1704445200000", "2024-01-05T09:00:00"),
+    ],
+)
+def test_times_as_shops_write_them(text: str, iso: str) -> None:
+    when = parse_time(text)
+    assert when is not None
+    assert when.isoformat() == f"{iso}+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["202413051000", "20240230", "300000000000", "3123456789", "123456789", "2024-13-5", "2024-1/5", "2024-1-5 25:00",
+     "13812345678", "2024-1-5 9", "2024-1-5 9:03 CST", "2024-001-05"],
+)  # fmt: skip
+def test_numbers_that_are_no_times(text: str) -> None:
+    assert parse_time(text) is None
+
+
 @pytest.mark.parametrize("text", ["", None, "yesterday", "01/02/2024", "2024-13-01", "12", "3024-01-01", "1.23E+17"])
 def test_times_that_cannot_be_read(text: str | None) -> None:
     assert parse_time(text) is None
@@ -114,6 +154,16 @@ def test_ids_depend_on_key_source_and_secret() -> None:
         ("review", ""),
         ("zip", ""),
         ("description", ""),
+        ("buyerPhone", "mobile"),
+        ("cellphone", "mobile"),
+        ("phone_number", "mobile"),
+        ("is_mobile", ""),
+        ("isMobile", ""),
+        ("has_email", ""),
+        ("headphone", ""),
+        ("microphone", ""),
+        ("automobile", ""),
+        ("是否有电话", ""),
     ],
 )
 def test_columns_of_personal_data(column: str, kind: str) -> None:

@@ -62,6 +62,13 @@ def test_kinds(context: Context, target: str, kind: str, item: str | None, terms
         ("curl/8.0", "bot"),
         ("python-requests/2.31", "bot"),
         ("kube-probe/1.27", "health"),
+        ("Sogou web spider/4.0(+http://www.sogou.com/docs/help/webmasters.htm#07)", "bot"),
+        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "bot"),
+        ("Mozilla/5.0 (compatible; Mail.RU_Bot/2.0)", "bot"),
+        ("Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 Chrome/80.0 Mobile Safari/537.36", "page"),
+        ("Mozilla/5.0 (Linux; Android 10) AppleWebKit/537.36 SogouMSE,SogouMobileBrowser/5.28.12", "page"),
+        ("okhttp/4.9.3", "page"),
+        ("Mozilla/5.0 (Linux; Android 12; ELB-AN00) AppleWebKit/537.36 Chrome/99.0", "page"),
         ("ELB-HealthChecker/2.0", "health"),
         (AGENT, "page"),
         (r"Mozilla \"quoted\" agent", "page"),
@@ -69,6 +76,25 @@ def test_kinds(context: Context, target: str, kind: str, item: str | None, terms
 )
 def test_machines(context: Context, agent: str, kind: str) -> None:
     assert rows_of(context, line("/", agent=agent))[0]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("target", "agent", "kind"),
+    [
+        ("/live/room1", AGENT, "page"),
+        ("/live", AGENT, "page"),
+        ("/status/123", "Go", "page"),
+        ("/health/vitamins", "ShopApp/3.1", "page"),
+        ("/live", "GoProbe/1.0", "health"),
+        ("/health/ready", "GoProbe/1.0", "health"),
+        ("/status.php", "GoProbe/1.0", "health"),
+        ("/readyz/etcd", AGENT, "health"),
+        ("/ping", AGENT, "health"),
+        ("/ping/pong-table", AGENT, "page"),
+    ],
+)
+def test_pages_that_are_called_like_probes(context: Context, target: str, agent: str, kind: str) -> None:
+    assert rows_of(context, line(target, agent=agent))[0]["kind"] == kind
 
 
 def test_sessions(context: Context) -> None:

@@ -84,7 +84,7 @@ def test_golden(skewed: Splits, task: TaskConfig, context: Context) -> None:
     over = balance(skewed, balance=BalanceConfig(method="oversample"), task=task, seed=1, context=context)
     under = balance(skewed, balance=BalanceConfig(method="undersample"), task=task, seed=1, context=context)
     assert (VERSION, over.train.digest, under.train.digest) == (
-        2,
+        3,
         "4f4274a3daf7a1eb599ba6e88236614b",
         "b037d291087d816c9226a6ca3122a2a3",
     )
@@ -143,7 +143,7 @@ def test_augmented_rows_say_so_and_stay_in_their_group(
     ]
     rare = [
         {
-            "text": f"the parcel number {n} is late and nobody at the shop tells me why",
+            "text": f"the parcel number {n} is really very late, just please tell me why, nobody at the shop does",
             "label": "b",
             "cluster": f"d{n}",
             "group": "h",

@@ -17,6 +17,7 @@ from fittingroom.errors import RecipeError, SourceError
 from fittingroom.sources import parts
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.rows import row_id
+from fittingroom.stages.label import LabelConfig, label
 from fittingroom.stages.prepare import VERSION, PrepareConfig, observes, prepare
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.types import Rows, dropped_schema, rejected_schema, row_schema
@@ -122,6 +123,31 @@ def test_rows_are_clean_and_carry_their_annotations(context: Context, shop: list
     assert rows["r5"]["target"] == {"label": "差评"}
     assert rows["r5"]["group"] is None
     assert rows["r5"]["dup_count"] == 1
+
+
+@pytest.mark.parametrize(("first", "then"), [("好评", "差评"), ("差评", "好评")])
+@pytest.mark.parametrize("dated", [False, True])
+def test_the_last_word_of_an_annotator_counts(context: Context, first: str, then: str, dated: bool) -> None:
+    (context.root / "rows.csv").write_text("id,review,label\n1,还行吧这件,\n2,说不上来的一件,中评\n", encoding="utf-8")
+    said = [("zhang", first, "2026-01-01 10:00:00"), ("zhang", then, "2026-01-01 11:00:00")]
+    if dated:  # an export need not be in the order of time
+        said.reverse()
+    lines = "".join(f"1,{who},{label},{at}\n" for who, label, at in said)
+    (context.root / "said.csv").write_text(f"id,annotator,label,at\n{lines}", encoding="utf-8")
+    when = {"time": "at"} if dated else {}
+    rows = run(
+        context,
+        [
+            source(kind="csv", name="rows", path="rows.csv", key="id"),
+            source(kind="csv", role="annotations", path="said.csv", of="rows", key="id", **when),
+        ],
+    )
+    votes = {row["row_key"]: [one["label"] for one in row["annotations"]] for row in rows.kept.dicts()}
+    assert votes == {"1": [first, then], "2": []}
+    out = label(
+        rows, label=LabelConfig(), task=TASK.model_copy(update={"labels": ["好评", "差评", "中评"]}), context=context
+    )
+    assert {row["row_key"]: row["target"]["label"] for row in out.kept.dicts()} == {"1": then, "2": "中评"}
 
 
 def test_nothing_personal_is_written(context: Context, shop: list[SourceConfig]) -> None:

@@ -74,6 +74,23 @@ def test_names_and_numbers_go_from_all_rows_of_their_person(context: Context, sh
     ]
 
 
+def test_a_word_of_every_day_leaves_no_text_and_no_target(context: Context) -> None:
+    said = "id,c,user_name,review,label\n1,c1,牛奶,这是白色，,白色\n2,c1,牛奶,我要白色的，牛奶很新鲜,白色\n"
+    (context.root / "talk.csv").write_text(said, encoding="utf-8")
+    rows = run(context, source(kind="csv", name="talk", path="talk.csv", key="id", group="c"))
+    assert texts(rows) == {"1": "这是白色，", "2": "我要白色的，牛奶很新鲜"}
+    assert {row["target"]["label"] for row in rows.kept.dicts()} == {"白色"}
+
+
+def test_a_target_that_many_persons_carry_is_a_label(context: Context) -> None:
+    said = "id,c,review,label\n" + "".join(f"{row},c{row},这双鞋第{row}天就开胶,李宁\n" for row in range(1, 11))
+    (context.root / "talk.csv").write_text(f"{said}11,c11,我叫李宁，鞋很好,李宁\n12,c12,我叫王小明，很好,王小明\n")
+    rows = run(context, source(kind="csv", name="talk", path="talk.csv", key="id", group="c"))
+    assert texts(rows)["11"] == "我叫[NAME]，鞋很好"
+    targets = {row["row_key"]: row["target"]["label"] for row in rows.kept.dicts()}
+    assert (targets["11"], targets["12"]) == ("李宁", "[NAME]")
+
+
 def test_targets_and_rejected_rows_too(context: Context, shop: list[SourceConfig]) -> None:
     rows = run(context, *shop)
     assert rows.rejected is not None
@@ -95,6 +112,39 @@ def test_side_tables_and_the_join(context: Context, shop: list[SourceConfig]) ->
     assert (mine["receiver"], mine["user_id"]) == ("[NAME]", mine["group"])
     assert mine["row_key"] in texts(rows)["1"], "the order of the text is found in the table"
     assert orders[pseudonym(context.secret, "group", "c3")]["note"] == "NA"
+
+
+def test_the_key_of_an_orders_table_goes_from_the_texts_of_its_customer(context: Context) -> None:
+    (context.root / "t.csv").write_text(
+        "id,customer_id,review,label\n1,u1,包裹到哪里了 E20260000000003,问\n2,u2,包裹到哪里了 E20260000000003,问\n",
+        encoding="utf-8",
+    )
+    (context.root / "o.csv").write_text("order_id,customer_id,state\nE20260000000003,u1,sent\n", encoding="utf-8")
+    talk = source(kind="csv", path="t.csv", key="id", group="customer_id")
+    orders = source(kind="csv", role="events", path="o.csv", key="order_id", group="customer_id")
+    rows = run(context, talk, orders)
+    (order,) = rows.tables["events"].dicts()
+    assert texts(rows) == {"1": f"包裹到哪里了 {order['row_key']}", "2": "包裹到哪里了 E20260000000003"}
+
+
+def test_a_column_name_is_of_people_in_a_table_of_customers_only(context: Context) -> None:
+    (context.root / "t.csv").write_text("id,customer_id,review,label\n1,u1,陈美玲说很好,夸\n", encoding="utf-8")
+    (context.root / "who.csv").write_text(
+        "customer_id,name,phone\nu1,陈美玲,13812345678\nu2,Mary Brown,13812345679\nu3,,13812345670\n", encoding="utf-8"
+    )
+    (context.root / "goods.csv").write_text(
+        "sku,name,price,phone\nS1,红色连衣裙,9,1\nS2,Blue Jacket,8,1\n", encoding="utf-8"
+    )
+    (context.root / "clicks.csv").write_text("user_id,name\nu1,Page View\nu2,Add Cart\n", encoding="utf-8")
+    talk = source(kind="csv", path="t.csv", key="id", group="customer_id")
+    who = source(kind="csv", role="events", name="who", path="who.csv", group="customer_id")
+    goods = source(kind="csv", role="goods", path="goods.csv", key="sku")
+    clicks = source(kind="csv", role="events", path="clicks.csv", group="user_id")
+    rows = run(context, talk, who, goods, clicks)
+    found = sorted(row["name"] or "" for row in rows.tables["events"].dicts())
+    assert found == ["", "Add Cart", "Page View", "[NAME]", "[NAME]"]
+    assert {row["name"] for row in rows.tables["goods"].dicts()} == {"红色连衣裙", "Blue Jacket"}
+    assert texts(rows)["1"] == "[NAME]说很好"
 
 
 def test_it_also_holds_where_tables_are_sorted_on_disk(

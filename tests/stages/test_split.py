@@ -102,8 +102,10 @@ def test_by_time_tests_on_the_newest(make_rows: MakeRows, task: TaskConfig, cont
     assert out.facts["proof"] == {
         "shared_cluster": 0,
         "shared_group": out.facts["proof"]["shared_group"],
-        "newer_in_train": 0,
+        "newer_in_train": sum(time > times["test"][0] for time in times["train"]),
+        "older_in_test": sum(time < times["train"][-1] for time in times["test"]),
     }
+    assert 0 < out.facts["proof"]["older_in_test"] < 20, "rows that are tied to newer ones"
 
 
 def test_rows_without_time_count_as_old(make_rows: MakeRows, task: TaskConfig, context: Context) -> None:
@@ -184,7 +186,7 @@ def test_golden(make_rows: MakeRows, task: TaskConfig, context: Context) -> None
     """When this fails and VERSION stayed, stored results are stale: raise VERSION and put in the new digests."""
     out = split(tangled(make_rows), split=SplitConfig(), task=task, seed=7, context=context)
     assert (VERSION, out.train.digest, out.test.digest) == (
-        2,
+        3,
         "f3ff4605f81f3f2b3b99a20bd005aef3",
         "03bd2ee382cf18c971c39a0031e04b5c",
     )

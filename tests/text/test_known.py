@@ -10,7 +10,7 @@ from fittingroom.sample import personal
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.known import Find, Known, worth
 from fittingroom.text.redact import RedactConfig, agree, redact_batch, redact_text, said
-from fittingroom.text.wash import agreed, wash
+from fittingroom.text.wash import NICKNAME, agreed, wash
 
 CONFIG = RedactConfig()
 KEY = b"test-key"
@@ -59,6 +59,11 @@ def test_a_bare_value_goes_too(sure: str, bare: str, expected: str) -> None:
         ("电话13812345678", "5678元，买了5678件"),
         ("微信号zhangsan88", "zhangsan888"),
         ("", "王小明"),
+        ("这是白色，", "我要白色的"),
+        ("我叫方圆，", "方圆五里"),
+        ("姓名：江山，", "江山如画"),
+        ("收货人：金属，", "金属的很结实"),
+        ("我是金卡，", "金卡打几折"),
     ],
 )
 def test_what_only_looks_alike_stays(sure: str, bare: str) -> None:
@@ -92,6 +97,20 @@ def test_a_column_of_names_is_a_sure_sign_and_a_nickname_is_not() -> None:
     assert (name.text, nickname.text) == ("[NAME]", "[NAME]")
     assert said_by.text == "[NAME]很快乐"
     assert said_by.personal == {"name": 1}
+
+
+@pytest.mark.parametrize("word", ["牛奶", "龙虾", "水果", "江南", "连衣裙", "马卡龙", "陈皮"])
+def test_a_nickname_that_is_a_word_goes_from_its_own_cell_only(word: str) -> None:
+    (nickname,) = wash([word], CleanConfig(), CONFIG, KEY, kind=NICKNAME)
+    assert (nickname.text, nickname.personal, nickname.found) == ("[NAME]", {"name": 1}, ())
+    (person,) = wash(["张伟"], CleanConfig(), CONFIG, KEY, kind=NICKNAME)
+    assert [find.value for find in person.found] == ["张伟"]
+
+
+def test_a_column_called_after_telephones_may_hold_none() -> None:
+    cells = ["13812345678", "138****5678", "一三八一二三四五六七八", "", "1", "true", "否", "Galaxy S21 128GB"]
+    washed = [one.text for one in wash(cells, CleanConfig(), CONFIG, KEY, kind="mobile")]
+    assert washed == ["[MOBILE]", "[MOBILE]", "[MOBILE]", "", "1", "true", "否", "Galaxy S21 128GB"]
 
 
 def test_plain_values_are_never_shown() -> None:

@@ -98,6 +98,32 @@ def card_number(rng: random.Random, prefix: str, size: int) -> str:
         ("my name is John Smith and", "my name is [NAME] and"),
         ("my name is john smith.", "my name is [NAME]."),
         ("Ask Mr. Brown", "Ask Mr. [NAME]"),
+        ("经纪人李小姐", "经纪人[NAME]小姐"),
+        ("the store Mr Smith runs", "the store Mr [NAME] runs"),
+        ("MR SMITH asked, Dr Jones knows", "MR [NAME] asked, Dr [NAME] knows"),
+        ("my pin is 1234, PIN: 4455", "my pin is [SECRET], PIN: [SECRET]"),
+        ("I moved to 45 Maple Drive last year", "I moved to [ADDRESS] last year"),
+        ("7 Hampton Green", "[ADDRESS]"),
+        ("33787 590 Edington Drive\nToronto\nCanada", "33787 [ADDRESS]\nCanada"),
+        ("12 Oak Drive, Springfield, IL 62704", "[ADDRESS]"),
+        ("PO Box 4412 it is", "[ADDRESS] it is"),
+        ("at 221 Baker Street, London NW1 6XE now", "at [ADDRESS] now"),
+        ("10.0.0.5连不上", "[IP]连不上"),
+        ("ip地址：8.8.8.8", "ip地址：[IP]"),
+        ("车牌号京A-12345", "车牌号[PLATE]"),
+        ("（138）1234-5678", "[MOBILE]"),
+        ("138_1234_5678", "[MOBILE]"),
+        ("电话8888 6666", "电话[LANDLINE]"),
+        ("护照 E 1234 5678", "护照 [PASSPORT]"),
+        ("QQ 1234 5678 9", "QQ [QQ]"),
+        ("身份证号 1101 0519 4912 3100 2X", "身份证号 [ID_CARD]"),
+        ("王小明先生", "[NAME]先生"),
+        ("这是张伟，电话13812345678", "这是[NAME]，电话[MOBILE]"),
+        ("这是王小明的快递", "这是[NAME]的快递"),
+        ("我是李娜，", "我是[NAME]，"),
+        ("姓名：白雪，", "姓名：[NAME]，"),
+        ("收货人：单小白 电话", "收货人：[NAME] 电话"),
+        ("我叫林志玲要退货", "我叫[NAME]要退货"),
     ],
 )
 def test_personal_data_is_replaced(text: str, expected: str) -> None:
@@ -132,6 +158,20 @@ def test_personal_data_is_replaced(text: str, expected: str) -> None:
         "400-820-8820",
         "QQ音乐会员12个月，微信支付30000000分，qqq12345678",
         "尺寸 852-600 mm，编号886-1",
+        "Lamona 1600 spin 8kg, 28w 4-Pin GX24Q-4, 940 pin 3ghz",
+        "MS International Carrara White Hexagon 12 in. x 12 in.",
+        "Mr. Longarm Pro-Lok 23 ft. Adjustable 3-Section Pole",
+        "MS Office 2019, Dr Martens boots, Mr Coffee maker, Brand name: Sony",
+        "60W Equivalent Green PAR38 Flood, Chamberlain 1/2 HP Chain Drive Opener",
+        "Apple iPhone 11 Midnight Green 64GB, 5 Star Place, 1 TB Hard Drive, 450F-7 Hampton Green paint",
+        "call on 2024-01-15, model number 123-4567",
+        "快递20230105才到，物流20240229没动",
+        "iOS 10.0.0.5，固件10.1.2.3，价格1.8.8.8",
+        "这是白色，这是水货，这是水果、这是金属，可以寄吗",
+        "这是陶瓷，这是牛皮，这是花生，这是金骏眉，",
+        "我是单身，我是宁波，我是甘肃，我是路痴，",
+        "收货人白天不在家，我叫车去取的",
+        "语文老师推荐，时尚女士手表，高贵女士，温柔女士，感谢老师",
     ],
 )
 def test_ordinary_numbers_and_words_stay(text: str) -> None:
@@ -162,6 +202,16 @@ def test_order_numbers_become_joinable_pseudonyms() -> None:
     assert bare == name
     assert name not in other
     assert redact_text("订单号202311090012345678", CONFIG, b"another key").text != f"订单号{name}"
+
+
+def test_numbers_of_purchases_and_invoices() -> None:
+    number, grouped = redacted("cancel purchase 113542617735902"), redacted("订单 2023 1234 5678 9012")
+    assert number.startswith("cancel purchase [ORDER_")
+    assert grouped.startswith("订单 [ORDER_")
+    assert redacted("invoice #85632") == redacted("invoice number 85632").replace("number ", "#")
+    assert "20230105" not in redacted("快递单号20230105")
+    assert "85632" not in redacted("invoice  #85632")
+    assert redacted("a purchase of 12, bill 2023, order 2 of these") == "a purchase of 12, bill 2023, order 2 of these"
 
 
 def test_pseudonyms_hide_and_hold() -> None:
@@ -220,3 +270,25 @@ def test_redacting_twice_changes_nothing_and_leaves_no_number() -> None:
         for value in {mobile, number} & set(parts):
             alone = f"x{'x'.join(parts)}x"
             assert value not in redacted(alone), alone
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("My name is 李建国, where is it", "My name is [NAME], where is it"),
+        ("name: 李建国", "name: [NAME]"),
+        ("我叫Mary Brown，还没到", "我叫[NAME]，还没到"),
+        ("我叫Mary", "我叫[NAME]"),
+        ("我是John Smith", "我是[NAME]"),
+        ("联系人: John Smith 电话", "联系人: [NAME] 电话"),
+        ("我是Apple Store", "我是Apple Store"),
+        ("我是Huawei Mate用户", "我是Huawei Mate用户"),
+        ("我是Prime会员。", "我是Prime会员。"),
+        ("product name: 马克杯", "product name: 马克杯"),
+        ("name: 白色", "name: 白色"),
+        ("name: 高清摄像头", "name: 高清摄像头"),
+        ("联系人: Email", "联系人: Email"),
+    ],
+)
+def test_a_sure_sign_takes_a_name_of_either_script(text: str, safe: str) -> None:
+    assert redact_batch([text], RedactConfig(), b"k" * 32)[0].text == safe

@@ -22,7 +22,8 @@ PIECES = [
     "一三八一二三四五六七八", "①②③", "ａｂｃ", "name (at) qq.com", "x@y.com", "😀", "…", "~", "京A12345", "vx", "!!!",
     "-", "qq", "No review text", "THIS USER did not leave a review", "WWW.A.COM", "代开发票", "李哥", "镇上的村",
     "小区三栋五单元", "（at) qq.com", "x＠y.com", "aabb#qq.com", "&amp;", "]]>", "＜｜User｜＞", "\r\n",
-    "asdkj;lkj", "sdfgh",
+    "asdkj;lkj", "sdfgh", "10×…", "×“好”", "café…", "····", "ÀÉÈÙ",
+    "hmmmmmmmm", "怀疑", "<S>码", "a<b", "< br >", "<!--",
     "bitcoin profit", "Promo Code", "刷单", "a long and ordinary sentence in English that nobody should drop ",
 ]  # fmt: skip
 

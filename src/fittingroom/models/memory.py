@@ -9,6 +9,7 @@ hours of work are lost.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,3 +68,15 @@ def machine_bytes() -> tuple[str, int]:
         if said.isdigit():
             total = min(total, int(said))
     return "cpu", total
+
+
+def held_bytes() -> tuple[int, int]:
+    """What this process holds in memory now, libraries included, and the most that it ever held: as measured by the
+    system. Where only the most is told, that stands for both.
+    """
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    pages = Path("/proc/self/statm")
+    now = int(pages.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.is_file() else most
+    return now, max(now, most)

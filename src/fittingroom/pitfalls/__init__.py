@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from fittingroom.errors import RecipeError
 from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.types import Finding, Frozen, Output, Page, Pitfall, Severity, Text
+from fittingroom.values import wrong
 
 GROUP = "fittingroom.pitfalls"
 
@@ -124,9 +125,8 @@ def _settings(pitfall: Pitfall, values: Mapping[str, Any]) -> Frozen:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         key = ".".join(str(step) for step in problem["loc"])
-        raise RecipeError(
-            problem["msg"], f"值不合适：{problem['msg']}", place=f"pitfalls.settings.{pitfall.id}.{key}"
-        ) from None
+        said = wrong(dict(problem))
+        raise RecipeError(said.en, f"值不合适：{said.zh}", place=f"pitfalls.settings.{pitfall.id}.{key}") from None
 
 
 def _check_failed(error: Exception, pitfall: Pitfall) -> Finding:

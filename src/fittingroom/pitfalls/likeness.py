@@ -2,18 +2,20 @@
 
 Rows of a large table are chosen by the smallest digest of their 5-grams (see `text.bands.lowest`): of two rows with
 Jaccard index J that are alike, both are chosen or none with probability J and more, so at a threshold of 0.8 a sample
-shows at least 0.8 of the share that all rows would. What is told is that lower bound. Equal rows are counted in full.
+shows at least 0.8 of the share that all rows would. Texts with many 5-grams are chosen more often, so each counts with
+the inverse of its chance. What is told is that lower bound (lower still where one 5-gram is the smallest of more rows
+than are compared). Equal rows are counted in full.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.pitfalls.rows import SAMPLE, examples, pieces, taken, targets, texts
 from fittingroom.tables import Table
-from fittingroom.text.bands import lowest
+from fittingroom.text.bands import grams, lowest
 from fittingroom.text.similarity import clusters, distinguishing, match_key, near_pairs, pairs_across
 
 if TYPE_CHECKING:
@@ -45,18 +47,29 @@ def copies(table: Table, alike: float) -> Copies:
     equal = table.rows - len(first)
     chosen = np.sort(first[_lowest(marks[first, 1], SAMPLE)])
     keys, guards, ids = _read(taken(table, chosen))
+    weights = _weights(keys, marks[chosen, 1])
     roots = clusters(len(keys), near_pairs(keys, alike, guard=guards))
     found = [place for place, root in enumerate(roots) if root != place]
     again = np.setdiff1d(np.arange(table.rows), first, assume_unique=True)[:20]
     named = [*[ids[place] for place in found], *_read(taken(table, again))[2]][:20]
-    return Copies(equal + len(found) / len(chosen) * len(first), tuple(sorted(named)))
+    return Copies(equal + min(len(first), float(weights[found].sum())), tuple(sorted(named)))
 
 
 class Near(NamedTuple):
-    """Rows of a part that were looked at, and those among them that have a near copy in another table (places)."""
+    """Rows of a part that were looked at (places), for how many rows each stands, and those that have a near copy in
+    another table.
+    """
 
     looked: NDArray[np.int64]
+    weights: NDArray[np.float64]
     found: set[int]
+
+    def share(self, places: Iterable[int]) -> float:
+        """Which share of the part rows like these are, of those found."""
+        import numpy as np
+
+        total = float(self.weights.sum())
+        return float(self.weights[np.isin(self.looked, list(places))].sum()) / total if total else 0.0
 
 
 def near(part: Table, other: Table, alike: float) -> Near:
@@ -65,12 +78,15 @@ def near(part: Table, other: Table, alike: float) -> Near:
 
     if part.rows + other.rows <= WHOLE:
         here, there = ([match_key(text) for text in texts(table)] for table in (part, other))
-        return Near(np.arange(part.rows), {place for place, _, _ in pairs_across(here, there, alike)})
-    mine, theirs = (np.concatenate(list(_streamed(table, _marks)))[:, 1] for table in (part, other))
-    limit = np.sort(np.concatenate([mine, theirs]))[WHOLE - 1]
-    chosen, against = np.flatnonzero(mine <= limit), np.flatnonzero(theirs <= limit)
+        found = {place for place, _, _ in pairs_across(here, there, alike)}
+        return Near(np.arange(part.rows), np.ones(part.rows), found)
+    marks = np.concatenate([part_marks for table in (part, other) for part_marks in _streamed(table, _marks)])
+    # Of equal digests by that of the whole row: neither table first.
+    lowest_rows = np.sort(np.lexsort((marks[:, 0], marks[:, 1]))[:WHOLE])
+    chosen, against = lowest_rows[lowest_rows < part.rows], lowest_rows[lowest_rows >= part.rows] - part.rows
     here, there = (_read(taken(table, places))[0] for table, places in ((part, chosen), (other, against)))
-    return Near(chosen, {int(chosen[place]) for place, _, _ in pairs_across(here, there, alike)})
+    found = {int(chosen[place]) for place, _, _ in pairs_across(here, there, alike)}
+    return Near(chosen, _weights(here, marks[lowest_rows, 1]), found)
 
 
 def named(table: Table, column: str) -> NDArray[np.uint64]:
@@ -102,6 +118,20 @@ def _marks(table: Table) -> NDArray[np.uint64]:
     keys, guards, _ = _read(table)
     whole = [_digest(f"{key}\x1f{guard}") for key, guard in zip(keys, guards, strict=True)]
     return np.column_stack([np.array(whole, dtype=np.uint64), lowest(keys)])
+
+
+def _weights(keys: list[str], digests: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """For how many rows each row stands that was chosen because its smallest digest is one of `digests`: the inverse of
+    the chance that the smallest of as many digests as it has 5-grams lies so low.
+    """
+    import numpy as np
+
+    if not keys:
+        return np.empty(0)
+    share = (float(digests.max()) + 1) / 2.0**64
+    counts = np.array([max(1, len(grams(key))) for key in keys])
+    weights: NDArray[np.float64] = 1 / -np.expm1(counts * np.log1p(-min(share, 1 - 1e-12)))
+    return weights
 
 
 def _lowest(values: NDArray[np.uint64], most: int) -> NDArray[np.int64]:

@@ -44,6 +44,15 @@ def targets(table: Table) -> list[str]:
     return fields(table, "target")[0]
 
 
+def strings(table: Table) -> list[str]:
+    """Columns of a side table that hold strings themselves, not in lists or structs."""
+    import pyarrow as pa
+
+    return [
+        field.name for field in table.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
+
+
 def column(table: Table, name: str) -> list[str | None]:
     """One column of strings: id, group, cluster, …"""
     values: list[str | None] = table.arrow().column(name).to_pylist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fittingroom.reasons import in_chinese
 from fittingroom.types import Text
 
 Say = Callable[[str], str]
@@ -14,7 +15,9 @@ def speaker(language: str) -> Say:
 
     def say(key: str) -> str:
         text = WORDS.get(key)
-        return text.say(language) if text is not None else key
+        if text is not None:
+            return text.say(language)
+        return in_chinese(key) if language.startswith("zh") else key
 
     return say
 

@@ -10,6 +10,7 @@ from random import Random
 
 from fittingroom.sample import personal, words_en, words_zh
 from fittingroom.sample.grammar import expand
+from fittingroom.text.similarity import distinguishing
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _NEGATION = frozenset("不没别无未非勿莫")
@@ -111,7 +112,7 @@ def small_edits(text: str, rng: Random) -> str | None:
     for _ in range(rng.randint(1, 3)):
         edited = _edit(edited, rng)
     kept = _DIGITS.findall(edited) == _DIGITS.findall(text) and _negations(edited) == _negations(text)
-    return edited if kept and edited != text else None
+    return edited if kept and edited != text and distinguishing(edited) == distinguishing(text) else None
 
 
 def _negations(text: str) -> list[str]:

@@ -223,6 +223,13 @@ def erase(folder: Path, groups: Container[str], *, before: date | None = None) -
     return gone
 
 
+def mentions(folder: Path, groups: Container[str]) -> bool:
+    """Whether any record is of one of these customers."""
+    return any(
+        _group_of(line) in groups for path in _days(folder, None, None) for line in path.read_bytes().split(b"\n")
+    )
+
+
 def _blanked(path: Path, groups: Container[str]) -> int:
     handle, gone, start = os.open(path, os.O_RDWR | os.O_CLOEXEC), 0, 0
     try:

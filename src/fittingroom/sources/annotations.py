@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fittingroom.errors import RecipeError
 from fittingroom.sources.config import SourceConfig
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -17,6 +20,7 @@ class Told:
     line: int
     annotator: str
     label: str
+    time: datetime | None = None
     used: bool = False
 
 
@@ -31,11 +35,18 @@ class Annotations:
         self._told.setdefault(identity, []).append(told)
 
     def of(self, identity: str) -> list[dict[str, str]]:
-        """The annotations of a row, in a fixed order; they count as used."""
-        told = sorted(self._told.get(identity, ()), key=lambda one: (one.annotator, one.label))
+        """The annotations of a row by annotator, what each said last at the end; they count as used. The last word is
+        the newest where the source names a `time`, else the one that is read last.
+        """
+        told = sorted(self._told.get(identity, ()), key=lambda one: (one.annotator, one.time or _LONG_AGO))
         for one in told:
             one.used = True
         return [{"annotator": one.annotator, "label": one.label} for one in told]
+
+    @property
+    def ids(self) -> Set[str]:
+        """The rows that are spoken of."""
+        return self._told.keys()
 
     def __iter__(self) -> Iterator[Told]:
         for told in self._told.values():

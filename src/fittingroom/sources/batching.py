@@ -12,7 +12,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LINE = "\x00line"
-"""Column of every batch: the line or row number, as a string. No source can have a column of this name."""
+"""Column of every batch: the line or row number, as a string; of an element of an array `line:item`, as `number_of`
+reads it. No source can have a column of this name."""
+
+
+class Item(int):
+    """The line on which an element of an array begins, and which element it is: many may begin on one line."""
+
+    item: int
+
+    def __new__(cls, line: int, item: int) -> Item:
+        """`item` counts from 1."""
+        made = super().__new__(cls, line)
+        made.item = item
+        return made
+
+
+def number_of(cell: str) -> int:
+    """The number in a cell of the column LINE."""
+    line, _, item = cell.partition(":")
+    return Item(int(line), int(item)) if item else int(line)
+
+
+def _cell(number: int) -> str:
+    return f"{int(number)}:{number.item}" if isinstance(number, Item) else str(number)
 
 
 def batched(records: Iterable[tuple[int, Mapping[str, str | None]]]) -> Iterator[pa.RecordBatch]:
@@ -32,7 +55,7 @@ def _batch(chunk: list[tuple[int, Mapping[str, str | None]]]) -> pa.RecordBatch:
 
     names = list(dict.fromkeys(name for _, record in chunk for name in record))
     columns = [pa.array([record.get(name) for _, record in chunk], pa.string()) for name in names]
-    lines = pa.array([str(number) for number, _ in chunk], pa.string())
+    lines = pa.array([_cell(number) for number, _ in chunk], pa.string())
     return pa.RecordBatch.from_arrays([lines, *columns], names=[LINE, *names])
 
 

@@ -175,7 +175,27 @@ def write_dataset_info(folder: Path, name: str, file: str, format: Format) -> Pa
             place=file,
         )
     path = folder / INFO
-    info = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    _write_info(path, {**_info(path), name: _entry(file, format)})
+    return path
+
+
+def update_dataset_info(folder: Path, file: str, format: Format) -> Path | None:
+    """Where the folder's `dataset_info.json` speaks of a file that is written anew, say its new format there, or take
+    the entry out when LLaMA-Factory cannot read that; returns its path when it was changed.
+    """
+    path = folder / INFO
+    info = _info(path)
+    entries = {name for name, entry in info.items() if isinstance(entry, dict) and entry.get("file_name") == file}
+    if not entries:
+        return None
+    if format == "prompt_completion":
+        _write_info(path, {name: entry for name, entry in info.items() if name not in entries})
+    else:
+        _write_info(path, info | dict.fromkeys(entries, _entry(file, format)))
+    return path
+
+
+def _entry(file: str, format: Format) -> dict[str, Any]:
     entry: dict[str, Any] = {"file_name": file}
     if format == "alpaca":
         names = {"prompt": "instruction", "query": "input", "response": "output"}
@@ -186,6 +206,24 @@ def write_dataset_info(folder: Path, name: str, file: str, format: Format) -> Pa
         if format == "messages":
             tags = {"role_tag": "role", "content_tag": "content"}
             entry["tags"] = {**tags, "user_tag": "user", "assistant_tag": "assistant", "system_tag": "system"}
-    info[name] = entry
+    return entry
+
+
+def _info(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        info = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        info = None
+    if not isinstance(info, dict):
+        raise UserError(
+            "is no JSON object in UTF-8: mend it, or export into another folder",
+            "不是 UTF-8 编码的 JSON 对象：请改正它，或导出到别的文件夹",
+            place=str(path),
+        )
+    return info
+
+
+def _write_info(path: Path, info: dict[str, Any]) -> None:
     path.write_text(json.dumps(info, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return path

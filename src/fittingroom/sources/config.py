@@ -24,8 +24,9 @@ class SourceBase(Frozen):
     trained on; `dedup` takes out the examples that are copies of it."""
     key: str = ""
     """Column of the primary key; without one, the line or row number."""
-    group: str = ""
-    """Column that names the customer or the conversation."""
+    group: str | list[str] = ""
+    """Column that names the customer or the conversation; several (`[customer_id, session_id]`) where a
+    table has both: rows that share any of them stay on one side of the split."""
     time: str = ""
     """Column that says when it was true."""
     fields: dict[str, str] = Field(default_factory=dict)
@@ -39,6 +40,13 @@ class SourceBase(Frozen):
     retention: str = Field(default="", pattern=r"^([1-9]\d{0,4}d)?$")
     """How long rows are kept, in days of their `time`: `90d`. Older ones are not read into the store, nor those without
     a time; `fittingroom forget --expired` and every run take those out of it that have grown too old."""
+
+    @field_validator("group")
+    @classmethod
+    def _each_group_once(cls, value: str | list[str]) -> str | list[str]:
+        if isinstance(value, list) and (not value or not all(value) or len(set(value)) < len(value)):
+            raise ValueError("a list of columns names each once, and at least one")
+        return value
 
     @model_validator(mode="after")
     def _retention_needs_a_time(self) -> SourceBase:
@@ -60,6 +68,20 @@ class SqlSource(SourceBase):
     """One statement that only reads."""
     table: str = ""
     """Instead of a query: a table or view, whole."""
+    cursor: str = ""
+    """Column of times or numbers that rises whenever a row is new or changed, such as `updated_at`: later runs read
+    only the rows at and above the highest value met, with the rest of their customers or conversations (`group`), and
+    come to the same rows as a whole read. Needs `key`. Empty: all rows, each time."""
+    overlap_seconds: float = Field(default=600.0, ge=0)
+    """With a cursor of times: so much before the highest value is read again, for what was committed late."""
+
+    @model_validator(mode="after")
+    def _cursor_has_a_key(self) -> SqlSource:
+        if self.cursor and not (self.key or self.fields.get("key")):
+            raise ValueError("`cursor` needs `key`: by it the new version of a row takes the place of the old one")
+        if self.cursor and self.role != "examples":
+            raise ValueError("`cursor` is for the role examples; sources of other roles are read whole")
+        return self
 
     @model_validator(mode="after")
     def _no_written_secret(self) -> SqlSource:
@@ -69,7 +91,8 @@ class SqlSource(SourceBase):
 
 
 class CsvSource(SourceBase):
-    """A CSV file; encoding (UTF-8, UTF-16, GB 18030, Windows-1252) and delimiter are found unless given. Gzip too."""
+    """A CSV file; encoding (UTF-8, UTF-16, GB 18030, Big5, Windows-1252) and delimiter are found unless given. Gzip
+    too."""
 
     kind: Literal["csv"]
     path: str

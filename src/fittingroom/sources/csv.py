@@ -1,8 +1,8 @@
 """CSV files as they come from spreadsheets and shop systems.
 
-RFC 4180: a quoted field may hold delimiters, doubled quotes and line breaks. A row with another number of fields than
-the header, a quote that is never closed, or bytes that are no text costs that row only: it is rejected with its line,
-and reading goes on with the next line.
+RFC 4180, also below Excel's own first line `sep=;`: a quoted field may hold delimiters, doubled quotes and line breaks.
+A row with another number of fields than the header, a quote that is never closed, or bytes that are no text costs that
+row only: it is rejected with its line, and reading goes on with the next line.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ def _header(records: _Records, config: CsvSource) -> list[str]:
 
 
 _DELIMITERS = ",\t;|"
+_SAID = re.compile(r'\ufeff?"?sep=(?P<delimiter>[^"\r\n])"?[,;\t| ]*[\r\n]*', re.IGNORECASE)
+"""What Excel writes and reads above the header, to say which delimiter follows."""
 
 
 def _delimiter(path: Path, encoding: str) -> str:
@@ -116,9 +118,12 @@ class _Records:
             raise SourceError(
                 "the delimiter must be one character", "分隔符必须是一个字符", place=f"{config.path}: delimiter"
             )
-        self._delimiter = config.delimiter or _delimiter(path, encoding)
         self._encoding = encoding
         self._lines = lines(path, encoding)
+        said = _SAID.fullmatch(next(lines(path, encoding), (0, ""))[1])
+        if said:
+            next(self._lines)
+        self._delimiter = config.delimiter or (said["delimiter"] if said else _delimiter(path, encoding))
         self._waiting: deque[tuple[int, str]] = deque()
 
     def give_back(self, record: _Record) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.errors import SourceError
-from fittingroom.sources.batching import as_text, parse_object
+from fittingroom.sources.batching import Item, as_text, parse_object
 from fittingroom.sources.files import LONGEST_LINE, Reject, encoding_of, fault_of, lines, unpacked, whole
 
 _CHUNK = 1 << 20
@@ -25,7 +25,8 @@ _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 def objects(
     path: Path, place: str, reject: Reject, *, items: str = "", encoding: str = ""
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(line, object). `items` is the dotted path to the list in one document (then the number is the place in it).
+    """(line, object). Of an array the number is an `Item`: an array may well stand on one line. `items` is the dotted
+    path to the list in one document (then the number is the place in it).
 
     What is no object is rejected. Raises SourceError for an array that breaks off: what follows cannot be told apart.
     """
@@ -33,7 +34,8 @@ def objects(
     if items:
         found: Iterator[tuple[int, Any]] = enumerate(_listed(path, place, encoding, items), start=1)
     elif is_array(path, encoding):
-        found = _elements(path, place, encoding)
+        elements = _elements(path, place, encoding)
+        found = ((Item(line, item), value) for item, (line, value) in enumerate(elements, start=1))
     else:
         yield from _by_line(path, encoding, reject)
         return

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, SourceError
+from fittingroom.sources.encodings import BIG5, is_big5, is_western, wide
 
 Reject = Callable[[int, str, str], None]
 """reject(line, reason, text): a row that could not be read, where it stood and why; `text` is not yet redacted."""
@@ -144,7 +145,7 @@ def _is_wide(encoding: str) -> bool:
 
 
 def encoding_of(path: Path, given: str, place: str) -> str:
-    """The encoding given, or the one found: by byte order mark, by zero bytes, then UTF-8, GB 18030, Windows-1252.
+    """The encoding given, or the one found: byte order mark, UTF-16 by zero bytes, UTF-8, Windows-1252, Big5, GB 18030.
 
     A file whose bytes are neither wholly UTF-8 nor wholly GB 18030 is taken for the one with fewer broken places; the
     lines that hold them are rejected one by one. Raises RecipeError when the given name is no encoding.
@@ -159,13 +160,15 @@ def encoding_of(path: Path, given: str, place: str) -> str:
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name
-    if b"\0" in head[:1000]:
-        return "utf-16-le" if head[1:1000:2].count(0) > head[0:1000:2].count(0) else "utf-16-be"
+    if b"\0" in head and (name := wide(head)):
+        return name
     broken = {name: _broken(path, name) for name in ("utf-8", "gb18030")}
     if broken["utf-8"] == 0:
         return "utf-8"
-    if _is_western(head):
+    if is_western(head):
         return "cp1252"
+    if is_big5(head):
+        return BIG5
     return "gb18030" if broken["gb18030"] < broken["utf-8"] else "utf-8"
 
 
@@ -220,14 +223,3 @@ def _broken(path: Path, encoding: str) -> int:
                 count += sum(1 for _ in re.finditer("[\udc80-\udcff]+", text))
             if not chunk:
                 return count
-
-
-def _is_western(head: bytes) -> bool:
-    """Whether the bytes beyond ASCII are single accents and curly quotes between Latin letters, as in Windows-1252.
-
-    GB 18030 always has them in pairs, and `it’s` of Windows would turn into it抯.
-    """
-    runs = re.findall(rb"[\x80-\xff]+", head)
-    single = sum(1 for run in runs if len(run) == 1)
-    between = len(re.findall(rb"[A-Za-z ,.][\x80-\xff][A-Za-z ,.]", head))
-    return bool(runs) and single >= 0.9 * len(runs) and between >= 0.5 * len(runs)

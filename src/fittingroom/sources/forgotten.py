@@ -8,22 +8,18 @@ finished by the next one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
 from fittingroom.errors import StoreError
 from fittingroom.sources.config import SourceConfig
-from fittingroom.sources.rows import Marks, joining_column, key_fingerprint, values
+from fittingroom.sources.rows import Marks, key_fingerprint
 from fittingroom.store import digest_of, write_text
 from fittingroom.text.redact import pseudonym
 from fittingroom.types import Frozen
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FOLDER = "forgotten"
 _NAME = re.compile("[a-p]{16}")
@@ -126,14 +122,16 @@ def today() -> datetime:
 class Doorkeeper:
     """Says which rows of a batch stay out, and why."""
 
-    def __init__(self, found: Sequence[Entry], secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, found: Sequence[Entry]) -> None:
         self._names = frozenset(name for entry in found for name in entry.names)
 
-    def out(self, source: SourceConfig, batch: pa.RecordBatch, marks: Marks) -> dict[int, str]:
+    def out(self, source: SourceConfig, marks: Marks) -> dict[int, str]:
         """Place in the batch -> reason."""
-        found = dict.fromkeys(self._named(batch), FORGOTTEN)
+        found: dict[int, str] = {}
         limit = cutoff(source)
+        # A column of customers' numbers counts whatever the recipe takes it for.
+        for column in marks.people.values() if self._names else ():
+            found |= {place: FORGOTTEN for place, person in enumerate(column) if person in self._names}
         for place, (group, key, time) in enumerate(zip(marks.groups, marks.row_keys, marks.times, strict=True)):
             if group in self._names or key in self._names:
                 found[place] = FORGOTTEN
@@ -142,11 +140,3 @@ class Doorkeeper:
             elif limit is not None and (time is None or time < limit):
                 found[place] = TIMELESS if time is None else EXPIRED
         return found
-
-    def _named(self, batch: pa.RecordBatch) -> Iterator[int]:
-        """Rows that name a forgotten customer in a column of customers' numbers, whatever the recipe takes it for."""
-        for column in batch.schema.names if self._names else ():
-            if joining_column(column) == "customer":
-                for place, value in enumerate(values(batch, column)):
-                    if value and value.strip() and pseudonym(self._secret, "group", value.strip()) in self._names:
-                        yield place

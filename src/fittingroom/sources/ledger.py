@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
+from fittingroom.reasons import in_chinese
+from fittingroom.sources.batching import Item
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.rows import place_of
 from fittingroom.tables import Table, Writer
 from fittingroom.types import rejected_schema
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 _HELD = 50_000
@@ -47,12 +50,19 @@ class Ledger:
         self._first: dict[str, dict[str, Any]] = {}
         self._path = folder / "rejected.spill.parquet"
         self._file: pq.ParquetWriter | None = None
+        self._with_people = False
 
-    def reject(self, name: str, line: int, reason: str, safe_text: str, group: str | None = None) -> None:
-        """Write down a row that cannot be used. `safe_text` is redacted already; `group`: whose row, if known."""
+    def reject(
+        self, name: str, line: int, reason: str, safe_text: str, group: str | None = None, person: str | None = None
+    ) -> None:
+        """Write down a row that cannot be used. `safe_text` is redacted already; `group`: whose row, if known, and
+        `person` where the group is not the customer.
+        """
         self.accounts[name].rejected += 1
-        place = place_of(self._configs[name])
-        row = {"source": name, "file": place, "line": line, "reason": reason, "text": safe_text, "group": group}
+        place, item = place_of(self._configs[name]), line.item if isinstance(line, Item) else 0
+        row = {"source": name, "file": f"{place} (item {item})" if item else place, "line": int(line)}
+        row |= {"item": item, "reason": reason, "text": safe_text, "group": group, "person": person}
+        self._with_people = self._with_people or person is not None
         self._reasons[reason] += 1
         self._first.setdefault(name, row)
         self._rejects.append(row)
@@ -67,9 +77,10 @@ class Ledger:
         first = self._first.get(name)
         if first is None:
             raise SourceError("has no rows", "没有任何数据行", place=place)
+        place = first["file"]
         raise SourceError(
             f"none of its {account.rejected} rows could be read; the first: line {first['line']}, {first['reason']}",
-            f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{first['reason']}",
+            f"{account.rejected} 行全部无法读取；第一处：第 {first['line']} 行，{in_chinese(first['reason'])}",
             place=place,
         )
 
@@ -84,16 +95,24 @@ class Ledger:
         last look at a text of a group, then it is cut.
         """
         if self._file is None:
-            return Table.records(self._mended(self._sorted(), mend, shown), rejected_schema())
+            return Table.records(self._mended(self._sorted(), mend, shown), self._schema(self._with_people))
         self._spill()
         self._file.close()
         whole = self._path.with_name("rejected.parquet")
-        with Writer(whole, rejected_schema()) as writer:
+        schema = self._schema(self._with_people)
+        with Writer(whole, schema) as writer:
             for batch in Table.read(self._path).batches():
                 rows = self._mended(batch.to_pylist(), mend, shown)
-                writer.write(Table.records(rows, rejected_schema()).arrow())
+                writer.write(Table.records(rows, schema).arrow())
         self._path.unlink()
         return Table.read(whole)
+
+    @staticmethod
+    def _schema(with_people: bool) -> pa.Schema:
+        """`person` is a column only where a source names customers beside its group."""
+        import pyarrow as pa
+
+        return rejected_schema().append(pa.field("person", pa.string())) if with_people else rejected_schema()
 
     def _mended(
         self, rows: list[dict[str, Any]], mend: Callable[[str | None, str], str], shown: int
@@ -101,13 +120,13 @@ class Ledger:
         return [{**row, "text": mend(row["group"], row["text"])[:shown]} for row in rows]
 
     def _sorted(self) -> list[dict[str, Any]]:
-        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["reason"]))
+        return sorted(self._rejects, key=lambda row: (row["source"], row["line"], row["item"], row["reason"]))
 
     def _spill(self) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        schema = rejected_schema().append(pa.field("group", pa.string()))
+        schema = self._schema(True)
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = pq.ParquetWriter(self._path, schema, compression="zstd")

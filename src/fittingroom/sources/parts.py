@@ -42,9 +42,13 @@ class SortedParts:
         import pyarrow as pa
 
         if records:
-            table = pa.Table.from_pylist(records, schema=self._schema)
+            self.take(pa.Table.from_pylist(records, schema=self._schema))
+
+    def take(self, table: pa.Table) -> None:
+        """The same, of rows that are a table already."""
+        if table.num_rows:
             self._held.append(table)
-            self._count += len(records)
+            self._count += table.num_rows
             self._bytes += table.nbytes
             if self._count >= _HELD or self._bytes >= _HELD_BYTES:
                 self._spill()

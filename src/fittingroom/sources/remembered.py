@@ -9,7 +9,7 @@ out of the group's rows when the tables are put together. Held in memory, for gr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BUILT = 1024
+MANY = 10
+"""A target that stands with so many persons is a label, and nobody's own name."""
+LABEL_CHARS, _ANSWERS = 60, 100_000
+"""Longer targets, and more of them, are no labels and are not counted."""
 
 
 class Remembered:
@@ -29,6 +33,7 @@ class Remembered:
         """`labels` are the labels of a closed task: as targets they stay, whoever is called like one."""
         self._redact, self._secret = redact, secret
         self._labels = frozenset(labels)
+        self._holders: dict[str, set[str]] = {}
         self._values: dict[str, dict[str, None]] = {}
         self._built = lru_cache(maxsize=_BUILT)(self._build)
         self.personal: Counter[str] = Counter()
@@ -41,9 +46,42 @@ class Remembered:
         if fresh := dict.fromkeys(f"{find.kind}\0{find.value}" for find in finds):
             self._values.setdefault(group, {}).update(fresh)
 
+    def saw(self, groups: Sequence[str | None], ids: Sequence[str], targets: Iterable[str]) -> None:
+        """Take note of the targets of a batch, before its rows: what many persons carry is a label."""
+        for group, row, target in zip(groups, ids, targets, strict=True):
+            holders = self._holders.get(target)
+            if holders is None and 0 < len(target) <= LABEL_CHARS and len(self._holders) < _ANSWERS:
+                holders = self._holders[target] = set()
+            if holders is not None and len(holders) < MANY:
+                holders.add(group or row)
+
+    def is_label(self, target: str | None) -> bool:
+        """Whether a target stays as it is: one of the task's labels, or one that many persons carry."""
+        return target in self._labels or len(self._holders.get(target or "", ())) >= MANY
+
+    def labels(self) -> set[str]:
+        """The targets that stay as they are, as far as was seen."""
+        return {*self._labels, *(target for target, holders in self._holders.items() if len(holders) >= MANY)}
+
+    def also(self, labels: Iterable[str]) -> None:
+        """These targets stay too: a source that is not seen whole counted them itself."""
+        self._labels |= frozenset(labels)
+
     def text(self, group: str | None, text: str) -> str:
         """A text of this group without what is known of it."""
         return self._taken(text, self._built(group), Counter()) if group in self._values and group else text
+
+    def taken(self, group: str | None, text: str, took: Counter[str], *, target: bool = False) -> str:
+        """The same, counted in `took` too; a `target` that is a label of the task stays as it is."""
+        if not group or group not in self._values or (target and self.is_label(text)):
+            return text
+        return str(self._taken(text, self._built(group), took))
+
+    def join(self, other: Remembered, groups: Container[str]) -> None:
+        """What another memory knows of these groups, in this one too."""
+        for group, values in other._values.items():
+            if group in groups:
+                self._values.setdefault(group, {}).update(values)
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Rows of `row_schema` or `dropped_schema`: inputs, target and annotations."""
@@ -80,7 +118,7 @@ class Remembered:
             row["input"][name] = self._taken(text, known, took)
         for holder in [row["target"], *(row["annotations"] or [])]:
             for name, text in holder.items():
-                if name != "annotator" and text not in self._labels:
+                if name != "annotator" and not self.is_label(text):
                     holder[name] = self._taken(text, known, took)
         if took:
             counts = Counter({one["rule"]: one["count"] for one in row["edits"] or []}) + took

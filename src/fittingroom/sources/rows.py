@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import SourceError
-from fittingroom.sources.batching import LINE
+from fittingroom.sources.batching import LINE, Item, number_of
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.social import key_column
 from fittingroom.sources.times import parse_time
@@ -34,7 +34,13 @@ _PERSONAL_COLUMNS = (
             rf"{_WHOSE}_?name|receiver|recipient|consignee|(?:收货|收件|联系|寄件)人|.*姓名|(?:会员|客户|买家|用户)(?:名|昵称)|昵称"
         ),
     ),
-    ("mobile", re.compile(r".*(?:phone|mobile|telephone)(?:_?(?:no|number))?|tel|.*(?:电话|手机)号?码?")),
+    (
+        "mobile",
+        re.compile(
+            rf"(?:.*_|{_WHOSE}|home|work|cell|tele|shipping|billing)?(?:phone|mobile|tele?phone|cellphone|tel)"
+            r"(?:_?(?:no|nr|num|number))?\d?|.*(?:电话|手机)号?码?"
+        ),
+    ),
     ("email", re.compile(r".*e_?mail(?:_?address)?|.*邮箱(?:地址)?")),
     ("address", re.compile(r"(?:.*_)?(?:address|addr|street)\d?|.*地址|住址")),
     (
@@ -48,6 +54,10 @@ _PERSONAL_COLUMNS = (
     ("wechat", re.compile(r"wechat(?:_?id)?|wx_?id|openid|unionid|微信号?")),
     ("qq", re.compile(r"qq(?:_?(?:no|number))?|QQ号?")),
 )
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_YES_OR_NO = re.compile(r"(?:is|has|have|had|can|needs?|uses?|used|allows?|enabled?|with|no|num|count)_|是否|有无|可否")
+"""How a column of yes and no, or of counts, begins: is_mobile."""
+_NICKNAMES = re.compile(r"(?:user|member|nick)_?name|(?:会员|用户|买家)名|(?:会员|客户|买家|用户)?昵称")
 _ORDER_COLUMN = re.compile(
     r"(?:.*_)?(?:order|waybill|tracking|parcel|shipment|express)_?(?:id|no|nr|num|number|sn|code)"
     r"|(?:订单|运单|快递|物流|包裹)(?:编?号|号码|单号|id)"
@@ -55,6 +65,10 @@ _ORDER_COLUMN = re.compile(
 _CUSTOMER_COLUMN = re.compile(
     r"(?:.*_)?(?:customer|user|buyer|member|client|visitor)_?(?:id|no|nr|num|number|code)|uid"
     r"|(?:客户|会员|用户|买家|顾客)(?:编?号|号码|id|卡号)"
+)
+_CONVERSATION_COLUMN = re.compile(
+    r"(?:.*_)?(?:conversation|conv|session|thread|dialog(?:ue)?|chat|ticket|case)(?:_?(?:id|no|nr|num|number|key|code))?"
+    r"|(?:会话|对话|工单|客服单)(?:编?号|号码|id)?"
 )
 
 
@@ -80,8 +94,15 @@ def personal_column(column: str) -> str:
 
     A bare name in a column of names has no word beside it by which it could be found.
     """
-    last = column.rpartition(".")[2].strip().lower()
+    last = _CAMEL.sub("_", column.rpartition(".")[2].strip()).lower()
+    if _YES_OR_NO.match(last):
+        return ""
     return next((kind for kind, pattern in _PERSONAL_COLUMNS if pattern.fullmatch(last)), "")
+
+
+def nickname_column(column: str) -> bool:
+    """Whether people gave themselves the names in a column of this name: any word may be one."""
+    return bool(_NICKNAMES.fullmatch(column.rpartition(".")[2].strip().lower()))
 
 
 def joining_column(column: str) -> str:
@@ -91,6 +112,11 @@ def joining_column(column: str) -> str:
     """
     last = column.rpartition(".")[2].strip().lower()
     return "order" if _ORDER_COLUMN.fullmatch(last) else "customer" if _CUSTOMER_COLUMN.fullmatch(last) else ""
+
+
+def conversation_column(column: str) -> bool:
+    """Whether a column of this name says which conversation a row is of, and so not which customer."""
+    return bool(_CONVERSATION_COLUMN.fullmatch(column.rpartition(".")[2].strip().lower()))
 
 
 def safe_names(columns: Sequence[str]) -> dict[str, str]:
@@ -111,6 +137,8 @@ class Layout:
     key: str
     group: str
     time: str
+    others: tuple[str, ...] = ()
+    """What else the recipe names under `group`."""
 
     @classmethod
     def of(cls, config: SourceConfig) -> Layout:
@@ -118,7 +146,14 @@ class Layout:
         usual = {"social": "thread", "weblog": "visitor"}.get(config.kind, "")
         key = key_column(config) if config.kind == "social" else config.key or config.fields.get("key", "")
         time = config.time or config.fields.get("time", "time" if config.kind == "weblog" else "")
-        return cls(key=key, group=config.group or config.fields.get("group", usual), time=time)
+        # Of several the customer is the group: by it redaction remembers, and `forget` knows whose a row is.
+        named = [config.group] if isinstance(config.group, str) else sorted(config.group, key=conversation_column)
+        return cls(key=key, group=named[0] or config.fields.get("group", usual), time=time, others=tuple(named[1:]))
+
+    @property
+    def named(self) -> list[str]:
+        """Every column that must be there."""
+        return [self.key, self.group, *self.others, self.time]
 
 
 def column_of(config: SourceConfig, field: str, *, only_input: bool = False) -> str:
@@ -142,6 +177,13 @@ class Marks:
     times: list[datetime | None]
     faults: list[str]
     unread_times: int
+    people: dict[str, list[str | None]] = field(default_factory=dict)
+    """Whose the rows are beside `groups`, by column: what else the recipe names, and columns of customers' numbers."""
+
+    def person(self, place: int) -> str | None:
+        """A customer that a row names beside its group; None for none."""
+        told = [column[place] for name, column in self.people.items() if not conversation_column(name)]
+        return next((one for one in told if one), None)
 
     def head(self, place: int, source: str) -> dict[str, Any]:
         """The columns that every row of a side table begins with."""
@@ -159,19 +201,27 @@ def mark(
     name: str,
     layout: Layout,
     secret: bytes,
-    seen: set[str],
+    seen: set[str] | None,
     redact: RedactConfig = RedactConfig(),  # noqa: B008 - frozen
 ) -> Marks:
-    """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to."""
-    lines = [int(line) for line in values(batch, LINE) if line is not None]
-    keys = values(batch, layout.key) if layout.key else [str(line) for line in lines]
+    """Ids, keys, groups and times of a batch. `seen` holds the ids given out so far in this source and is added to;
+    None where a key may come again: as a newer version of its row.
+    """
+    lines = [number_of(line) for line in values(batch, LINE) if line is not None]
+    # Of an array the place in it: that is the same however the file is broken into lines.
+    keys = (
+        values(batch, layout.key)
+        if layout.key
+        else [str(line.item if isinstance(line, Item) else line) for line in lines]
+    )
     marks = Marks(lines, [], [], [], [], [], 0)
     shown = _shown_key(layout, secret, redact)
     for key in keys:
         key = (key or "").strip()
         marked = row_id(secret, name, key)
-        fault = _fault(key, marked, seen)
-        seen.add(marked)
+        fault = _fault(key, marked, seen or ())
+        if seen is not None:
+            seen.add(marked)
         marks.faults.append(fault)
         marks.ids.append(marked)
         marks.row_keys.append(shown(key))
@@ -182,7 +232,20 @@ def mark(
         when = parse_time(written)
         marks.unread_times += when is None and bool((written or "").strip())
         marks.times.append(when)
+    marks.people = {column: _people(batch, column, secret) for column in _people_columns(batch.schema.names, layout)}
     return marks
+
+
+def _people_columns(columns: Sequence[str], layout: Layout) -> list[str]:
+    noticed = [one for one in columns if joining_column(one) == "customer" and one not in (layout.key, layout.group)]
+    return [*layout.others, *(one for one in noticed if one not in layout.others)]
+
+
+def _people(batch: pa.RecordBatch, column: str, secret: bytes) -> list[str | None]:
+    # The fifth conversation is not the fifth customer; a customer has the letters of `group`, wherever named.
+    kind = "conversation" if conversation_column(column) else "group"
+    stripped = [(value or "").strip() for value in values(batch, column)]
+    return [pseudonym(secret, kind, value) if value else None for value in stripped]
 
 
 def _shown_key(layout: Layout, secret: bytes, redact: RedactConfig) -> Callable[[str], str]:
@@ -195,7 +258,7 @@ def _shown_key(layout: Layout, secret: bytes, redact: RedactConfig) -> Callable[
     return lambda key: pseudonym(secret, "key", key) if _is_person(key) else key
 
 
-def _fault(key: str, marked: str, seen: set[str]) -> str:
+def _fault(key: str, marked: str, seen: Collection[str]) -> str:
     if not key:
         return "no key"
     if _MANGLED.fullmatch(key):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
-from fittingroom.sources.batching import as_text, batched, flattened
+from fittingroom.sources.batching import Item, as_text, batched, flattened
 from fittingroom.sources.config import SocialSource
 from fittingroom.sources.document import objects
 from fittingroom.sources.files import Reject, digest, encoding_of, line_count, locate
@@ -72,7 +72,8 @@ def _unfolded(
     flat = flattened(rest)
     if depth:
         flat = _as_in_posts(flat, config)
-    own = flat.get(key_at) or (f"{parent}/{place}" if parent else f"line {line}")
+    here = f"item {line.item}" if isinstance(line, Item) else f"line {line}"
+    own = flat.get(key_at) or (f"{parent}/{place}" if parent else here)
     thread = thread or own
     yield {**flat, key_at: own, "thread": thread, "parent": parent or None, "depth": str(depth)}
     if replies is None:

@@ -26,8 +26,13 @@ _LANES = 1 << 128
 
 def check(config: SqlSource, context: Context) -> None:
     """The database opens and the query is sound; at most its first rows are fetched."""
+    if config.cursor:
+        from fittingroom.sources.snapshot import Snapshot
+
+        Snapshot(config.name or config.kind, config, context).close()  # it looks at the columns
+        return
     with closing(opened(config.url, context)) as database:
-        _columns(database.run(statement_of(database, config))[0], config)
+        columns_of(database.run(statement_of(database, config))[0], config)
 
 
 def size(config: SqlSource, context: Context) -> int:
@@ -44,7 +49,7 @@ def fingerprint(config: SqlSource, context: Context) -> str:
     total, count = 0, 0
     with closing(opened(config.url, context)) as database:
         names, rows = database.run(statement_of(database, config))
-        _columns(names, config)
+        columns_of(names, config)
         for row in rows:
             count += 1
             place = "" if config.key else f"{count}\x1f"
@@ -60,7 +65,7 @@ def read(config: SqlSource, context: Context, reject: Reject) -> Iterator[pa.Rec
     """All rows; a cell that is no text in UTF-8 or GB 18030 costs its row."""
     with closing(opened(config.url, context)) as database:
         names, rows = database.run(statement_of(database, config))
-        yield from columnar(_columns(names, config), texts_of(rows, names, reject))
+        yield from columnar(columns_of(names, config), texts_of(rows, names, reject))
 
 
 def opened(url: str, context: Context) -> Database:
@@ -109,7 +114,8 @@ def statement_of(database: Database, config: SqlSource) -> str:
     return f"select * from {tables[config.table]}"
 
 
-def _columns(names: list[str], config: SqlSource) -> list[str]:
+def columns_of(names: list[str], config: SqlSource) -> list[str]:
+    """The names. Raises SourceError for none, and for one that stands twice."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
         raise SourceError(

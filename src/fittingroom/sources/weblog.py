@@ -1,9 +1,10 @@
 """A web server's access log (common, combined or any nginx `log_format`): views, searches, carts and orders.
 
 Of every request stays: when, what kind, which item, which words were searched, the path without its query (queries
-carry tokens), a keyed pseudonym of the visitor (address and browser) and the session. The address itself is never
-passed on. `kind` is view, search, cart, order, page, asset, bot or health. The last three are nobody's doing: `prepare`
-counts them and keeps them out of the stream of events.
+carry tokens) and with its percent signs resolved (`%40` would hide an address from the recognisers), a keyed pseudonym
+of the visitor (address and browser) and the session. The address itself is never passed on. `kind` is view, search,
+cart, order, page, asset, bot or health. The last three are nobody's doing: `prepare` counts them and keeps them out of
+the stream of events.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fittingroom.sources.batching import columnar
 from fittingroom.sources.config import WeblogSource
 from fittingroom.sources.files import Reject, TooLong, digest, encoding_of, fault_of, line_count, lines, locate
 from fittingroom.sources.logformat import Hit, reader
+from fittingroom.sources.paths import order_numbers
 from fittingroom.sources.times import parse_time
 from fittingroom.text.redact import pseudonym
 
@@ -31,19 +33,26 @@ COLUMNS = ["time", "kind", "item", "terms", "path", "method", "status", "visitor
 _LONGEST = 100_000
 """Servers cut requests far below; a longer line would only keep the pattern busy."""
 _HEALTH = re.compile(
-    r"kube-probe|HealthCheck|GoogleHC|Prometheus|UptimeRobot|Pingdom|StatusCake|Zabbix|Nagios|check_http|SLB|ELB-",
+    r"kube-probe|HealthCheck|GoogleHC|Prometheus|UptimeRobot|Pingdom|StatusCake|Zabbix|Nagios|check_http|\bSLB\b|ELB-Health",
     re.IGNORECASE,
 )
 _HEALTH_PATH = re.compile(
-    r"^/(?:health(?:z|check|_check)?|livez?|readyz?|ready|liveness|readiness|ping|status|nginx_status|server-status|metrics)"
-    r"(?:[/.]|$)",
+    r"^/(?:(?:healthz|health[-_]?check|livez|readyz|liveness|readiness|nginx_status|server-status|actuator/health)(?:[/.]|$)"
+    r"|ping(?:\.\w{1,5})?/?$)",
     re.IGNORECASE,
 )
+_PROBED_PATH = re.compile(
+    r"^/(?:health|live|ready|status|metrics)(?:/(?:live|ready|liveness|readiness|startup|check|ping|db))?(?:\.\w{1,5})?/?$",
+    re.IGNORECASE,
+)
+"""A probe's when no browser asks: a shop has pages of live shows, of health food and of the status of an order."""
+_BROWSER = re.compile(r"^Mozilla/|Opera", re.IGNORECASE)
 _BOT = re.compile(
-    r"bot(?![a-z])|bot/|spider|crawl|slurp|baiduspider|sogou|bingpreview|facebookexternalhit|curl/|wget/|python|java/|go-http|okhttp"
+    r"(?<!cu)bot(?![a-z])|spider|crawl|slurp|bingpreview|facebookexternalhit|curl/|wget/|python|java/|go-http"
     r"|libwww|httpclient|headless|phantomjs|scrapy|feed|fetcher|archiver|scan|axios/|node-fetch|^-?$",
     re.IGNORECASE,
 )
+"""Robots that say so. Cubot is a phone, Sogou's browser a browser (its robots are spiders), okhttp a shop's own app."""
 _BOT_PATH = re.compile(
     r"^/(?:robots\.txt|sitemap[^/]*\.xml|wp-login|wp-admin|xmlrpc|phpmyadmin|\.env|\.git)", re.IGNORECASE
 )
@@ -61,6 +70,7 @@ _ITEM_PAGE = re.compile(r"/(?:goods|good|items?|products?|detail|sku|commodity)\
 _ITEM_FIELDS = ("sku", "item_id", "itemid", "goods_id", "goodsid", "product_id", "productid", "item", "goods", "id")
 _CART = re.compile(r"/(?:cart|basket|gouwuche)(?:[/.]|$)", re.IGNORECASE)
 _ORDER = re.compile(r"/(?:orders?|checkout|pay|payment|buy)(?:[/.]|$)", re.IGNORECASE)
+_OF_ORDER = re.compile(r"/(?:orders?|pay|payment)(?:[/.]|$)", re.IGNORECASE)
 _ITEM = re.compile(r"[\w-]{1,64}")
 _QUERY = re.compile(r"\?[^\s\"]*")
 """Of a line that cannot be read: what may be a query, and carry a token."""
@@ -99,19 +109,19 @@ def _requests(config: WeblogSource, context: Context, reject: Reject) -> Iterato
             continue
         if isinstance(line, TooLong) or len(text) > _LONGEST:
             fault = fault_of(line, encoding) or f"a request longer than {_LONGEST:,} characters"
-            reject(number, fault, _QUERY.sub("?", text))
+            reject(number, fault, _shown(text))
             continue
         hit = taken_apart(text)
         if hit is None:
-            reject(number, f"not a line of {form}", _QUERY.sub("?", text))
+            reject(number, f"not a line of {form}", _shown(text))
             continue
         when = parse_time(hit.time)
         if when is None:
-            reject(number, "the time cannot be read", _QUERY.sub("?", text))
+            reject(number, "the time cannot be read", _shown(text))
             continue
         visitor, session = sessions.of(hit.address, hit.agent or "", when.timestamp())
         what = _routed(hit, routes) or _classified(hit.target, hit.agent)
-        yield number, [hit.time, *what, hit.target.partition("?")[0], hit.method, hit.status, visitor, session]
+        yield number, [hit.time, *what, decoded(hit.target.partition("?")[0]), hit.method, hit.status, visitor, session]
 
 
 def _routed(hit: Hit, routes: Sequence[tuple[str, re.Pattern[str]]]) -> tuple[str, str | None, str | None] | None:
@@ -135,7 +145,8 @@ def _classified(target: str, agent: str | None) -> tuple[str, str | None, str | 
     """(kind, item, terms) of a request."""
     raw_path, _, query = target.partition("?")
     path = decoded(raw_path)
-    if _HEALTH_PATH.match(path) or (agent and _HEALTH.search(agent)):
+    probed = _HEALTH_PATH.match(path) or (_PROBED_PATH.match(path) and not _BROWSER.search(agent or ""))
+    if probed or (agent and _HEALTH.search(agent)):
         return "health", None, None
     if _BOT_PATH.match(path) or (agent is not None and _BOT.search(agent)):
         return "bot", None, None
@@ -146,7 +157,11 @@ def _classified(target: str, agent: str | None) -> tuple[str, str | None, str | 
     if terms and (_SEARCH_PATH.search(path) or not _ITEM_PAGE.search(path)):
         return "search", None, terms
     on_path = _ITEM_PATH.search(path)
-    named = next((fields[name] for name in _ITEM_FIELDS if _ITEM.fullmatch(fields.get(name, ""))), None)
+    if on_path and on_path.start("item") in {start for start, _ in order_numbers(path)}:
+        on_path = None
+    of_order = _OF_ORDER.search(path)  # there `id` is the order's
+    names = [name for name in _ITEM_FIELDS if not (of_order and name == "id")]
+    named = next((fields[name] for name in names if _ITEM.fullmatch(fields.get(name, ""))), None)
     item = on_path.group("item") if on_path else named
     if _CART.search(path):
         return "cart", item, None
@@ -155,6 +170,11 @@ def _classified(target: str, agent: str | None) -> tuple[str, str | None, str | 
     if on_path or (named and _ITEM_PAGE.search(path)):
         return "view", item, None
     return "page", None, None
+
+
+def _shown(text: str) -> str:
+    """A line that cannot be read, as it may be rejected: without queries, and with nothing hidden by percent signs."""
+    return decoded(_QUERY.sub("?", text[:_LONGEST]))
 
 
 def _fields(query: str) -> dict[str, str]:
@@ -171,7 +191,7 @@ def decoded(text: str) -> str:
     for _ in range(2):
         if "%" not in text:
             break
-        raw = unquote_to_bytes(text)
+        raw = unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:

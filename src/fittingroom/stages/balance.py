@@ -25,7 +25,7 @@ from fittingroom.types import Frozen, Splits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("pyarrow", "rjieba")
 
 
@@ -40,8 +40,8 @@ class BalanceConfig(Frozen):
     max_factor: float = Field(default=5.0, ge=1)
     """No class is weighted, repeated or thinned out by more than this: twenty copies of a row teach it by heart."""
     augment: float = Field(default=0.0, ge=0, le=0.3)
-    """Share of the words of a repeated row that are swapped with a neighbour, or left out where they are particles.
-    Numbers, negations and placeholders are never touched. 0 repeats rows as they are."""
+    """Largest share of the words of a repeated row that are left out, particles only; clauses that only describe may
+    change places. Numbers, negations and placeholders are never touched. 0 repeats rows as they are."""
     teacher: TeacherConfig | None = None
     """A larger model that says repeated rows in other words; a reply that cannot be used leaves its row repeated."""
     correct_prior: bool = True
@@ -54,7 +54,7 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
     """The training part balanced, or class weights whose mean over the training rows is 1; all else passes unchanged.
 
     Repeated rows carry the id of the row with `~1`, `~2`, …, its group and cluster, and the edit "oversampled" (and
-    "augmented", where words were moved, "teacher", where a teacher model says it in other words); rows left out are
+    "augmented", where words went, "teacher", where a teacher model says it in other words); rows left out are
     dropped as "undersampled", replies of the teacher that are not used as "teacher: …". Which ones is decided by a
     keyed hash of the id. Raises UserError when a teacher is configured and cannot be asked.
     """
@@ -122,7 +122,7 @@ def _wanted(counts: Mapping[str, int], config: BalanceConfig) -> dict[str, float
 def _told(
     train: pa.Table, before: Counter[str], after: Counter[str], weights: Mapping[str, float], config: BalanceConfig
 ) -> dict[str, object]:
-    """Facts of what rebalancing alone does: the shift that puts the prior right, and rows whose words were moved.
+    """Facts of what rebalancing alone does: the shift that puts the prior right, and rows that were augmented.
 
     The shift of a class is log(share in the world) - log(share in training), to be added to its score: a classifier
     learns p(class | text) under the mix that it met (Saerens, Latinne, Decaestecker 2002; Elkan 2001).
@@ -171,7 +171,7 @@ def _copies(table: pa.Table, names: Sequence[str], wanted: Mapping[str, float], 
 
 
 def _marked(again: pa.Table, said: Taught | None, task: TaskConfig, seed: int, share: float) -> pa.Table:
-    """Repeated rows in the teacher's words, else with `share` of their words moved, and what was done in `edits`."""
+    """Repeated rows in the teacher's words, else augmented by `share`, and what was done in `edits`."""
     if not again.num_rows:
         return again
     rules = {index: ["oversampled"] for index in range(again.num_rows)}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from fittingroom.engine import Context
+from fittingroom.sources.people import PEOPLE
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.copies import EXACT, NEAR, Marked, counted, exact_copies, near_copies
 from fittingroom.tasks.families import families
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("pyarrow", "rensa", "numpy", "scipy")
 
 
@@ -92,7 +93,8 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
         **found.facts,
         **told,
     }
-    return Rows(kept=kept, dropped=dropped, facts=facts)
+    people = {PEOPLE: rows.tables[PEOPLE]} if PEOPLE in rows.tables else {}
+    return Rows(kept=kept, dropped=dropped, tables=people, facts=facts)
 
 
 def _noted(marked: Marked, gone: Gone, first: NDArray[np.int64]) -> Change:

@@ -16,6 +16,7 @@ from pydantic import Field
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
 from fittingroom.sources import decisions
+from fittingroom.sources.people import PEOPLE
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
@@ -32,7 +33,7 @@ from fittingroom.types import Frozen, Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("pyarrow", "rensa", "numpy", "polars", "cleanlab", "scikit-learn")
 
 _REASONS = ("annotators disagree", "rules disagree", "unknown label", "not labelled", CONFLICTING)
@@ -106,8 +107,8 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
         **measured,
     }
     context.progress("label", 1, 1)
-    # What rows are compared with in `dedup` is none of ours to label.
-    tables = {REFERENCE: rows.tables[REFERENCE]} if REFERENCE in rows.tables else {}
+    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
+    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
     return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
 
 

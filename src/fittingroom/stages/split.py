@@ -17,22 +17,25 @@ from pydantic import Field, model_validator
 
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
+from fittingroom.sources.people import PEOPLE
 from fittingroom.statistics.folds import apportion, keyed_ranks, tied
 from fittingroom.tables import Table, Writer
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.leaving import placed
 from fittingroom.tasks.rows import dropped, in_order, labels
+from fittingroom.tasks.whose import Told, not_grouped, people_of, shared
 from fittingroom.types import Frozen, Rows, Splits, row_schema
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("pyarrow", "numpy", "scipy")
 
 PARTS = ("train", "dev", "calibration", "test")
 _UNDATED = -(2**63)
+_NEVER = 2**63 - 1
 
 
 class SplitConfig(Frozen):
@@ -45,7 +48,8 @@ class SplitConfig(Frozen):
     test: float = Field(default=0.15, ge=0, lt=1)
     """Share of the rows that only a release is judged on."""
     group_by: list[Literal["group", "cluster"]] = Field(default=["group", "cluster"])
-    """What must not be torn apart: `group` (customer, conversation) and `cluster` (near copies)."""
+    """What must not be torn apart: `group` (customer, conversation: every column that a source names there) and
+    `cluster` (near copies)."""
     by_time: bool = False
     """Whether the newest rows are the test, and the newest of the others dev and calibration, as in production."""
     min_per_class: int = Field(default=2, ge=1)
@@ -74,13 +78,14 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
     but rows have none. AssertionError, a fault of ours, when the result tears apart what `group_by` holds together.
     """
     table = in_order(rows.kept, task)
-    marked = _Marked(table, task, split, seed)
+    people = people_of(table, rows.tables.get(PEOPLE))
+    marked = _Marked(table, task, split, seed, [one.codes for one in people if one.tied])
     _refuse_too_few(marked, split)
     parts = _by_time(marked, table, split) if split.by_time else _by_share(marked, split)
     counts = marked.counts(parts)
     _refuse_bad_parts(marked, counts, split)
     context.progress("split", 1, 2)
-    proof = _proof(table, marked, parts, split)
+    proof = _proof(table, marked, parts, split, people)
     tables = _parted(table, task, context, parts)
     classes = {
         part: dict(sorted((name, int(count)) for name, count in zip(marked.names, row, strict=True) if count))
@@ -94,6 +99,7 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
         "components": len(marked.sizes),
         "largest_component": int(marked.sizes.max(initial=0)),
         "proof": proof,
+        **not_grouped(people, parts),
     }
     context.progress("split", 2, 2)
     return Splits(**tables, dropped=dropped(row_schema(task.input, task.target).empty_table(), task, {}), facts=facts)
@@ -102,7 +108,10 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
 class _Marked:
     """What decides where a row goes: its component and its class, as numbers."""
 
-    def __init__(self, table: Table, task: TaskConfig, config: SplitConfig, seed: int) -> None:
+    def __init__(
+        self, table: Table, task: TaskConfig, config: SplitConfig, seed: int, also: Sequence[NDArray[np.int64]]
+    ) -> None:
+        """`also`: what sources name under `group` besides the first column, as numbers by row."""
         import numpy as np
         import pyarrow as pa
 
@@ -112,7 +121,8 @@ class _Marked:
             self.label[part] = [met.setdefault(name, len(met)) for name in labels(rows, task)]
         self.names = list(met)
         """Class by number."""
-        first = tied([_codes(table, column) for column in config.group_by], table.rows)
+        columns = [_codes(table, column) for column in config.group_by]
+        first = tied([*columns, *(also if "group" in config.group_by else ())], table.rows)
         heads, component = np.unique(first, return_inverse=True)
         self.component: NDArray[np.int64] = component
         """Number of the component of each row, by first rows."""
@@ -190,22 +200,24 @@ def _times(table: Table) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(table.column("time").cast(pa.int64()), _UNDATED), dtype=np.int64)
 
 
-def _proof(table: Table, marked: _Marked, parts: NDArray[np.int8], config: SplitConfig) -> dict[str, int]:
-    """How many clusters and groups stand in more than one part, taken from the result. AssertionError, a fault of ours,
-    when one does that `group_by` holds together."""
-    import numpy as np
-
-    proof = {}
-    for column in ("cluster", "group"):
-        values = _codes(table, column)
-        pairs = np.unique(values[values >= 0] * len(PARTS) + parts[values >= 0]) // len(PARTS)
-        proof[f"shared_{column}"] = int((np.bincount(pairs) > 1).sum()) if len(pairs) else 0
+def _proof(
+    table: Table, marked: _Marked, parts: NDArray[np.int8], config: SplitConfig, people: Sequence[Told]
+) -> dict[str, int]:
+    """How many clusters and groups stand in more than one part, taken from the result; what a source names under
+    `group` besides the first column counts as one. AssertionError, a fault of ours, when one does that `group_by` holds
+    together. `newer_in_train`: rows of train that are newer than the oldest of the test; `older_in_test`: rows of the
+    test that are older than the newest of train. There are some wherever a customer stayed for long."""
+    proof = {f"shared_{column}": shared(_codes(table, column), parts) for column in ("cluster", "group")}
+    proof["shared_group"] += sum(shared(one.codes, parts) for one in people if one.tied)
     torn = [column for column in config.group_by if proof[f"shared_{column}"]]
     if torn:
         raise AssertionError(f"the split tears {' and '.join(torn)} apart: {proof}")
     if config.by_time:
         times = _times(table)
-        proof["newer_in_train"] = int((times[parts == 0] > times[parts == 3].max()).sum()) if (parts == 3).any() else 0
+        train, test = times[parts == 0], times[parts == 3]
+        oldest, newest = test[test > _UNDATED].min(initial=_NEVER), train.max(initial=_UNDATED)
+        proof["newer_in_train"] = int((train > oldest).sum())
+        proof["older_in_test"] = int(((test > _UNDATED) & (test < newest)).sum())
     return proof
 
 
@@ -265,13 +277,15 @@ def _refuse_thin_parts(names: Sequence[str], counts: NDArray[np.int64], config: 
     if not missing:
         return
     told = "; ".join(f"{name!r} in {part}: {lacks}" for part, name, lacks, _ in missing[:20])
+    told_zh = "；".join(f"{name!r} 在 {part}：{lacks}" for part, name, lacks, _ in missing[:20])
     more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
+    more_zh = f"，另有 {len(missing) - 20} 处" if len(missing) > 20 else ""
     rows = max(math.ceil(lacks / share) for _, _, lacks, share in missing)
     raise UserError(
         f"each class needs {config.min_per_part} rows in every part; missing: {told}{more}. About {rows} more rows of "
         "such a class would do; or raise the share of the part, or lower `split.min_per_part`",
-        f"每个类别在每个部分至少需要 {config.min_per_part} 行；还缺：{told}{more}。每个这样的类别约需再补充 {rows} 行；"
-        "也可提高该部分的比例，或调低 `split.min_per_part`",
+        f"每个类别在每个部分至少需要 {config.min_per_part} 行；还缺：{told_zh}{more_zh}。"
+        f"每个这样的类别约需再补充 {rows} 行；也可提高该部分的比例，或调低 `split.min_per_part`",
         place="split.min_per_part",
     )
 
@@ -279,12 +293,13 @@ def _refuse_thin_parts(names: Sequence[str], counts: NDArray[np.int64], config: 
 def _refuse_classes(names: Sequence[str], counts: NDArray[np.int64], config: SplitConfig) -> None:
     short = {name: config.min_per_class - int(count) for name, count in zip(names, counts, strict=True)}
     told = ", ".join(f"{name!r}: {missing}" for name, missing in sorted(short.items()) if missing > 0)
+    told_zh = "，".join(f"{name!r}：{missing}" for name, missing in sorted(short.items()) if missing > 0)
     if not told:
         return
     raise UserError(
         f"each class needs {config.min_per_class} rows in train; missing: {told}. Add rows of these classes, merge "
         "them into others with `task.aliases`, or lower `split.min_per_class`",
-        f"每个类别在训练部分至少需要 {config.min_per_class} 行；还缺：{told}。请补充这些类别的数据，"
+        f"每个类别在训练部分至少需要 {config.min_per_class} 行；还缺：{told_zh}。请补充这些类别的数据，"
         "用 `task.aliases` 并入其他类别，或调低 `split.min_per_class`",
         place="split.min_per_class",
     )

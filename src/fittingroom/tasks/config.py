@@ -13,6 +13,7 @@ class TaskConfig(Frozen):
     """A job: which fields go in, which one comes out."""
 
     kind: Literal["classify"]
+    """`classify`: one label of a closed set for each row."""
     input: list[str] = Field(min_length=1)
     """Fields of the sources that the model is given, in this order."""
     target: str = Field(min_length=1)

@@ -1,8 +1,9 @@
-"""Variants of a text for training: words swapped with a neighbour, particles left out.
+"""Variants of a text for training: words that say nothing left out, clauses that only describe put in another order.
 
-As in Wei and Zou 2019 ("EDA", arXiv 1901.11196), but only what hardly changes what is said: nothing is replaced (lists
-of similar words turn 态度 into 情态), and only words that carry no meaning of their own are left out. Numbers and
-placeholders stay in their order, and nothing moves beside a negation: a variant that would say otherwise is not used.
+Wei and Zou 2019 ("EDA", arXiv 1901.11196) also swap and replace words. Both change what is said: 店家欠我的钱 becomes
+欠店家的我钱, lists of similar words turn 态度 into 情态. So no word moves by itself and none is replaced. Clauses
+change places only where nothing ties them together: no connective, no pronoun, nobody who acts, nothing that has
+happened. Numbers, denials and placeholders stay in their order: a variant that would say otherwise is not used.
 """
 
 from __future__ import annotations
@@ -21,13 +22,27 @@ _FEWEST = 4
 """Words below which a text is left as it is."""
 _TRIES = 8
 _PARTICLES = frozenset({
-    "的", "了", "啊", "呀", "呢", "吧", "嘛", "哦", "哈", "就", "也", "还", "把", "给", "请", "一下", "那个", "这个",
-    "a", "an", "the", "just", "so", "please", "really", "very", "and", "of", "to", "that", "this", "is", "it", "am",
+    "啊", "呀", "嘛", "哦", "哈", "哟", "呐", "请", "一下",
+    "a", "an", "the", "just", "please", "really", "very", "quite", "truly", "kindly",
 })  # fmt: skip
+_STRESS = frozenset({"真的", "非常", "特别", "挺", "蛮"})
+"""Left out only before the word they stress: 很特别 and 非常的好 keep theirs."""
+_CLAUSE_END = re.compile(r"((?:[，,；;。！!]|\.(?=\s|$))+\s*)")
+# What ties a clause to its neighbours, in time, cause or contrast, or tells who did what.
+_TIED = re.compile(
+    r"[先后再才就却但而又也还因所若如虽则只除比前之已等到了过着这那它他她其我你您谁欠让被把给向对从吗呢吧?？\[:：然店说想]"
+    r"|不过|可是|应该|也许|可能|觉得|认为|要是|结果|卖家|商家|客服"
+    r"|(?<![a-z])(?:then|but|because|so|if|after|before|when|while|until|till|although|though|unless|it|its|this|that|"
+    r"these|those|which|who|what|he|she|they|them|their|i|we|us|me|my|you|your|first|next|last|and|or|nor|otherwise|"
+    r"instead|however|yet|since|as|than|[a-z]+ed|was|were|had|did|got|came|went|sent|paid|bought|broke|said|told)(?![a-z])",
+    re.IGNORECASE,
+)
 
 
 def varied(text: str, share: float, seed: str) -> str:
-    """A variant with about `share` of the words moved; the text itself where there is none that says the same."""
+    """A variant in which up to about `share` of the words are left out or stand elsewhere; the text itself where there
+    is none that says the same.
+    """
     pieces = _pieces(text)
     words = [index for index, piece in enumerate(pieces) if _is_word(piece)]
     if len(words) < _FEWEST:
@@ -35,7 +50,7 @@ def varied(text: str, share: float, seed: str) -> str:
     dice = random.Random(seed)
     guard, key = distinguishing(text), match_key(text)
     for _ in range(_TRIES):
-        found = "".join(_moved(pieces, words, max(1, round(share * len(words))), dice))
+        found = _reordered("".join(_shortened(pieces, words, max(1, round(share * len(words))), dice)), dice)
         found = re.sub(r"(?<=\S) {2,}", " ", found).strip()
         if match_key(found) != key and distinguishing(found) == guard:
             return found
@@ -55,14 +70,38 @@ def _is_word(piece: str) -> bool:
     return bool(_HAN.match(piece) or _LATIN.match(piece))
 
 
-def _moved(pieces: list[str], words: list[int], count: int, dice: random.Random) -> list[str]:
-    """Some words left out or swapped with the next one of the same clause."""
+def _shortened(pieces: list[str], words: list[int], most: int, dice: random.Random) -> list[str]:
+    """Some words that say nothing left out; none beside a denial (不非常好, not very good)."""
     found = list(pieces)
-    denies = [distinguishing(pieces[word]) != "|" for word in words]
-    for index in dice.sample(range(len(words) - 1), min(count, len(words) - 1)):
-        here, after = words[index], words[index + 1]
-        if found[here].casefold() in _PARTICLES and dice.random() < 0.5:
-            found[here] = ""
-        elif not any(denies[max(0, index - 1) : index + 3]) and all(piece == " " for piece in pieces[here + 1 : after]):
-            found[here], found[after] = found[after], found[here]
+    empty = [
+        word
+        for place, word in enumerate(words)
+        if _says_nothing(pieces, word)
+        and not any(distinguishing(pieces[other]) != "|" for other in words[max(0, place - 2) : place + 3])
+    ]
+    for word in dice.sample(empty, dice.randint(0, min(most, len(empty)))):
+        found[word] = ""
     return found
+
+
+def _says_nothing(pieces: list[str], index: int) -> bool:
+    word, after = pieces[index], pieces[index + 1] if index + 1 < len(pieces) else ""
+    if word in _STRESS:
+        return _HAN.match(after) is not None and after not in ("的", "吗", "地", "得")
+    return (word if len(word) == 1 else word.casefold()) in _PARTICLES  # vitamin A
+
+
+def _reordered(text: str, dice: random.Random) -> str:
+    """Two neighbouring clauses that only describe, exchanged; as it is where there are none, and half the time."""
+    parts = _CLAUSE_END.split(text)
+    loose = [_is_loose(part) for part in parts]
+    places = [place for place in range(0, len(parts) - 2, 2) if loose[place] and loose[place + 2]]
+    if not places or dice.random() < 0.5:
+        return text
+    place = dice.choice(places)
+    parts[place], parts[place + 2] = parts[place + 2], parts[place]
+    return "".join(parts)
+
+
+def _is_loose(clause: str) -> bool:
+    return len(match_key(clause)) >= 3 and _TIED.search(clause) is None

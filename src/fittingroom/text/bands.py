@@ -265,10 +265,12 @@ class _Codes:
     """Pairs as numbers (smaller · n + larger), freed now and then of repetitions and of what cannot be alike."""
 
     def __init__(self, small: NDArray[np.uint8], place: NDArray[np.int64], threshold: float) -> None:
-        self._small, self._place, self._least = small, place, threshold - _SLACK
+        # A share of equal slots, as a number of them: multiplied by a power of two it stays exact.
+        self._small, self._place, self._least = small, place, (threshold - _SLACK) * _SLOTS
         self._pending: list[NDArray[np.int64]] = []
         self._waiting = 0
         self._kept: list[NDArray[np.int64]] = []
+        self._united = 0
 
     def add(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
         self._pending.append(one * len(self._place) + other)
@@ -280,6 +282,7 @@ class _Codes:
         import numpy as np
 
         self._sift()
+        self._unite()
         return np.stack(np.divmod(self._kept[0], len(self._place)), axis=1)
 
     def _sift(self) -> None:
@@ -288,11 +291,19 @@ class _Codes:
         codes = np.unique(np.concatenate(self._pending)) if self._pending else np.empty(0, dtype=np.int64)
         for start in range(0, len(codes), 100_000):
             part = codes[start : start + 100_000]
-            one, other = np.divmod(part, len(self._place))
-            equal = (self._small[self._place[one]] == self._small[self._place[other]]).mean(axis=1)
-            self._kept.append(part[equal >= self._least])
-        self._kept = [np.unique(np.concatenate(self._kept))] if self._kept else [codes]
+            one, other = (self._place[places] for places in np.divmod(part, len(self._place)))
+            equal = np.take(self._small, one, axis=0) == np.take(self._small, other, axis=0)
+            self._kept.append(part[np.count_nonzero(equal, axis=1) >= self._least])
         self._pending, self._waiting = [], 0
+        # The same pair turns up in many bands. Uniting is a sort: it waits until there is twice as much to sort.
+        if sum(map(len, self._kept)) > max(2 * self._united, _FLUSH_PAIRS):
+            self._unite()
+
+    def _unite(self) -> None:
+        import numpy as np
+
+        self._kept = [np.unique(np.concatenate([np.empty(0, dtype=np.int64), *self._kept]))]
+        self._united = len(self._kept[0])
 
 
 def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from fittingroom.text import markup, spam
+from fittingroom.text.hypertext import without_tags
 from fittingroom.text.language import script_of
 from fittingroom.text.mojibake import GBK_SUSPECTS, mend, wreck_share
 from fittingroom.text.scan import FEW, matching
@@ -98,16 +99,32 @@ class Cleaned:
 
 def clean_batch(texts: Sequence[str], config: CleanConfig) -> list[Cleaned]:
     """Clean every text; the result has the same length and order."""
-    return [
-        clean_text(text, config) if doubt else Cleaned(text)
-        for text, doubt in zip(texts, needs_cleaning(texts, config), strict=True)
-    ]
+    return [one or Cleaned(text) for text, one in zip(texts, cleaned_if_needed(texts, config), strict=True)]
+
+
+def cleaned_if_needed(texts: Sequence[str], config: CleanConfig) -> list[Cleaned | None]:
+    """`clean_text` of every text; None for those that it would leave as they are.
+
+    All together go from round to round: one look at what a round made tells which texts need another one.
+    """
+    found = [Cleaned(text) if doubt else None for text, doubt in zip(texts, needs_cleaning(texts, config), strict=True)]
+    left = [one for one in found if one]
+    for number in range(_ROUNDS):
+        changed = []
+        for one in left:
+            before = one.text
+            _pass(one, config)
+            if one.text == before or number == _ROUNDS - 1:
+                one.drop = one.drop or _verdict(one.text, config)
+            else:
+                changed.append(one)
+        doubts = needs_cleaning([one.text for one in changed], config)
+        left = [one for one, doubt in zip(changed, doubts, strict=True) if doubt]
+    return found
 
 
 # One scan decides whether a text needs any repair: everyday characters and single spaces inside need none.
-_UNUSUAL = re.compile(
-    r"[^一-龥，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]|  |^ | $"
-)
+_UNUSUAL = re.compile(r"[^一-龥，。！？、；：“”‘’（）《》【】…—～·￥°× !\"#$%'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{}~]")
 _ROUNDS = 10
 
 
@@ -124,6 +141,8 @@ def needs_cleaning(texts: Sequence[str], config: CleanConfig) -> list[bool]:
             doubt or sells or (len(text) <= spam.LONGEST_NOISE and text.isascii())
             for text, doubt, sells in zip(texts, found, selling, strict=True)
         ]
+    if max(map(len, texts)) <= min(config.max_chars, config.max_repeat or config.max_chars):
+        return found
     return [doubt or _is_long(text, config) for text, doubt in zip(texts, found, strict=True)]
 
 
@@ -132,7 +151,7 @@ def _doubtful(spamming: bool, boilerplate: bool, web: bool) -> str:
     """What every text holds (RE2) that a rule could change or drop: an unusual character, an address of the web, words
     of noise or of default reviews, or nothing that says anything.
     """
-    signs = [_UNUSUAL.pattern, f"[{GBK_SUSPECTS}锟烫屯]", r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$"]
+    signs = [_UNUSUAL.pattern, "  |^ | $", f"[{GBK_SUSPECTS}锟烫屯]", r"\?\?\?\?|^[^一-龥0-9A-Za-z]*$"]
     if web:
         signs.append(f"(?i:{markup.WEB.pattern})")
     if spamming:
@@ -171,7 +190,7 @@ def clean_text(text: str, config: CleanConfig) -> Cleaned:
 
 def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
     given = cleaned.text
-    usual = _UNUSUAL.search(given) is None
+    usual = _UNUSUAL.search(given) is None and not markup.spaced(given)
     if config.mojibake:
         _set(cleaned, "mojibake", mend(cleaned.text))
     if not usual:
@@ -181,7 +200,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
     if config.spam and not cleaned.drop and spam.is_advertisement(cleaned.text):
         cleaned.drop = "spam"
     if config.urls != "keep" and markup.may_hold_url(cleaned.text):
-        _sub(cleaned, "url", markup.URL, "[URL]" if config.urls == "replace" else "")
+        _count(cleaned, "url", *markup.without_urls(cleaned.text, "[URL]" if config.urls == "replace" else ""))
     if _is_long(cleaned.text, config):
         _sub(cleaned, "repeated character", _repeats(config.max_repeat), lambda run: run.group(1) * config.max_repeat)
     for rule in config.rules:
@@ -193,7 +212,7 @@ def _pass(cleaned: Cleaned, config: CleanConfig) -> None:
 def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
     """What an ordinary text does not need."""
     if markup.INVISIBLE_SIGN.search(cleaned.text):
-        _sub(cleaned, "invisible character", markup.INVISIBLE, "")
+        _count(cleaned, "invisible character", *markup.without_invisible(cleaned.text))
     if not unicodedata.is_normalized("NFC", cleaned.text):
         _set(cleaned, "unicode form", unicodedata.normalize("NFC", cleaned.text))
     # A look for one character costs a fiftieth of one for the pattern.
@@ -201,7 +220,7 @@ def _repair(cleaned: Cleaned, config: CleanConfig) -> None:
         _sub(cleaned, "control token", markup.CONTROL_TOKEN, markup.harmless)
     if config.markup:
         if "<" in cleaned.text or "]]>" in cleaned.text:
-            _set(cleaned, "markup", markup.without_tags(cleaned.text))
+            _set(cleaned, "markup", without_tags(cleaned.text))
         if "&" in cleaned.text:
             _sub(cleaned, "entity", markup.ENTITY, markup.unescaped)
 
@@ -278,7 +297,10 @@ def _set(cleaned: Cleaned, rule: str, text: str) -> None:
 
 def _sub(cleaned: Cleaned, rule: str, pattern: re.Pattern[str], by: str | Callable[[re.Match[str]], str]) -> None:
     """Substitute and count; a match that its own replacement equals is no edit."""
-    text, count = pattern.subn(by, cleaned.text)
+    _count(cleaned, rule, *pattern.subn(by, cleaned.text))
+
+
+def _count(cleaned: Cleaned, rule: str, text: str, count: int) -> None:
     if count and text != cleaned.text:
         cleaned.text = text
         cleaned.edits[rule] = cleaned.edits.get(rule, 0) + count

@@ -16,12 +16,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from fittingroom.text.fold import fold, spelled
+from fittingroom.text.redact_words import is_sure
 
 PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_]*(?:_[a-p]{16})?\]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _SURE = re.compile(
     r"(?:name(?:'s| is)?|called|call me|recipient|receiver|addressee|contact(?: person)?|holder|signed|attn|attention"
-    r"|叫做?|姓名|名字|[收寄]件人|收货人|联系人)(?: is)?[:,： ]{0,3}$",
+    r"|叫做?|姓名|名字|[收寄]件人|收货人|联系人)(?: is)?[:,：是为叫 ]{0,3}$",
     re.IGNORECASE,
 )
 # Names that are ordinary words too: alone they are not taken for the person.
@@ -77,12 +78,13 @@ class Hit(NamedTuple):
 def worth(kind: str, value: str, before: str = "") -> bool:
     """Whether a value is long and sure enough to be looked for where it stands bare; `before`: the text before it.
 
-    The surname of 王先生 is not, and of a greeting (Hi Alice,) only a full name is.
+    The surname of 王先生 is not, nor is a word of every day (see `is_sure`), and of a greeting (Hi Alice,) only a full
+    name is.
     """
     size = len(letters_of(value))
     if kind == "name":
         if _HAN.search(value):
-            return 2 <= size <= 5
+            return 2 <= size <= 5 and is_sure(value, stated=bool(_SURE.search(before)))
         parts = value.split()
         return len(parts) > 1 or (size > 2 and not _WORDS.fullmatch(value) and bool(_SURE.search(before)))
     if kind == "mobile":

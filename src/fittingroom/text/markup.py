@@ -1,32 +1,11 @@
-"""What is no text in a text: tags, entities, control tokens of the model, invisible characters, web addresses.
-
-Tags are taken out by name, not by an HTML parser: on snippets a parser moves words out of broken tables, and swallows
-everything behind an unclosed comment, `<title>` or `<M` (尺码<M的). Only known HTML names count as tags.
-"""
+"""What is no text in a text: entities, control tokens of the model, invisible characters, web addresses; for tags see
+`hypertext`."""
 
 from __future__ import annotations
 
 import html
 import re
 
-_BLOCK = (
-    "address|article|aside|blockquote|body|br|caption|center|col|colgroup|dd|details|div|dl|dt|fieldset|figcaption|figure|"
-    "footer|form|frame|frameset|h1|h2|h3|h4|h5|h6|head|header|hr|html|legend|li|link|main|meta|nav|noscript|ol|optgroup|"
-    "option|p|pre|section|select|summary|table|tbody|td|textarea|tfoot|th|thead|title|tr|ul"
-)
-_INLINE = (
-    "a|abbr|acronym|area|audio|b|base|bdi|bdo|big|button|canvas|cite|code|data|del|dfn|em|embed|font|i|iframe|img|input|ins|"
-    "kbd|label|map|mark|marquee|object|output|param|path|picture|progress|q|rp|rt|ruby|s|samp|script|small|source|span|"
-    "strike|strong|style|sub|sup|svg|template|time|track|tt|u|var|video|wbr"
-)
-_INSIDE = r"""(?:\s(?:[^<>"']|"[^"]*"|'[^']*'){0,4000}|\s[^<>]{0,4000})?/?"""
-
-TAG = re.compile(
-    rf"<(script|style|template){_INSIDE}>.*?</\1\s*>"  # with all that is inside
-    r"|<!--.*?-->|<!\[CDATA\[|\]\]>|<!doctype[^<>]*>|<\?xml[^<>]*>"
-    rf"|</?(?:(?P<block>{_BLOCK})|(?:{_INLINE})){_INSIDE}>",
-    re.IGNORECASE | re.DOTALL,
-)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 # DeepSeek writes its tokens with full-width bars (U+FF5C), people and other models with the ASCII bar.
@@ -50,6 +29,9 @@ INVISIBLE = re.compile(
     f"[{_UNSEEN}]|(?<![\u2190-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u27bf\U0001f000-\U0001faff])"
 )
 
+# Of the tags only those of a flag: England, Scotland, Wales, the states of the USA. Others hide a text.
+_FLAG = re.compile("(\U0001f3f4[\U000e0061-\U000e007a]{2}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,3}\U000e007f)")
+
 _PATH = r"[^\s<>\"'`，。！？；：、（）【】《》「」『』“”‘’…\u3400-\u9fff\uff00-\uffef]"
 WEB = re.compile(r"://|www\.|\.[a-z]{2,6}/", re.IGNORECASE)
 """A cheap sign that there may be a web address."""
@@ -59,21 +41,60 @@ URL = re.compile(
     re.IGNORECASE,
 )
 
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+
+
+def without_urls(text: str, by: str) -> tuple[str, int]:
+    """The text with `by` in place of each web address, and how many there were; signs and brackets behind one stay."""
+    count = 0
+
+    def replaced(found: re.Match[str]) -> str:
+        nonlocal count
+        address = found.group()
+        end = _end(address)
+        if URL.fullmatch(address, 0, end) is None:  # www...
+            return address
+        count += 1
+        return by + address[end:]
+
+    return URL.sub(replaced, text), count
+
+
+def _end(address: str) -> int:
+    """Where an address ends: before punctuation at its end, and brackets that were opened before it."""
+    end, open_now = len(address), {sign: address.count(opener) - address.count(sign) for sign, opener in _PAIRS.items()}
+    while end:
+        last = address[end - 1]
+        if last in _PAIRS and open_now[last] < 0:
+            open_now[last] += 1
+        elif last not in ".,;:!?*~":
+            break
+        end -= 1
+    return end
+
+
 _BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANK = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _AROUND_BREAK = re.compile(r" ?\n ?")
 _BREAKS = re.compile(r"\n{3,}")
-_UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|  |^ | $")
+_UNTIDY = re.compile(r"[\r\n\t\x0b\x0c\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+
+
+def without_invisible(text: str) -> tuple[str, int]:
+    """The text without invisible characters, and how many there were; flags keep theirs."""
+    if "\U0001f3f4" not in text:
+        return INVISIBLE.subn("", text)
+    parts = _FLAG.split(text)
+    count = 0
+    for place in range(0, len(parts), 2):
+        parts[place], some = INVISIBLE.subn("", parts[place])
+        count += some
+    return "".join(parts), count
 
 
 def may_hold_url(text: str) -> bool:
     """Whether there is a sign of a web address; most texts have not even a stop or a slash."""
-    return ("." in text or "/" in text) and WEB.search(text) is not None
-
-
-def without_tags(text: str) -> str:
-    """The text without tags; those that end a line in a browser leave a line break, scripts leave nothing."""
-    return TAG.sub(lambda found: "\n" if found.group("block") else "", text)
+    return "://" in text or ("." in text and WEB.search(text) is not None)
 
 
 def unescaped(found: re.Match[str]) -> str:
@@ -91,9 +112,14 @@ def harmless(found: re.Match[str]) -> str:
     return f"〈{''.join(name.split()) if found.group('word') else name}〉"
 
 
+def spaced(text: str) -> bool:
+    """Whether there is a space too many: two together, or one at an end."""
+    return "  " in text or text.startswith(" ") or text.endswith(" ")
+
+
 def tidy(text: str) -> str:
     """Runs of blanks become one space, line ends `\\n`, at most one empty line; none at the ends."""
-    if not _UNTIDY.search(text):
+    if not (spaced(text) or _UNTIDY.search(text)):
         return text
     text = _BLANK.sub(" ", _BREAK.sub("\n", text))
     if "\n" in text:

@@ -6,10 +6,11 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from fittingroom.text.similarity import folded, guard_of, key_of
+from fittingroom.text.guard import guard_of
+from fittingroom.text.similarity import folded, key_of
 
 _NUMBER = re.compile(
-    r"[a-z]*\d[a-z0-9]*(?:[.,:/-]\d+)*"
+    r"(?<![a-z])[a-z]*\d[a-z0-9]*(?:[.,:/-]\d+)*"
     r"|[〇零一二两三四五六七八九十百千万亿半几]+(?=[元块个件号天次年月日斤公克米码折盒瓶包箱只双张条台套点星])"
 )
 _HONORIFIC = re.compile(r"[\u4e00-\u9fff]{1,2}(?=先生|女士|小姐|太太|经理|师傅|老师|同学|阿姨|大叔)")

@@ -22,7 +22,16 @@ _EMAIL = re.compile(
 )
 AT_SIGN = re.compile(r"[\[(] ?(?:at|AT) ?[\])]")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
-_VERSION = re.compile(r"(?:版本号?|固件|系统|version|ver|v|build)[:：为是 ]{0,3}$", re.IGNORECASE)
+_VERSION = re.compile(
+    r"(?:版本号?|固件|系统|鸿蒙|驱动|[升更][级新][到至为了]?|version|ver|v|build|firmware|driver|release|app|ios|android|windows"
+    r"|mac ?os|(?:update|upgrade)d? to)[:：为是 ]{0,3}$",
+    re.IGNORECASE,
+)
+_IP_CONTEXT = re.compile(
+    r"(?:(?<![A-Za-z])(?:ip|dns|ping|host|server|gateway)(?:v4)?(?: ?addr(?:ess)?)?|服务器|网关|主机)(?: ?地址)?"
+    r"(?: is|[:：是为= ]){0,3}$",
+    re.IGNORECASE,
+)
 _IPV6 = re.compile(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Fa-f:])")
 _LONG = re.compile(rf"(?<![0-9.])\d(?:{GAP}?\d){{11,23}}(?![0-9]|\.\d)")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])")
@@ -34,13 +43,15 @@ _CARD_SURE = re.compile(r"(?:卡号|card (?:number|no\.?|#)|credit card)(?: is|[
 _MAESTRO = frozenset([5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763])
 _ORDER = re.compile(
     r"(?:订单|单号|运单|快递|物流|交易|流水|工单|退款单|售后单|提货|取件|包裹|发票|[Oo]rder|ORDER|[Tt]racking|[Tt]ransaction|[Ii]nvoice"
-    r"|[Tt]icket|[Pp]arcel|[Ss]hipment)"
-    r"(?: ?(?:编号|号码|单号|号|码|[Nn]umber|[Nn]o\.?|[Ii][Dd]|#))?(?: (?:is|was)(?= )|[:：是为叫:=# ]|\(){0,4}"
-    r"(?P<value>[A-Za-z]{0,6}-?\d[0-9A-Za-z]*(?:-[0-9A-Za-z]+)*)(?![0-9A-Za-z])"
+    r"|[Tt]icket|[Pp]arcel|[Ss]hipment|[Pp]urchase|[Bb]ill)"
+    r"(?P<marked> ?(?:编号|号码|单号|号|码|[Nn]umber|[Nn]o\.?|[Ii][Dd]|#))?(?: (?:is|was)(?= )|[:：是为叫:=# ]|\(){0,4}"
+    r"(?P<value>\d{4}(?: \d{4}){2,5}(?: \d{1,3})?|[A-Za-z]{0,6}-?\d[0-9A-Za-z]*(?:-[0-9A-Za-z]+)*)(?![0-9A-Za-z])"
 )
+_ORDER_ITSELF = re.compile(r"订单|单号|运单|工单|退款单|售后单|order", re.IGNORECASE)
+_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _ORDER_WORDS = (
     "单", "快递", "物流", "交易", "流水", "提货", "取件", "包裹", "发票", "order", "track", "transac",
-    "invoice", "ticket", "parcel", "shipment",
+    "invoice", "ticket", "parcel", "shipment", "purchase", "bill",
 )  # fmt: skip
 _ORDER_SIGN = re.compile("|".join(_ORDER_WORDS))
 _PARCEL = re.compile(
@@ -48,9 +59,12 @@ _PARCEL = re.compile(
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
+# Many a plug has pins: 4 pin 2800k.
 _SECRET = re.compile(
-    r"(?:登录密码|支付密码|密码|口令|验证码|取件码|提货码|password|passcode|passwd|pwd|cvv2?|cvc|pin code|pin"
-    r"|verification code|otp)(?: ?(?:is|was) |[:：是为= ]{1,4})"
+    r"(?:(?:登录密码|支付密码|密码|口令|验证码|取件码|提货码"
+    r"|(?<![A-Za-z])(?:password|passcode|passwd|pwd|cvv2?|cvc|pin code"
+    r"|(?:my|your|the|card|sim|atm) pin(?: number)?|verification code|otp))(?: ?(?:is|was) |[:：是为= ]{1,4})"
+    r"|(?<![A-Za-z0-9-])pin(?: number)?(?: (?:is|was) | ?[:：是为=] ?| (?=\d{4,6}(?!\w))))"
     r"(?P<value>(?=[A-Za-z!@#$%^&*_.-]*\d)[A-Za-z0-9!@#$%^&*_.-]{3,32})",
     re.IGNORECASE,
 )
@@ -71,8 +85,9 @@ def addresses_ip(text: str) -> Iterator[Span]:
         return
     for found in _IPV4.finditer(text):
         # 1.8.8.8 is a price mistyped more often than a machine of a customer's.
-        long = len(found.group()) >= 9
-        if long and _is_ip(found.group()) and not _VERSION.search(text[max(0, found.start() - 12) : found.start()]):
+        before = text[max(0, found.start() - 16) : found.start()]
+        long = len(found.group()) >= 9 or found.group().startswith("10.") or _IP_CONTEXT.search(before)
+        if long and _is_ip(found.group()) and not _VERSION.search(before):
             yield found.span()
     for found in _IPV6.finditer(text):
         if found.group().count(":") >= 3 and _is_ip(found.group()):
@@ -153,11 +168,15 @@ def luhn(digits: str) -> bool:
 def orders(text: str) -> Iterator[Span]:
     """Numbers of orders, parcels and tickets: behind such a word, in a carrier's format, or 16 to 24 digits alone.
 
-    Behind a word at least 6 characters are asked for: "order 2 of these" and "快递3天" are no numbers.
+    Behind a word at least 6 characters are asked for, 4 where it says that it is a number: "order 2 of these" and
+    "快递3天" are none, nor is a day (快递20230105才到).
     """
     for found in _ORDER.finditer(text) if _ORDER_SIGN.search(text.lower()) else ():
         value = found.group("value")
-        if len(value) >= 6 and sum(character.isdigit() for character in value) >= 4:
+        marked = found["marked"] or "#" in text[found.start() : found.start("value")]
+        least = 4 if marked else 6
+        day = not marked and _DAY.fullmatch(value) and not _ORDER_ITSELF.match(found.group())
+        if len(value) >= least and sum(character.isdigit() for character in value) >= 4 and not day:
             yield found.span("value")
     for found in _PARCEL.finditer(text):
         yield found.span()

@@ -1,4 +1,7 @@
-"""Recognisers of names and postal addresses in Chinese text, by form and context, without a dictionary of people."""
+"""Recognisers of names and postal addresses in Chinese text, by form and context, without a dictionary of people.
+
+Surnames are words as well; what a dictionary of words knows is only believed behind a sure sign (see `redact_words`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from fittingroom.text.redact_common import Span
+from fittingroom.text.redact_words import begins_everyday, is_everyday, is_given, splits_word, tag_of
 
 _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖萧田董袁潘蒋蔡余杜叶程苏魏吕丁任卢沈姚钟姜崔谭陆汪"
@@ -28,19 +32,26 @@ _NAME = (
     rf"(?:{_COMPOUND}|[{_SURNAMES}{_SURNAMES_MORE}])(?![{_STOP_FIRST}]|先生|女士|小姐|太太|电话|手机|地址|联系){_GIVEN}"
     rf"(?:(?![{_STOP_MORE}]){_GIVEN})?"
 )
+_STATES = "我叫做?|名字叫?|姓名"
 _CALLED = re.compile(
-    r"(?:(?:我叫做?|名字叫?|姓名|收件人|收货人|寄件人|签收人|联系人|持卡人|机主|户主|开户人|投诉人|署名|称呼|收件方|经办人|申请人)"
+    rf"(?P<how>{_STATES}|(?:收件人|收货人|寄件人|签收人|联系人|持卡人|机主|户主|开户人|投诉人|署名|称呼|收件方|经办人|申请人)"
     r"|本人 ?(?=[:：是为叫姓名]))"  # 本人 alone mostly just says "I": 本人高兴
-    rf"(?:[:：是为叫 ]|姓名|名字){{0,4}}(?P<name>{_NAME}|(?:小|阿){_GIVEN}(?=[，,。.!！?？;；\s]|$))"
+    rf"(?P<sign>(?:[:：是为叫 ]|姓名|名字){{0,4}})(?P<name>{_NAME}|(?:小|阿){_GIVEN}(?=[，,。.!！?？;；\s]|$))"
 )
-_I_AM = re.compile(rf"(?:我是|这是)(?P<name>{_NAME})(?=[，,。.!！?？;；、\s]|$|先生|女士|小姐|的电话|的手机|，)")
+_AFTER_NAME = re.compile(r"[^\u3400-\u9fff]|$|先生|女士|小姐|太太|电话|手机|地址|联系|收")
+_I_AM = re.compile(
+    rf"(?:我是|(?P<this>这是))(?P<name>{_NAME})(?=[，,。.!！?？;；、\s]|$|先生|女士|小姐|的电话|的手机|的地址|的快递|的订单)"
+)
+_PERSON_AFTER = re.compile(
+    r"先生|女士|小姐(?!姐)|的(?:电话|手机|地址|快递|订单)|[^。！？]{0,4}(?:电话|手机|\d{7}|\[MOBILE)"
+)
 _NO_NAME = re.compile(
     r"顾客|商家|车主|房东|常客|牛人|程序|安卓|白领|高中|高手|高级|管理|金牌|黄金|白金|成年|成人|华为|康师|方便|万一|马上|"
     r"许多|高兴|高端|任何|任意|何时|何人|文科|武汉|温州|龙头|江苏|江西|金融|包装|包邮|石头|钱包|梅花|雷达|莫名|尤其|宁愿|应该|"
     r"左右|向来|易碎|毛病|毛衣|黄色|黄牛|高仿|庄家|管家|管用|解决|路人|童装|童鞋|余额|单位|代购|代理|章鱼|林业|叶子|花茶|申请"
 )
 _POLITE = re.compile(
-    rf"(?<![任如为])(?<![由对关至等属])(?P<name>{_SURNAME}(?:(?![{_STOP_MORE}]){_GIVEN}){{0,2}}?)"
+    rf"(?<![任如为])(?<![由对关至等属])(?P<name>{_SURNAME}(?:小(?!姐){_GIVEN}|(?:(?![{_STOP_MORE}]){_GIVEN}){{0,2}}?))"
     r"(?= ?(?:先生|女士|小姐(?!姐)|太太))"
 )
 _TITLED = re.compile(
@@ -55,15 +66,39 @@ NAME_SIGN = re.compile(
 )
 
 
+_LATIN = r"[A-Z][a-z'’-]+"
+_CALLED_LATIN = re.compile(
+    r"(?P<how>我叫做?|名字叫?|姓名|(?:收件|收货|寄件|签收|联系|持卡|开户|经办|申请)人|[机户]主|署名|称呼|我是)"
+    r"[:：是为叫 ]{0,4}"
+    rf"(?P<name>{_LATIN}(?P<more>(?: (?:{_LATIN}|[A-Z]\.)){{1,3}})?)(?![A-Za-z0-9'’-])"
+    r"(?P<whole> *(?:$|[，,。.!！?？;；、\n]))?"
+)
+"""A name in Latin letters; 我是 is said of brands too: two words with nothing behind them, as one word is elsewhere."""
+_NO_LATIN = re.compile(
+    r"(?:Apple|Amazon|Google|Huawei|Honor|Samsung|Oppo|Vivo|Xiaomi|Redmi|Nike|Adidas|Prime|Plus|Vip|Svip|Mac|Windows|Android"
+    r"|Note|Mate|Galaxy|Air|Pro|Max|Xbox|Switch|Sony|Intel|Kindle|Uber|Didi|Siri|Alexa"
+    r"|Email|Phone|Mobile|Tel|Name|None|Null|Hello|Hi|Ok)(?![A-Za-z])"
+)
 _WHOLE_NAME = re.compile(rf"{_NAME}|[A-Za-z][A-Za-z'.-]*(?: [A-Za-z][A-Za-z'.-]*){{1,3}}")
 
 
 def is_name(value: str) -> bool:
     """Whether a whole cell looks like a person's name: a Chinese surname and one or two characters, or several words.
 
-    For columns of names and nicknames, where most words would be too common to be looked for elsewhere.
+    For columns of names and nicknames, where most words would be too common to be looked for elsewhere: of those that
+    are words too (牛奶, 江南) no surname makes a name (see `is_sure`).
     """
     return bool(_WHOLE_NAME.fullmatch(value.strip())) and not _NO_NAME.match(value)
+
+
+HAN_NAME = rf"(?P<name>{_NAME})(?![{_ANY_HAN}])"
+"""A name with nothing behind it, for signs in another language; `is_called` says whether it is one."""
+
+
+def is_called(name: str) -> bool:
+    """Whether a name behind a sign in English is one, and no thing (name: 白色)."""
+    ordinary = is_everyday(name) or begins_everyday(name) or name[0] in _SURNAMES_MORE
+    return not _NO_NAME.match(name) and (is_given(name) or not ordinary)
 
 
 def names(text: str) -> Iterator[Span]:
@@ -74,16 +109,56 @@ def names(text: str) -> Iterator[Span]:
     if not NAME_SIGN.search(text):
         return
     for found in _CALLED.finditer(text):
-        if not _NO_NAME.match(found.group("name")):
+        if not _NO_NAME.match(found["name"]) and _is_called(found):
             yield found.span("name")
-    for signs, pattern in ((("我是", "这是"), _I_AM), (_POLITE_SIGNS, _POLITE), (_TITLES, _TITLED)):
-        for found in pattern.finditer(text) if any(sign in text for sign in signs) else ():
-            if not _NO_NAME.match(found.group("name")) and not _before_is_word(text, found.start("name")):
-                yield found.span("name")
+    for found in _CALLED_LATIN.finditer(text):
+        whole = found["whole"] is not None
+        enough = whole and found["more"] if found["how"] == "我是" else whole or found["more"]
+        if enough and not _NO_LATIN.match(found["name"]):
+            yield found.span("name")
+    for found in _I_AM.finditer(text) if "我是" in text or "这是" in text else ():
+        if not _NO_NAME.match(found["name"]) and _is_one(found):
+            yield found.span("name")
+    for signs, pattern in ((_POLITE_SIGNS, _POLITE), (_TITLES, _TITLED)):
+        if any(sign in text for sign in signs):
+            yield from _titled(pattern, text)
+
+
+def _titled(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    """Names before a title. What is none may still end in one: 纪人李 in 经纪人李小姐."""
+    found = pattern.search(text)
+    while found:
+        name, start = found["name"], found.start("name")
+        ordinary = _NO_NAME.match(name) or (len(name) > 1 and is_everyday(name))
+        if ordinary or _before_is_word(text, start) or splits_word(text, start):
+            found = pattern.search(text, start + 1)
+            continue
+        yield found.span("name")
+        found = pattern.search(text, found.end("name"))
+
+
+def _is_called(found: re.Match[str]) -> bool:
+    """Whether what stands behind 我叫 or 收货人 is a name: an ordinary word only where nothing goes on behind it."""
+    name, how = found["name"], found["how"]
+    if not is_given(name) and (is_everyday(name) or begins_everyday(name) or name[0] in _SURNAMES_MORE):
+        stated = bool(re.match(_STATES, how)) or bool(found["sign"].strip())
+        whole = bool(_AFTER_NAME.match(found.string, found.end("name")))
+        loose = not is_everyday(name) and not begins_everyday(name)  # 单小白: the surname alone is a word
+        return (stated or loose) and (whole or tag_of(name).startswith("nr"))
+    return True
+
+
+def _is_one(found: re.Match[str]) -> bool:
+    """Whether 我是 or 这是 says a name. Things are shown with 这是: there a person must be spoken of behind it too."""
+    name = found["name"]
+    if is_everyday(name) or (not is_given(name) and (begins_everyday(name) or name[0] in _SURNAMES_MORE)):
+        return False
+    known = len(name) > 2 and tag_of(name).startswith("nr")
+    return not found["this"] or known or bool(_PERSON_AFTER.match(found.string, found.end("name")))
 
 
 def _before_is_word(text: str, start: int) -> bool:
-    """Whether the surname is the end of a common word: 对方, 地方, 官方, 班主任."""
+    """Whether the surname is the end of a word that the dictionary would cut elsewhere: 双方, 老马."""
     return text[max(0, start - 1) : start + 1] in (
         "基金", "感谢", "多谢", "答谢", "谢谢", "对方", "地方", "官方", "双方", "东方", "主任", "责任", "信任", "现金",
         "资金", "香江", "电路", "沙龙", "小康", "健康", "面包", "钱包", "书包", "背包", "红包", "大路", "走路", "老马",

@@ -18,6 +18,7 @@ _G = f"{GAP}?"
 _MOBILE = re.compile(
     rf"(?<![0-9￥¥$€£])(?<![0-9][.,])(?:(?:\+|00){GAP}{{0,2}}86{GAP}{{0,2}}|86{_G}|\(\+?86\){_G}|0)?"
     rf"(?:1[3-9]\d{GAP}{{0,3}}\d{{4}}{GAP}{{0,3}}\d{{4}}"  # 138-1234-5678, 13812345678
+    rf"|1[3-9]\d_\d{{4}}_\d{{4}}|\(1[3-9]\d\){_G}\d{{4}}{_G}\d{{4}}"
     rf"|1[3-9]\d{_G}\d{{3}}{_G}\d{{5}}|1[3-9]\d{{2}}{_G}\d{{3}}{_G}\d{{4}}|1[3-9]\d{{2}}{_G}\d{{4}}{_G}\d{{3}}"
     rf"|1{_G}[3-9]\d{_G}\d{{4}}{_G}\d{{4}}|1[3-9]\d(?:{_G}\d{{2}}){{4}}"
     rf"|1(?P<gap>{GAP})[3-9](?:(?P=gap)\d){{9}}"  # one by one
@@ -30,7 +31,8 @@ _SPELLED_MOBILE = re.compile(rf"(?<![{_NUMERAL}]){SPELLED_SIGN}(?![{_NUMERAL}])"
 _AREA = r"(?:0(?:10|2[0-57-9]|[3-9]\d{2}))"
 _LANDLINE = re.compile(
     rf"(?<![0-9A-Za-z-])(?:\(?(?:\+?86[ -]?)?{_AREA}(?:\) ?| ?- ?| )[2-9]\d{{2,3}}[ -]?\d{{4}}"
-    rf"|(?P<glued>{_AREA}[2-9]\d{{6,7}})|(?P<local>[2-9]\d{{2,3}}-?\d{{4}}))(?:(?:-|转|ext\.? ?)\d{{1,6}})?(?![0-9-])"
+    rf"|(?P<glued>{_AREA}[2-9]\d{{6,7}})|(?P<local>[2-9]\d{{2,3}}[ -]?\d{{4}}))"
+    r"(?:(?:-|转|ext\.? ?)\d{1,6})?(?![0-9-])"
 )
 # Hong Kong, Macao and Taiwan, with their codes: +852 2345 6789, (853)6612-3456, 886-2-2345-6789.
 _REGIONAL = re.compile(
@@ -42,6 +44,10 @@ _CALL = re.compile(
 )
 
 _ID = re.compile(rf"(?<![0-9])[1-9]\d{{5}}{_G}(?P<born>\d{{8}}){_G}\d{{3}}[0-9Xx](?![0-9])")
+_ID_GROUPED = re.compile(
+    rf"(?<![0-9])[1-9]\d{{3}}(?P<gap>{GAP})(?:\d{{4}}(?P=gap)){{3}}\d[0-9Xx](?![0-9])"  # 1101 0519 4912 3100 2X
+    rf"|(?<![0-9])[1-9]\d{{5}}(?P<gap2>{GAP})\d{{4}}(?P=gap2)(?:\d{{4}}|\d\d(?P=gap2)\d\d)(?P=gap2)\d{{3}}[0-9Xx](?![0-9])"
+)
 _ID_OLD = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{7}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}(?![0-9A-Za-z])")
 _ID_CONTEXT = re.compile(r"身份证|证件|身份号|实名|identity|id card|id no", re.IGNORECASE)
 _PROVINCES = frozenset(
@@ -87,13 +93,14 @@ _PROVINCES = frozenset(
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 _PASSPORT = re.compile(
-    r"(?<![A-Za-z0-9])(?:[EeGgDdSsPpKk][A-HJ-NP-Za-hj-np-z]?\d{7,8}|[HhMmCcWw]\d{8,10})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?:[EeGgDdSsPpKk][A-HJ-NP-Za-hj-np-z]?\d{7,8}|[HhMmCcWw]\d{8,10}"
+    r"|[EeGgDdSsPpKkHhMmCcWw][ -]?\d{4}[ -]\d{4})(?![A-Za-z0-9])"
 )
 _PASSPORT_CONTEXT = re.compile(r"护照|通行证|回乡证|台胞证|港澳|passport", re.IGNORECASE)
 
 _PLATE = re.compile(
-    r"(?P<place>[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼])(?P<town>[A-HJ-Za-hj-z])(?P<dot>[ .]?)"
-    r"(?P<tail>[A-HJ-NP-Za-hj-np-z0-9]{4,5}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳])(?![A-Za-z0-9])"
+    r"(?P<place>[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼])(?P<town>[A-HJ-Za-hj-z])"
+    r"(?P<dot>[ .-]?)(?P<tail>[A-HJ-NP-Za-hj-np-z0-9]{4,5}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳])(?![A-Za-z0-9])"
 )
 _PLATE_CONTEXT = re.compile(r"车牌|牌照|车号|停车|开车|我的车|车辆|plate", re.IGNORECASE)
 
@@ -111,7 +118,7 @@ _WXID = re.compile(r"(?<![A-Za-z0-9])wxid_[a-z0-9]{6,24}")
 _QQ = re.compile(
     r"(?:(?<![A-Za-z0-9])qq(?![A-Za-z])|qq(?=[群号]|号码|[账帐]号|[:：])|扣扣|企鹅号?|Q号|群号)"
     r"(?:交流)?(?:群|号码?|[账帐]号)?(?:[:：。是为加=_ ]|\(){0,4}"
-    r"(?P<value>[1-9]\d{4,10})(?![0-9])",
+    r"(?P<value>[1-9]\d{2,3}(?: \d{3,4}){1,2}(?: \d{1,3})?|[1-9]\d{4,10})(?![0-9])",
     re.IGNORECASE,
 )
 
@@ -150,9 +157,9 @@ def id_cards(text: str) -> Iterator[Span]:
 
     With a word such as 身份证 beside it also a mistyped one, and the old form of 15 places.
     """
-    for found in _ID.finditer(text):
+    for found in (*_ID.finditer(text), *_ID_GROUPED.finditer(text)):
         number = "".join(character for character in found.group() if character.isalnum())
-        sound = number[:2] in _PROVINCES and _is_date(found.group("born"))
+        sound = number[:2] in _PROVINCES and _is_date(number[6:14])
         if (sound and check_character(number[:17]) == number[17].upper()) or _ID_CONTEXT.search(
             near(text, found.span(), 12)
         ):
@@ -193,7 +200,7 @@ def plates(text: str) -> Iterator[Span]:
         digits = sum(character.isdigit() for character in tail)
         upper = found.group("town").isupper() and tail == tail.upper()
         word = found.group("place") in "新云青黑吉宁川藏贵蒙"
-        if context or (upper and digits >= 3 and (not word or found.group("dot") == "." or digits >= 4)):
+        if context or (upper and digits >= 3 and (not word or found.group("dot") in (".", "-") or digits >= 4)):
             yield found.span()
 
 

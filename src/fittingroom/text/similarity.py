@@ -8,12 +8,12 @@ is wrong. A text whose key is shorter than 5 characters has no 5-gram: it is a c
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.text.bands import GRAM, Bands, grams, sketched
+from fittingroom.text.guard import PSEUDONYM, guard_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,9 +37,6 @@ class _KeyTable(dict[int, int | None]):
 
 
 _KEY_TABLE = _KeyTable()
-# A keyed pseudonym inside a placeholder (`[ORDER_kfjdmncpabcdefgh]`) is no wording: texts that differ in it alone are
-# copies.
-_PSEUDONYM = re.compile(r"\[([A-Z]+)_[a-p]{16}\]")
 
 
 def match_key(text: str) -> str:
@@ -53,7 +50,7 @@ def match_key(text: str) -> str:
 def folded(text: str) -> str:
     """NFKC and case folded, keyed pseudonyms reduced to their kind: what keys, masks and guards are read from."""
     if "[" in text:
-        text = _PSEUDONYM.sub(r"[\1]", text)
+        text = PSEUDONYM.sub(r"[\1]", text)
     return unicodedata.normalize("NFKC", text).casefold()
 
 
@@ -62,38 +59,14 @@ def key_of(folded: str) -> str:
     return folded.translate(_KEY_TABLE) or "".join(folded.split())
 
 
-# 不 and its kin inside words that deny nothing.
-_NO_DENIAL = re.compile(
-    r"非常|特别|[分级性区个类识差告]别|别[人的处致]|不[错过仅但管论光单愧]|差不多|无[论非线锡锈霜]|莫名|未来"
-)
-_DENIAL = re.compile(
-    r"[不没无未勿莫甭非别]"
-    r"|(?<![a-z])(?:not?|never|none|nor|neither|nothing|nobody|without|cannot|cant|dont|hardly|barely)(?![a-z])"
-    r"|n't(?![a-z])"
-)
-_NUMBER = re.compile(
-    r"[a-z]*\d[a-z0-9]*"
-    r"|[〇一二两三四五六七八九十百千万亿半]+(?=[元块个件号天次年月日斤公克米码折盒瓶包箱只双张条台套分星点倍季])"
-)
-
-
 def distinguishing(text: str) -> str:
-    """What makes near copies differ in meaning: numbers (with letters glued to them, as in a SKU), negations; in order.
+    """What makes near copies differ in meaning: numbers (with their signs and the letters glued to them, as in a SKU),
+    negations, unhappy faces; in order.
 
-    Two texts with different strings must not be merged, however alike they are: 好/不好, 100/1000, can/can't. Pass it
-    as `guard` to `near_pairs`.
+    Two texts with different strings must not be merged, however alike they are or the same their keys: 好/不好, 5/-5,
+    100/1000, can/can't. Pass it as `guard` to `near_pairs`.
     """
     return guard_of(folded(text), text)
-
-
-def guard_of(folded: str, text: str) -> str:
-    """What `distinguishing` says of a text that is folded already; `text` is the text itself, for its pseudonyms."""
-    folded = folded.replace("\u2019", "'")
-    # A lone 一 before a measure word is mostly filler: 这是一个好店, 这是个好店.
-    numbers = [found for found in _NUMBER.findall(folded) if found != "一"]
-    pseudonyms = [found.group() for found in _PSEUDONYM.finditer(text)] if "[" in text else []
-    denials = _DENIAL.findall(_NO_DENIAL.sub(" ", folded))
-    return f"{' '.join(numbers + pseudonyms)}|{' '.join(denials)}"
 
 
 def jaccard(a: str, b: str) -> float:

@@ -1,7 +1,8 @@
 """Texts that nobody wrote as a customer: advertisements, default reviews of the platform, keyboard noise.
 
 Every rule wants two signs at once, because a real complaint also says "scan the code" or "refund by WeChat": an
-advertisement needs a way to reach the advertiser *and* words that sell. Not found: advertisements without a contact.
+advertisement needs a way to reach the advertiser *and* words that sell, and no word of a customer's (怀疑, 要求退货,
+did not work). Not found: advertisements without a contact, and those that speak as a customer does.
 """
 
 from __future__ import annotations
@@ -80,6 +81,20 @@ SELLING = re.compile(
     r"sign ?up bonus|"
     r"forex|bitcoin profit|weight loss pill|promo code|dm me|telegram group|join our group"
 )
+# What somebody says who bought, was deceived or cannot get on: such a text sells nothing, whatever words it takes up.
+_CUSTOMER = re.compile(
+    r"怀疑|要求(?:退|换|赔)|(?:我要|我想|申请|给我|不给|拒绝|不肯)(?:退|换|赔)|投诉|举报|维权|差评|曝光|上当|受骗"
+    r"|(?<![不非是])骗(?!人)|欺诈|虚假|没收到|未收到|没到账|不发货|没发货|打不开|用不了|领不[了到]|没反应|无效|假货"
+    r"|我买|我的(?:订单|快递|包裹|退款|货)|收到(?:的|货|后)|请问|你们"
+    r"|(?:did|do|does|is|was|has|have|will|would|can|could)(?: not|n't|nt) "
+    r"(?:work|open|load|arrive|go|accept|let|apply|receive)"
+    r"|i can(?:'?t|not) |cannot (?:open|log|use|get|find|apply)|nothing happen|when(?:ever)? i "
+    r"|i (?:bought|ordered|received|was|tried|got|paid|clicked)(?![a-z])"
+    r"|my (?:promo|order|parcel|package|refund|account|coupon|discount)"
+    r"|(?:want|need|demand|request|where is|get) (?:a |my )(?:full )?(?:refund|money back)"
+    r"|scam|complain|suspicious|expired|invalid|error|still waiting|never (?:arrived|came|received)"
+    r"|is (?:it|this) (?:a )?(?:fake|genuine|safe|real)"
+)
 # Which letters follow a letter in English, in pinyin and in brand names. Keyboard noise does not keep to it.
 _FOLLOWS = dict(
     pair.split(":")
@@ -122,6 +137,7 @@ _ODD_SHARE = 0.2
 """From this share of odd letter pairs on a word is noise: a fortieth in English, half in random letters."""
 _VOWEL = re.compile(r"[aeiouy]")
 _SEMICOLON_INSIDE = re.compile(r"[a-z0-9];+[a-z0-9]")
+_RUN = re.compile(r"([a-z])\1{2,}")
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
 _HAN = re.compile(r"[㐀-鿿]")
 
@@ -142,20 +158,29 @@ _CLAUSES = re.compile(r"[，,。．！!？?；;：:~～\n]+|(?<=[a-z])\.(?=\s|$)
 # Clauses that only a shop's desk says.
 _DESK = re.compile(
     r"(?:亲|您好|你好|这里是)?(?:非常)?(?:感谢|谢谢)?(?:您)?欢迎(?:您)?(?:光临|咨询|来到|选购|惠顾|致电)(?:.{0,14}(?:店|商城|客服|直播间|专柜|平台))?"
-    r"|(?:(?!说|没|不|谁|哪|让).){0,14}(?:很高兴|竭诚|随时|将|会|正在|在线|马上|尽快|稍后|继续)?为您(?:服务|解答|处理|接待)"
+    r"|(?:(?!说|没|不|谁|哪|让|就这|这就|还|也|居然|竟|叫|号称|口口声声|所谓|真(?!诚)|何).){0,14}"
+    r"(?:很高兴|竭诚|随时|将|会|正在|在线|马上|尽快|稍后|继续)?为您(?:服务|解答|处理|接待)"
     r"|(?:请问)?(?:有|还有)?什么(?:问题|需要)?(?:是我|是客服)?(?:可以|能够?|需要)?(?:帮|为|帮到|帮助)(?:到)?(?:您|你)(?:的|做的|效劳的|服务的)?(?:吗|呢|呀)?"
     r"|(?:系统|本店|智能)?(?:自动回复|机器人客服).{0,6}|此?(?:消息|信息)?(?:由|为)系统自动(?:回复|发送)"
-    r"|(?:hi|hello|dear \w+|hey)?\s*(?:and )?welcome to [\w' ]{0,30}(?:shop|store|support|service|help ?desk)"
-    r"|thank(?:s| you) for (?:contacting|reaching out(?: to)?|messaging|choosing).{0,40}"
+    r"|(?:hi|hello|dear \w+|hey)?\s*(?:and )?welcome to (?!.{0,12}(?:worst|slowest|most|hell|nightmare))"
+    r"[\w' ]{0,30}(?:shop|store|support|service|help ?desk)"
+    r"|thank(?:s| you) for (?:contacting|reaching out(?: to)?|messaging|choosing)(?: us\b.{0,40}| our [\w' ]{0,30}"
+    r"|(?! (?:me|my|him|her|them|the|this|that|your)\b) [\w' &-]{1,30} "
+    r"(?:support|service|care|team|help ?desk|store|shop))?"
     r"|how (?:can|may) (?:i|we) (?:help|assist) you(?: today)?"
     r"|(?:an? |our )?(?:agent|representative|team member|team) will (?:be with you|get back to you|assist you).{0,24}"
     r"|this is an automat(?:ed|ic) (?:message|reply|response)",
     re.IGNORECASE,
 )
+# 竭诚为您服务？ is said by somebody who doubts it; 有什么可以为您服务？ is not.
+_DOUBTED = re.compile(r"(?<!可以)(?<!能)(?<!需要)(?<!要)为您(?:服务|解答|处理|接待)\s*[?？]")
 # What may stand beside them.
 _SALUTATION = re.compile(
-    r"(?:亲+(?:爱的)?|您好|你好|在的|在呢|尊敬的(?:客户|顾客|用户|会员|买家)|(?:我是|这里是)?(?:在线|人工|智能)?客服.{0,8}|.{1,12}(?:旗舰店|专卖店|官方店|商城)"
-    r"|请稍[等候后]|hi|hello|hey|dear \w+|there|good (?:morning|afternoon|evening)|please (?:wait|hold on).{0,16})",
+    r"(?:亲+(?:爱的)?|您好|你好|在的|在呢|尊敬的(?:客户|顾客|用户|会员|买家)"
+    r"|(?:我是|这里是)?(?:在线|人工|智能)?客服.{0,8}|.{1,12}(?:旗舰店|专卖店|官方店|商城)"
+    r"|thank(?:s| you) for (?:contacting|reaching out to|messaging|choosing) "
+    r"(?!(?:me|my|him|her|them|the|this|that|your)\b)\w+(?: \w+)?|请稍[等候后]|hi|hello|hey|dear \w+|there"
+    r"|good (?:morning|afternoon|evening)|please (?:wait|hold on).{0,16})",
     re.IGNORECASE,
 )
 
@@ -167,22 +192,28 @@ def is_greeting(text: str) -> bool:
     """
     if len(text) > 160 or not GREETING_SIGN.search(text):
         return False
+    if _DOUBTED.search(text):
+        return False
     clauses = [clause.strip() for clause in _CLAUSES.split(text) if clause and clause.strip()]
-    desk = sum(_DESK.fullmatch(clause) is not None for clause in clauses)
-    return desk > 0 and desk + sum(_SALUTATION.fullmatch(clause) is not None for clause in clauses) >= len(clauses)
+    others = [clause for clause in clauses if not _DESK.fullmatch(clause)]
+    return len(others) < len(clauses) and all(_SALUTATION.fullmatch(clause) for clause in others)
 
 
 def is_advertisement(text: str) -> bool:
-    """Whether the text gives a contact and sells something that is not the shop's."""
+    """Whether the text gives a contact and sells something that is not the shop's, and nobody complains in it."""
     if not _CONTACT_GUARD.search(text):
         return False
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return _CONTACT.search(folded) is not None and SELLING.search(folded) is not None
+    return (
+        _CONTACT.search(folded) is not None
+        and SELLING.search(folded) is not None
+        and _CUSTOMER.search(folded.replace("\u2019", "'")) is None
+    )
 
 
 def is_gibberish(text: str) -> bool:
     """Whether the text is keyboard noise: Latin letters that no language puts side by side, or what a Chinese input
-    method makes of them. Numbers (666) and repeated characters (哈哈哈) say something and stay."""
+    method makes of them. Numbers (666) and repeated characters (哈哈哈, hmmmmm) say something and stay."""
     if len(text) > LONGEST_NOISE:
         return False
     if _HAN.search(text):
@@ -190,7 +221,7 @@ def is_gibberish(text: str) -> bool:
         return noise * 2 > len(text)
     if not text.isascii():
         return False
-    low = text.lower()
+    low = _RUN.sub(r"\1", text.lower())
     # ; lies under the little finger: between letters, without a space, it is no punctuation.
     mashed = "".join(token for token in low.split() if _SEMICOLON_INSIDE.search(token))
     words = _LATIN_WORD.findall(low)

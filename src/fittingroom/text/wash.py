@@ -5,10 +5,12 @@ Redaction must see clean text: full-width digits, zero-width characters or tags 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fittingroom.text.clean import CleanConfig, Cleaned, clean_batch, clean_text, needs_cleaning
+from fittingroom.text.clean import CleanConfig, Cleaned, clean_batch, cleaned_if_needed
+from fittingroom.text.fold import fold, spelled
 from fittingroom.text.known import Find, worth
 from fittingroom.text.redact import (
     RedactConfig,
@@ -21,6 +23,9 @@ from fittingroom.text.redact import (
     take_known,
 )
 from fittingroom.text.redact_people import is_name
+
+NICKNAME = "nickname"
+"""A column of names that people gave themselves."""
 
 
 class Washed(NamedTuple):
@@ -42,20 +47,23 @@ def wash(
 ) -> list[Washed]:
     """Every text, cleaned and redacted; None counts as an empty text.
 
-    `kind` says that all of these are personal data of that kind (a column of names): each is replaced as a whole.
+    `kind` says that all of these are personal data of that kind (a column of names): each is replaced as a whole. For
+    `nickname` it is a name, but one that may be any word.
     """
     given = [text or "" for text in texts]
     distinct = list(dict.fromkeys(given))
     if distinct and 2 * len(distinct) <= len(given):  # labels, states: a few values, many times
         known = dict(zip(distinct, wash(distinct, clean, redact, secret, kind=kind), strict=True))
         return [known[text] for text in given]
-    if kind and kind in redact.kinds:
-        return [_whole(one.text, one.edits, kind, redact, secret) for one in clean_batch(given, clean)]
+    if kind and ("name" if kind == NICKNAME else kind) in redact.kinds:
+        return [
+            _whole(one.text, one.edits, kind, redact, secret)
+            if not one.text or _is_of(kind, one.text)
+            else _washed(one.text, one, redact_text(one.text, redact, secret))
+            for one in clean_batch(given, clean)
+        ]
     # Most texts need neither: they are passed on as they are, with nothing made for them.
-    cleaned = [
-        clean_text(text, clean) if doubt else None
-        for text, doubt in zip(given, needs_cleaning(given, clean), strict=True)
-    ]
+    cleaned = cleaned_if_needed(given, clean)
     plain = [one.text if one else text for text, one in zip(given, cleaned, strict=True)]
     return [
         _washed(text, one, redact_text(text, redact, secret) if doubt else None)
@@ -63,6 +71,17 @@ def wash(
         else Washed(text, {}, {}, "")
         for text, one, doubt in zip(plain, cleaned, needs_redaction(plain, redact), strict=True)
     ]
+
+
+_SWITCH = re.compile(r"[01](?:\.0)?|true|false|yes|no|[ynft]|null|none|nan|n/?a|-+|是|否|有|无|空", re.IGNORECASE)
+_NUMBER = re.compile(r"[\d*](?:[ ().\-_]{0,2}[\d*]){5}")
+
+
+def _is_of(kind: str, text: str) -> bool:
+    """Whether a cell can be what its column is called: `mobile` may say yes or no, `phone` be a thing for sale."""
+    if _SWITCH.fullmatch(text.strip()):
+        return False
+    return kind != "mobile" or bool(_NUMBER.search(spelled(fold(text))))
 
 
 def _washed(text: str, cleaned: Cleaned | None, safe: Redacted | None) -> Washed:
@@ -75,9 +94,10 @@ def _whole(text: str, edits: dict[str, int], kind: str, redact: RedactConfig, se
     """A cell of a column that holds one value of personal data in every row."""
     if not text:
         return Washed("", {}, {}, "empty")
-    sign = placeholder_of(kind, text, redact, secret)
     # A nickname may be any word; what is to be looked for in a conversation must look like a name.
-    found = (Find(kind, text),) if worth(kind, text, "name: ") and (kind != "name" or is_name(text)) else ()
+    stated, kind = ("", "name") if kind == NICKNAME else ("name: ", kind)
+    sign = placeholder_of(kind, text, redact, secret)
+    found = (Find(kind, text),) if worth(kind, text, stated) and (kind != "name" or is_name(text)) else ()
     return Washed(sign, edits, {kind: 1}, "", found if redact.consistent else ())
 
 

@@ -98,10 +98,9 @@ def _leak(name: str, part: Table, train: Table, known: Mapping[str, NDArray[np.u
     related = np.logical_or.reduce(list(tied.values()))
     copied = near(part, train, alike)
     more = [place for place in copied.found if not related[place]]
-    looked = max(1, len(copied.looked))
     # Of the rows that were looked at, those with a copy and no other relation stand for such rows of the whole part.
-    rows = int(related.sum()) + len(more) / looked * part.rows
-    kinds = {"near_copies": float(round(len(copied.found) / looked * part.rows))}
+    rows = int(related.sum()) + copied.share(more) * part.rows
+    kinds = {"near_copies": float(round(copied.share(copied.found) * part.rows))}
     kinds |= {f"shared_{kind}": float(found.sum()) for kind, found in tied.items()}
     places = [*np.flatnonzero(related)[:MOST_EXAMPLES].tolist(), *sorted(more)[:MOST_EXAMPLES]]
     return _Leak(name, rows / part.rows, rows, kinds, examples(part, places))

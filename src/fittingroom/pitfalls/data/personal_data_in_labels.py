@@ -8,7 +8,7 @@ Why it hurts
     customer asks to be forgotten.
 How it is detected
     The labels of annotators, the names of sources, the names of files of rejected rows, a sample of the row keys and
-    every distinct value of the side tables (columns of text but for those that name an item or a session) are searched
+    the side tables (columns of text but for the session and what the reader of a log says of a request) are searched
     for values that name a person. Values that the recipe names as public do not count. One is enough: the attempt ends
     here.
 What the remedy does
@@ -31,10 +31,13 @@ from pydantic import Field
 
 from fittingroom.pitfalls.data.personal_data import IN_CHINESE
 from fittingroom.pitfalls.rows import column, sample
+from fittingroom.tables import Table
 from fittingroom.text.redact import KINDS, Kind, RedactConfig, find_personal
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Rows, Safety, Severity, Text
 
-_NAMES_ITEM = {"item", "sku", "session", "kind", "method", "status"}
+_OURS = {"session", "kind", "method", "status"}
+_REMEMBERED = 200_000
+"""Values of a column that are looked at once only; beyond that the memory of them begins anew."""
 
 
 class Settings(Frozen):
@@ -87,11 +90,22 @@ def _beside(rows: Rows) -> Iterator[tuple[str, str]]:
         for value in sorted({value or "" for value in column(rows.rejected, "file")}):
             yield "file", value
     for name, table in sorted(rows.tables.items()):
-        heads = {"id", "source", "row_key", "group", "time"} | _NAMES_ITEM
-        for field in table.schema:
-            if field.name not in heads and str(field.type) in ("string", "large_string", "string_view"):
-                for value in table.lazy().select(field.name).unique().collect()[field.name].drop_nulls().sort():
-                    yield f"{name}.{field.name}", value
+        heads = {"id", "source", "row_key", "group", "time"} | _OURS
+        texts = ("string", "large_string", "string_view")
+        columns = [one.name for one in table.schema if one.name not in heads and str(one.type) in texts]
+        for column_name, value in _distinct(table, columns):
+            yield f"{name}.{column_name}", value
+
+
+def _distinct(table: Table, names: list[str]) -> Iterator[tuple[str, str]]:
+    """(column, value), each once, batch by batch: the paths of a year's requests need not be held."""
+    seen: dict[str, set[str]] = {name: set() for name in names}
+    for batch in table.batches():
+        for name in names:
+            fresh = {value for value in batch.column(name).unique().to_pylist() if value} - seen[name]
+            seen[name] = fresh if len(seen[name]) > _REMEMBERED else seen[name] | fresh
+            for value in sorted(fresh):
+                yield name, value
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
@@ -119,8 +133,8 @@ ZH = Page(
     what_goes_wrong="文本已脱敏，而顾客的姓名或号码就在旁边：标注人写进标签的内容、行的主键、文件名或数据源名、"
     "商品或事件表的某一列。",
     why_it_hurts="这些地方和文本一样被存储、写进报告、发给标注人，而顾客要求删除时没有人会去那里找。",
-    how_it_is_detected="在标注人的标签、数据源名称、拒收行的文件名、抽样的行主键，以及商品与事件表的每个不同取值"
-    "（标明商品或会话的列除外）中，查找能指认个人的值。配方中声明为公开的值不算。发现一处即终"
+    how_it_is_detected="在标注人的标签、数据源名称、拒收行的文件名、抽样的行主键，以及商品与事件表的文本列"
+    "（会话及日志读取器自己给出的列除外）中，查找能指认个人的值。配方中声明为公开的值不算。发现一处即终"
     "止本次尝试。",
     what_the_remedy_does="若该类信息被移出了脱敏范围，则重新纳入；若在文件名、数据源名或主键中，建议在来源处修改。",
     not_detected="旁边没有提示词的姓名；只有与店外数据合并才会出现的个人信息。",

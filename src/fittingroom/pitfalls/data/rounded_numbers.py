@@ -25,7 +25,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from fittingroom.pitfalls.rows import advice, column, matching, sample
+from fittingroom.pitfalls.rows import advice, column, matching, sample, strings
 from fittingroom.tables import Table
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Rows, Severity, Text
 
@@ -72,7 +72,7 @@ def _floats(table: Table) -> int:
     """Cells of a side table that are nothing but a float of a spreadsheet."""
     import polars as pl
 
-    names = [field.name for field in table.schema if "string" in str(field.type)]
+    names = strings(table)
     if not names:
         return 0
     found = table.lazy().select(pl.col(name).str.contains(_FLOAT).sum() for name in names).collect()

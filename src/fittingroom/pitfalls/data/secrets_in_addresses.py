@@ -24,7 +24,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fittingroom.pitfalls.rows import MOST_EXAMPLES, matching
+from fittingroom.pitfalls.rows import MOST_EXAMPLES, matching, strings
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Rows, Safety, Severity, Text
 
 _SECRET = (
@@ -45,9 +45,10 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
     """Fires on the first token."""
     import polars as pl
 
+    whole = [table for table in rows.tables.values() if "input" in table.columns]  # a reference, of rows like ours
     found = [
         name
-        for table in (rows.kept, rows.dropped)
+        for table in (rows.kept, rows.dropped, *whole)
         for struct in ("input", "target")
         for name in matching(table, _SECRET, struct)
     ]
@@ -56,7 +57,7 @@ def detect(rows: Rows, settings: Settings) -> Iterator[Finding]:
         lines = int(rows.rejected.lazy().select(pl.col("text").str.contains(_SECRET).sum()).collect().item() or 0)
     cells = 0
     for table in rows.tables.values():
-        names = [field.name for field in table.schema if "string" in str(field.type)]
+        names = strings(table)
         if names:
             held = table.lazy().select(pl.col(name).str.contains(_SECRET).sum() for name in names).collect()
             cells += int(sum(value or 0 for value in held.row(0)))

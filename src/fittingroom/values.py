@@ -1,0 +1,123 @@
+"""What is wrong with a value of the recipe, in both languages: pydantic says it in English only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from fittingroom.types import Text
+
+_KINDS = {
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数，不能带小数",
+    "float_parsing": "应为数字",
+    "float_type": "应为数字",
+    "finite_number": "应为有限的数字",
+    "bool_parsing": "应为 true 或 false",
+    "bool_type": "应为 true 或 false",
+    "string_type": "应为文本",
+    "list_type": "应为列表",
+    "dict_type": "应为键值对",
+    "model_type": "应为一节配置（键值对）",
+    "model_attributes_type": "应为一节配置（键值对）",
+    "greater_than": "应大于 {gt}",
+    "greater_than_equal": "应不小于 {ge}",
+    "less_than": "应小于 {lt}",
+    "less_than_equal": "应不大于 {le}",
+    "literal_error": "应为 {expected} 之一",
+    "enum": "应为 {expected} 之一",
+    "string_pattern_mismatch": "应符合 {pattern}",
+    "string_too_short": "至少 {min_length} 个字符",
+    "string_too_long": "至多 {max_length} 个字符",
+    "too_short": "至少要有 {min_length} 项",
+    "too_long": "至多 {max_length} 项",
+}
+"""Type of pydantic's error -> in Chinese, with what its context holds."""
+
+_OURS = (
+    (r"a list of columns names each once, and at least one", "列名列表至少一项，且不能重复"),
+    (r"annotations go with the rows they speak of: set `retention` there",
+     "标注随其所属的行：请在那个数据源设置 `retention`"),
+    (r"`retention` needs `time`: the column that says how old a row is", "`retention` 需要 `time`：说明一行有多旧的列"),
+    (r"`cursor` needs `key`: .*", "`cursor` 需要 `key`：靠它用一行的新版本替换旧版本"),
+    (r"`cursor` is for the role examples; .*", "`cursor` 只用于 role: examples；其他 role 的数据源每次完整读取"),
+    (r"give `examples` of irrelevant texts, .*", "请用 `examples` 给出无关文本的示例，或用 `file` 指定每行一条的文件"),
+    (r"a password must not stand in a recipe; .*", "密码不能写在配方里；请写 ${NAME}，并在环境变量中设置 NAME"),
+    (r"a key must not stand in a recipe; .*", "密钥不能写在配方里；请写 ${NAME}，并在环境变量中设置 NAME"),
+    (r"the url must hold no user, .*", "url 中不能有用户名、密码或查询串：密钥来自环境变量，写成 `key: ${NAME}`"),
+    (r"write the url as https://host/path", "url 应写成 https://主机/路径"),
+    (r"http goes unencrypted .*", "http 不加密，只能用于本机；请写 https"),
+    (r"(.+): not a regular expression: (.*)", r"\1：不是正则表达式：\2"),
+    (r"not a regular expression: (.*)", r"不是正则表达式：\1"),
+    (r"(.+): a group is named item or terms, not (.*)", r"\1：命名组只能是 item 或 terms，而不是 \2"),
+    (r"dev, calibration and test together must leave .*", "dev、calibration、test 之和必须小于 1，给 train 留出份额"),
+    (r"the same (?:baseline|field) stands twice", "同一项出现了两次"),
+    (r"at_least: 1 can never be met .*", "decide: bound 时 at_least 不能为 1，下限永远达不到 1；请调低"),
+    (r"`previous` follows from the moves of `champion`.*", "`previous` 随 `champion` 而动，不能单独移动"),
+    (r"input holds the target (.+): .*", r"input 中含有目标字段 \1：等于把答案告诉模型"),
+    (r"a rule needs keywords, regex or where", "规则需要 keywords、regex 或 where"),
+    (r"an empty keyword would hold everywhere", "空关键词会处处命中"),
+    (r"(.+): a kind is lower-case letters and _, .*", r"\1：类型名只能用小写字母和 _，且不能是内置类型"),
+    (r"(.+): the pattern matches nothing at all, .*", r"\1：该模式会匹配空文本或它自己的占位符"),
+    (r"with level (.+) the content signal needs permutations: (.+) or more",
+     r"level 为 \1 时，内容信号至少需要 \2 次置换"),
+    (r"gate\.better_than asks for (.+), which evaluate\.baselines .*",
+     r"gate.better_than 要求 \1，但 evaluate.baselines 中没有：请加上"),
+)  # fmt: skip
+"""What our own checks say."""
+
+
+def key_of(place: Sequence[int | str], model: Any) -> list[int | str]:
+    """The keys of the recipe that lead to a place in a model. Pydantic names between them which member of a union it
+    tried (`train.epochs.constrained-float`, `sources.0.sql.query`), which is no key.
+    """
+    steps: list[int | str] = []
+    here = model
+    for step in place:
+        members = _members(here)
+        if len(members) > 1:
+            here = next((one for one in members if _kind(one) == step), None)
+            if here is None:
+                here = next((one for one in members if get_origin(one) is list and str(step).startswith("list[")), None)
+            continue
+        here = members[0]
+        steps.append(step)
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            here = here.model_fields[step].annotation if step in here.model_fields else None
+        else:
+            here = get_args(here)[-1] if get_origin(here) in (list, dict) else None
+    return steps
+
+
+def _members(annotation: Any) -> list[Any]:
+    """What a value may be, beside None."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [one for one in get_args(annotation) if one is not type(None)]
+    return [annotation]
+
+
+def _kind(member: Any) -> str:
+    """By which `kind` a recipe chooses this member."""
+    field = member.model_fields.get("kind") if isinstance(member, type) and issubclass(member, BaseModel) else None
+    return str(get_args(field.annotation)[0]) if field else ""
+
+
+def wrong(problem: Mapping[str, Any]) -> Text:
+    """One entry of `ValidationError.errors()` in words; what is in neither table stays in English."""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    form = _KINDS.get(str(problem["type"]))
+    if form is not None:
+        context = {name: str(value).replace(" or ", "、").replace(", ", "、") if name == "expected" else value
+                   for name, value in (problem.get("ctx") or {}).items()}  # fmt: skip
+        return Text(en=message, zh=form.format(**context))
+    for pattern, said in _OURS:
+        if found := re.fullmatch(pattern, message):
+            return Text(en=message, zh=found.expand(said))
+    return Text(en=message, zh=message)
