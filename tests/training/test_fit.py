@@ -16,6 +16,7 @@ from fittingroom.training import fit as fit_module
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import make_probe
 from fittingroom.training.fit import Fitted, fit, prepared
+from fittingroom.training.passes import Layout
 from fittingroom.training.rows import Encoded
 from fittingroom.training.state import trainable
 from fittingroom.types import Plan
@@ -74,13 +75,14 @@ def run(
     renderer = Renderer(load_tokenizer(tiny_folder()))
     answers = [renderer.answer_ids(label) for label in LABELS]
     config = TrainConfig(method=this.method, early_stopping=patience)
+    model = prepared(load_model(tiny_folder()), this, config, seed)
     return fit(
-        prepared(load_model(tiny_folder()), this, config, seed),
+        model,
         rows=rows,
         probe=make_probe(rows, dev or rows, answers, rows=60, epochs=this.epochs, evaluations=5, seed=seed),
         plan=this,
         train=config,
-        pad=1,
+        layout=Layout.of(model, 1),
         base_digest="base",
         seed=seed,
         context=Context(root=scratch, scratch=scratch, secret=b"", progress=progress, threads=1),

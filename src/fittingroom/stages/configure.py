@@ -61,7 +61,7 @@ def configure(
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
     micro, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
-    seconds = _timed(loaded, encoded, micro, train.method, context)
+    seconds = _timed(loaded, encoded, micro, train, context)
     return Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -178,20 +178,21 @@ def _lora_parameters(model: PreTrainedModel, train: TrainConfig) -> int:
     return sum(train.lora_rank * (layer.in_features + layer.out_features) for layer in layers)
 
 
-def _timed(model: PreTrainedModel, rows: Encoded, micro: int, method: str, context: Context) -> float:
+def _timed(model: PreTrainedModel, rows: Encoded, micro: int, train: TrainConfig, context: Context) -> float:
     """Seconds of one forward and backward pass; the shortest of a few, as the first ones warm up."""
     from fittingroom.training.fit import repeatable
     from fittingroom.training.objective import loss_sum
-    from fittingroom.training.rows import collate
+    from fittingroom.training.passes import Layout
 
     usual = rows.with_loss()
     if not usual:
         return 0.0
     by_length = sorted(usual, key=lambda row: len(rows.ids[row]))
     middle = max(0, len(by_length) // 2 - micro // 2)
-    batch = collate(rows, by_length[middle : middle + micro], 0)
+    layout = Layout.of(model, 0, packing=train.packing == "auto")
+    batch = layout.collate(rows, by_length[middle : middle + micro])
     for parameter in model.parameters():
-        parameter.requires_grad_(method == "full")
+        parameter.requires_grad_(train.method == "full")
     model.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
     times = []
     with repeatable(context.threads):

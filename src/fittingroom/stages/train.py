@@ -18,6 +18,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
 from fittingroom.training.fit import Fitted, fit, prepared, repeatable
+from fittingroom.training.passes import Layout
 from fittingroom.training.response import rate_response
 from fittingroom.training.rows import Encoded, encode
 from fittingroom.types import Folder, Plan, Splits, Trained
@@ -54,13 +55,15 @@ def train(
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
 
+    model_to_train = fresh()
+    layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
-        fresh(),
+        model_to_train,
         rows=material.rows,
         probe=material.probe,
         plan=plan,
         train=train,
-        pad=material.pad,
+        layout=layout,
         base_digest=base.digest,
         seed=seed,
         context=context,
@@ -72,7 +75,7 @@ def train(
                 fresh,
                 material.rows,
                 plan,
-                pad=material.pad,
+                layout=layout,
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )

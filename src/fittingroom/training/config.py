@@ -30,6 +30,9 @@ class TrainConfig(Frozen):
     """Decay of weights per step and rate (AdamW); biases and norms are left out."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """`lora`: before the adapters; `full`: on attention weights."""
+    packing: Literal["auto", "off"] = "auto"
+    """`auto`: rows that begin with the same tokens are computed behind one copy of them where that is faster and the
+    model's attention allows it; loss and gradients stay the same. `off`: every row by itself, padded."""
     max_length: Annotated[int, Field(ge=16, le=1_048_576)] | Auto = "auto"
     """Tokens of prompt and answer; a longer input is cut at its end, never the answer."""
     early_stopping: Annotated[int, Field(ge=1, le=100)] | None = 3

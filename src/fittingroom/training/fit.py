@@ -17,6 +17,7 @@ from fittingroom.training import state
 from fittingroom.training.checkpoint import Checkpoints, read_value
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps
+from fittingroom.training.passes import Layout
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Batches, Encoded
 from fittingroom.types import Plan
@@ -83,7 +84,7 @@ def fit(
     probe: Probe,
     plan: Plan,
     train: TrainConfig,
-    pad: int,
+    layout: Layout,
     base_digest: str,
     seed: int,
     context: Context,
@@ -109,7 +110,7 @@ def fit(
         recorder.evaluated(0, 0.0, probe.measure(model))
         best = state.copied(model)
     if not recorder.stopped:
-        best = _run(model, recorder, checkpoints, best, rows, probe, plan, train, pad, seed, context, start)
+        best = _run(model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start)
     state.restore(model, best)
     model.eval()
     return Fitted(model, recorder, skipped)
@@ -124,7 +125,7 @@ def _run(
     probe: Probe,
     plan: Plan,
     train: TrainConfig,
-    pad: int,
+    layout: Layout,
     seed: int,
     context: Context,
     start: Path | None,
@@ -144,7 +145,7 @@ def _run(
         checkpoints=checkpoints,
         progress=lambda done, total: context.progress("train", done, total),
         smoothing=train.label_smoothing,
-        pad=pad,
+        layout=layout,
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
     )

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fittingroom.training.objective import loss_sum
-from fittingroom.training.rows import Batches, Encoded, collate, sample, weight_of
+from fittingroom.training.passes import Layout, weight_of
+from fittingroom.training.rows import Batches, Encoded, sample
 from fittingroom.types import Plan
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -28,7 +29,7 @@ def rate_response(
     rows: Encoded,
     plan: Plan,
     *,
-    pad: int,
+    layout: Layout,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
@@ -44,14 +45,14 @@ def rate_response(
     for number, factor in enumerate(FACTORS):
         model = make()
         if start is None:
-            start = _loss(model, rows, probe, pad)
-        _walk(model, rows, plan, factor * plan.learning_rate, steps, pad, seed)
-        losses[f"{factor:g}"] = _loss(model, rows, probe, pad)
+            start = _loss(model, rows, probe, layout)
+        _walk(model, rows, plan, factor * plan.learning_rate, steps, layout, seed)
+        losses[f"{factor:g}"] = _loss(model, rows, probe, layout)
         progress(number + 1, len(FACTORS))
     return {"start": start, "losses": losses, "steps": steps}
 
 
-def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, pad: int, seed: int) -> None:
+def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, layout: Layout, seed: int) -> None:
     """A few optimiser steps at a constant rate after a short warm-up, on the batches that training began with."""
     import torch
 
@@ -63,7 +64,7 @@ def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, pad: i
             group["lr"] = rate * min(1.0, (step + 1) / _WARMUP)
         optimizer.zero_grad(set_to_none=True)
         passes = [
-            collate(rows, batch[at : at + plan.micro_batch], pad) for at in range(0, len(batch), plan.micro_batch)
+            layout.collate(rows, batch[at : at + plan.micro_batch]) for at in range(0, len(batch), plan.micro_batch)
         ]
         passes = [{name: value.to(model.device) for name, value in one.items()} for one in passes]
         total = sum(weight_of(one) for one in passes)
@@ -83,7 +84,7 @@ def _batches(rows: Encoded, plan: Plan, seed: int) -> Iterator[list[int]]:
         epoch += 1
 
 
-def _loss(model: Any, rows: Encoded, probe: list[int], pad: int) -> float | None:
+def _loss(model: Any, rows: Encoded, probe: list[int], layout: Layout) -> float | None:
     """Mean loss per answer token of the probe rows; None when it is not finite."""
     import torch
 
@@ -91,7 +92,7 @@ def _loss(model: Any, rows: Encoded, probe: list[int], pad: int) -> float | None
     total = weight = 0.0
     with torch.inference_mode():
         for at in range(0, len(probe), _PASS):
-            batch = collate(rows, probe[at : at + _PASS], pad)
+            batch = layout.collate(rows, probe[at : at + _PASS])
             batch = {name: value.to(model.device) for name, value in batch.items()}
             total += float(loss_sum(model, batch))
             weight += float(weight_of(batch))

@@ -6,18 +6,15 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fittingroom.tasks import classify
 from fittingroom.tasks.config import TaskConfig
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from fittingroom.models.render import Renderer
     from fittingroom.tables import Table
 
-IGNORED = -100
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -153,32 +150,3 @@ class Batches:
             batches += [batch for batch in made if len(batch) == self.batch_size]
             short += [batch for batch in made if len(batch) < self.batch_size]
         return [batches[at] for at in generator.permutation(len(batches))] + short
-
-
-def collate(rows: Encoded, chosen: Sequence[int], pad: int) -> dict[str, Tensor]:
-    """One forward pass: `ids`, `mask`, `labels` [rows, length] and `weights` [rows].
-
-    `labels[r, t]` is the token that position t shall predict, or -100. Padding is masked by length, not by the pad
-    token: DeepSeek's pad token is its end mark, which must carry loss.
-    """
-    import torch
-
-    length = max(len(rows.ids[row]) for row in chosen)
-    ids = torch.full((len(chosen), length), pad, dtype=torch.long)
-    mask = torch.zeros((len(chosen), length), dtype=torch.long)
-    labels = torch.full((len(chosen), length), IGNORED, dtype=torch.long)
-    for at, row in enumerate(chosen):
-        sequence, start = rows.ids[row], rows.answer_starts[row]
-        ids[at, : len(sequence)] = torch.tensor(sequence)
-        mask[at, : len(sequence)] = 1
-        if start < len(sequence):
-            labels[at, start - 1 : len(sequence) - 1] = torch.tensor(sequence[start:])
-    weights = torch.tensor([rows.weights[row] for row in chosen])
-    return {"ids": ids, "mask": mask, "labels": labels, "weights": weights}
-
-
-def weight_of(batch: Mapping[str, Any]) -> Tensor:
-    """Sum of the weights of all tokens with loss: what the loss of a step is divided by."""
-    tokens = (batch["labels"] != IGNORED).sum(dim=1)
-    total: Tensor = (tokens * batch["weights"]).sum()
-    return total

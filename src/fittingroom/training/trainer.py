@@ -21,8 +21,9 @@ from fittingroom.training import state
 from fittingroom.training.checkpoint import Checkpoints, read_tensors, read_value
 from fittingroom.training.evaluation import Probe
 from fittingroom.training.objective import loss_sum
+from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.recorder import Recorder
-from fittingroom.training.rows import Batches, Encoded, collate, weight_of
+from fittingroom.training.rows import Batches, Encoded
 from fittingroom.training.schedule import rate_factor
 from fittingroom.types import Plan
 
@@ -48,7 +49,7 @@ class Parts:
     checkpoints: Checkpoints
     progress: Callable[[int, int], None]
     smoothing: float
-    pad: int
+    layout: Layout
     best: dict[str, Tensor]
     """The best weights so far; empty before the first evaluation."""
     best_kept: int = -1
@@ -71,7 +72,7 @@ class AnswerTrainer(Trainer):
         """Plain loader over our batches."""
         from torch.utils.data import DataLoader
 
-        make = partial(_collate, self.parts.rows, self.parts.pad)
+        make = partial(self.parts.layout.collate, self.parts.rows)
         rows: Any = range(len(self.parts.rows))
         return DataLoader(rows, batch_sampler=self.parts.batches, collate_fn=make)
 
@@ -228,10 +229,6 @@ class _Watch(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         now = time.monotonic()
         self.cost, self.saved = now - self.saved, now
-
-
-def _collate(rows: Encoded, pad: int, chosen: list[int]) -> dict[str, Tensor]:
-    return collate(rows, chosen, pad)
 
 
 def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
