@@ -157,7 +157,7 @@ class Splits(Output):
 class Plan(Output):
     """The resolved training configuration (every `auto` replaced by a value), and what it will cost."""
 
-    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes",)
+    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight")
     method: Literal["full", "lora"]
     learning_rate: float
     batch_size: int
@@ -175,6 +175,11 @@ class Plan(Output):
     tokens: dict[str, float] = Field(default_factory=dict)
     """Measured on the rendered training rows: rows, mean/p95/max length, truncated, all_masked, answer_tokens; and how
     many tokens the base model reads at most (reads)."""
+    layout: dict[str, Any] = Field(default_factory=dict)
+    """How rows are laid out in forward passes: `kind` (shared-prefix, isolated, padded), `why`, and on a sample of
+    steps the tokens computed per token of the rows (`computed`)."""
+    preflight: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """What the checks before training measured, by check."""
     memory_bytes: int = 0
     minutes: float = 0.0
     chosen: dict[str, str] = Field(default_factory=dict)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
-from fittingroom.models.load import ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.memory import Shape, machine_bytes, training_bytes
 from fittingroom.models.render import Renderer
+from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.passes import Layout
+from fittingroom.training.preflight import Measured, Subject, preflight
 from fittingroom.training.rows import Encoded, answer_room, encode
 from fittingroom.types import Plan, Splits
 
@@ -62,6 +65,7 @@ def configure(
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
     micro, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
     seconds = _timed(loaded, encoded, micro, train, context)
+    checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
     return Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -76,10 +80,45 @@ def configure(
         dropout=train.dropout,
         max_length=length,
         tokens=tokens,
+        preflight=checks,
         memory_bytes=memory,
         # Evaluations and checkpoints come to about a quarter on top of the steps.
         minutes=round(1.25 * seconds * steps * (choice.batch // micro) / 60, 2),
         chosen=chosen,
+    )
+
+
+_LOOKED_AT = 200
+"""Prompts that the preflight renders again."""
+
+
+def _preflight(
+    base: BaseModelInfo,
+    renderer: Renderer,
+    splits: Splits,
+    task: TaskConfig,
+    encoded: Encoded,
+    loaded: PreTrainedModel,
+    train: TrainConfig,
+    seed: int,
+) -> Measured:
+    """Everything that is looked at before a paid minute."""
+    tokenizer = load_tokenizer(base.path)
+    labels = labels_of(splits, task)
+    some = splits.train.arrow().sort_by("id").slice(0, _LOOKED_AT)
+    return preflight(
+        Subject(
+            folder=base.path,
+            tokenizer=tokenizer,
+            renderer=renderer,
+            messages=[classify.messages(given, task, labels) for given in classify.inputs_of(some)],
+            answers=[classify.answer(label) for label in labels],
+            rows=encoded,
+            model=loaded,
+            layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
+            train=train,
+            seed=seed,
+        )
     )
 
 
@@ -182,7 +221,6 @@ def _timed(model: PreTrainedModel, rows: Encoded, micro: int, train: TrainConfig
     """Seconds of one forward and backward pass; the shortest of a few, as the first ones warm up."""
     from fittingroom.training.fit import repeatable
     from fittingroom.training.objective import loss_sum
-    from fittingroom.training.passes import Layout
 
     usual = rows.with_loss()
     if not usual:

@@ -1,0 +1,51 @@
+"""Preflight: what is measured before any paid minute, on the very tokens and weights that training would use.
+
+Every check is a name with the numbers it measured; the pitfalls of `configure` judge them. A check that cannot be made
+(a model without a chat template has nothing to compare with) is left out: unmeasured is not wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fittingroom.training.config import TrainConfig
+from fittingroom.training.passes import Layout
+from fittingroom.training.rows import Encoded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerFast
+
+    from fittingroom.models.render import Message, Renderer
+
+Measured = dict[str, dict[str, float]]
+"""Name of the check -> what it measured."""
+
+
+class Subject(NamedTuple):
+    """What is looked at."""
+
+    folder: Path
+    """Of the base model."""
+    tokenizer: PreTrainedTokenizerFast
+    renderer: Renderer
+    messages: Sequence[Sequence[Message]]
+    """Prompts of some training rows, as the task makes them."""
+    answers: Sequence[str]
+    """Every answer that the task knows."""
+    rows: Encoded
+    """The rendered training rows."""
+    model: Any
+    """The base model as it was loaded; a check that changes it puts it back."""
+    layout: Layout
+    train: TrainConfig
+    seed: int
+
+
+def preflight(subject: Subject) -> Measured:
+    """All checks."""
+    from fittingroom.training.preflight import mechanics, tokens
+
+    return {**tokens.measured(subject), **mechanics.measured(subject)}
