@@ -16,9 +16,10 @@ Sources: tree attention as in SpecInfer (arXiv 2305.09781); prefix sharing in tr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,24 +88,65 @@ class _Tree:
         return Pack(self.tokens, self.positions, self.ends, self.rows, self.at, self.targets, self.of)
 
 
-def packs(sequences: Sequence[Sequence[int]], starts: Sequence[int], *, longest: int) -> list[Pack]:
-    """Pack sequences (token ids; from `starts[n]` > 0 on they carry loss) into trees of at most `longest` tokens.
+class Order(NamedTuple):
+    """Sequences in the order of their tokens, so that what begins alike stands together."""
 
-    A single sequence may be longer. Sequences are taken in the order of their tokens, so that what begins alike stands
-    together; which pack a sequence lands in depends on nothing else.
+    rows: list[int]
+    lengths: list[int]
+    shared: list[int]
+    """Tokens at the head that are those of the sequence before."""
+
+
+class Cut(NamedTuple):
+    """Neighbours in an `Order` that make one pack: places `first` to `last` (exclusive)."""
+
+    first: int
+    last: int
+    tokens: int
+    pairs: int
+    """Token pairs of which one sees the other."""
+
+
+def in_order(sequences: Sequence[Sequence[int]]) -> Order:
+    """Sort sequences of token ids and measure what neighbours share; the order depends on nothing else."""
+    rows = sorted(range(len(sequences)), key=lambda row: (list(sequences[row]), row))
+    shared = [0]
+    for before, after in itertools.pairwise(rows):
+        one, other = sequences[before], sequences[after]
+        shared.append(next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one)))
+    return Order(rows, [len(sequences[row]) for row in rows], shared[: len(rows)])
+
+
+def cuts(order: Order, *, longest: int) -> list[Cut]:
+    """Cut the order into packs of at most `longest` tokens; a single sequence may be longer."""
+    found: list[Cut] = []
+    for place, (length, shared) in enumerate(zip(order.lengths, order.shared, strict=True)):
+        if found and found[-1].tokens + length - shared <= longest:
+            first, _, tokens, pairs = found.pop()
+        else:
+            first, tokens, pairs, shared = place, 0, 0, 0
+        pairs += (length * (length + 1) - shared * (shared + 1)) // 2
+        found.append(Cut(first, place + 1, tokens + length - shared, pairs))
+    return found
+
+
+def pack(sequences: Sequence[Sequence[int]], starts: Sequence[int], rows: Sequence[int]) -> Pack:
+    """One pack of the sequences `rows`, which stand in the order of their tokens; from `starts[n]` > 0 on sequence n
+    carries loss (a ValueError elsewhere).
     """
-    order = sorted(range(len(sequences)), key=lambda row: (list(sequences[row]), row))
-    trees: list[_Tree] = []
-    for row in order:
+    tree = _Tree()
+    for row in rows:
         ids = sequences[row]
         if not 0 < starts[row] <= len(ids):
             raise ValueError(f"the loss of sequence {row} begins at {starts[row]} of {len(ids)} tokens")
-        shared = trees[-1].shared(ids) if trees else 0
-        if not trees or len(trees[-1].tokens) + len(ids) - shared > longest:
-            trees.append(_Tree())
-            shared = 0
-        trees[-1].add(row, ids, starts[row], shared)
-    return [tree.pack() for tree in trees]
+        tree.add(row, ids, starts[row], tree.shared(ids))
+    return tree.pack()
+
+
+def packs(sequences: Sequence[Sequence[int]], starts: Sequence[int], *, longest: int) -> list[Pack]:
+    """Pack sequences into trees of at most `longest` tokens (see `cuts` and `pack`)."""
+    order = in_order(sequences)
+    return [pack(sequences, starts, order.rows[cut.first : cut.last]) for cut in cuts(order, longest=longest)]
 
 
 @dataclass(frozen=True)
@@ -164,3 +206,24 @@ def additive_mask(ends: Tensor, like: Tensor) -> Tensor:
     visible = seen(ends.to(like.device))
     mask = torch.zeros(visible.shape, dtype=like.dtype, device=like.device)
     return mask.masked_fill_(~visible, torch.finfo(like.dtype).min)[:, None]
+
+
+def block_mask(ends: Tensor) -> Any:
+    """The same as a mask of FlexAttention, which computes only blocks in which somebody sees somebody (a GPU's way;
+    on a CPU it has no gradient).
+    """
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    packs, length = ends.shape
+
+    def visible(row: Tensor, head: Tensor, looks: Tensor, at: Tensor) -> Tensor:
+        return (at <= looks) & (looks < ends[row, at])
+
+    return create_block_mask(visible, packs, None, length, length, device=str(ends.device))
+
+
+def tree_mask(ends: Tensor, model: Any, like: Tensor) -> Any:
+    """The mask in the form that the model's attention takes."""
+    if getattr(model.config, "_attn_implementation", "") == "flex_attention":
+        return block_mask(ends.to(like.device))
+    return additive_mask(ends, like)

@@ -136,16 +136,14 @@ def _run(
     parts = Parts(
         plan=plan,
         rows=rows,
-        batches=Batches(
-            [len(ids) for ids in rows.ids], batch_size=plan.batch_size, micro_batch=plan.micro_batch, seed=seed
-        ),
+        batches=Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, seed=seed),
         probe=probe,
         evaluate_after=frozenset(evaluation_steps(plan.steps, plan.epochs)),
         recorder=recorder,
         checkpoints=checkpoints,
         progress=lambda done, total: context.progress("train", done, total),
         smoothing=train.label_smoothing,
-        layout=layout,
+        layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
     )
@@ -163,8 +161,7 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
     return TrainingArguments(
         output_dir=str(scratch / "trainer"),
         max_steps=plan.steps,
-        per_device_train_batch_size=plan.micro_batch,
-        gradient_accumulation_steps=plan.accumulation,
+        per_device_train_batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
         weight_decay=plan.weight_decay,
         max_grad_norm=train.max_grad_norm,
