@@ -259,7 +259,8 @@ def measured(bench: Bench, case: str) -> dict[str, Any]:
             # Ours is short: it runs beside everyone, so that the load of the machine is that of all.
             for one, how in {OURS: chosen[OURS], tool: setting}.items():
                 number = len(runs[one])
-                runs[one].append(bench.run(case, one, how, batch=options.batch, steps=options.steps, number=number))
+                steps = options.trl_steps or options.steps if one == TRL else options.steps
+                runs[one].append(bench.run(case, one, how, batch=options.batch, steps=steps, number=number))
     told = {tool: [run for _, run in found] for tool, found in tries.items()} if case not in LIKE else {}
     return {"chosen": {tool: setting.name for tool, setting in chosen.items()}, "runs": runs, "tries": told}
 
@@ -272,6 +273,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--batch", type=int, default=32, help="examples of an optimiser step")
     parser.add_argument("--steps", type=int, default=4, help="optimiser steps of a run; the first one is not counted")
+    parser.add_argument("--trl-steps", type=int, help="steps of TRL as it is, where a minute is too dear for as many")
     parser.add_argument("--rounds", type=int, default=1, help="runs of every contestant")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--core", help="pin what is measured to these cores")

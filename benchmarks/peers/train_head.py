@@ -47,7 +47,7 @@ def main() -> None:
     model = AutoModelForSequenceClassification.from_pretrained(
         job["model"], num_labels=job["labels"], dtype=torch.float32, pad_token_id=tokenizer.pad_token_id
     )
-    watch = watch_of(job)
+    watch = watch_of(job, 1)
     arguments = TrainingArguments(
         output_dir=job["scratch"],
         per_device_train_batch_size=job["settings"]["batch"],

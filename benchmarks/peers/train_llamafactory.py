@@ -107,7 +107,7 @@ def main() -> None:
     torch.set_num_threads(job["threads"])
     rows = read_rows(Path(job["rows"]))
     given_rows(rows)
-    watch = watch_of(job)
+    watch = watch_of(job, job["settings"]["accumulate"])
     watched(watch)
     steps = Steps(watch, job)
     model, data, training, finetuning, generating = get_train_args(arguments(job, len(rows)))

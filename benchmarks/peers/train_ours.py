@@ -103,7 +103,7 @@ def main() -> None:
     train = TrainConfig(method=plan.method, early_stopping=None, **sizes)
     model = prepared(model_of(job) if "shape" in job else load_model(folder), plan, train, SEED)
     layout = Layout.of(model, int(load_tokenizer(folder).pad_token_id), packing=job["settings"]["packing"] == "auto")
-    watch, held_out = watch_of(job), list[float]()
+    watch, held_out = watch_of(job, 1), list[float]()
     watched(watch)
     with contextlib.suppress(TimeIsOver):
         fitted = fit(

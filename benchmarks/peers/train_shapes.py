@@ -28,7 +28,7 @@ def model_of(job: dict[str, Any]) -> Any:
 
 def adapters_of(job: dict[str, Any]) -> Any:
     """PEFT's configuration of the adapters that a job asks for; None for full fine-tuning."""
-    if "lora" not in job:
+    if not job.get("lora"):
         return None
     from peft import LoraConfig
 

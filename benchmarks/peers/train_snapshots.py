@@ -66,9 +66,8 @@ class Snapshots(Watch):
         path.write_text(json.dumps({"snapshots": self.taken, "steps": self.count, **more}), encoding="utf-8")
 
 
-def watch_of(job: dict[str, Any]) -> Watch:
-    """The watch that a job asks for."""
-    accumulation = int(job["settings"].get("accumulate", 1))
+def watch_of(job: dict[str, Any], accumulation: int) -> Watch:
+    """The watch that a job asks for; `accumulation`: what a collator makes for one optimiser step."""
     if "snapshots" not in job:
         return Watch(accumulation)
     wanted = job["snapshots"]

@@ -43,7 +43,7 @@ def answers_only() -> None:
     assert not kernels._use_triton(torch.device("cpu"))
 
 
-def trainer_of(job: dict, watch: Watch, rows: list) -> SFTTrainer:
+def trainer_of(job: dict, watch: Watch, rows: list, model: object = None) -> SFTTrainer:
     settings = job["settings"]
     gpu = torch.cuda.is_available()
     arguments = SFTConfig(
@@ -75,7 +75,7 @@ def trainer_of(job: dict, watch: Watch, rows: list) -> SFTTrainer:
         {"input_ids": [ids for ids, _ in rows], "labels": [labelled(ids, start) for ids, start in rows]}
     )
     trainer = SFTTrainer(
-        model_of(job),
+        model or model_of(job),
         arguments,
         train_dataset=data,
         processing_class=AutoTokenizer.from_pretrained(job["model"]),
@@ -92,7 +92,7 @@ def main() -> None:
     torch.set_num_threads(job["threads"])
     if job["settings"].get("answers_only"):
         answers_only()
-    watch = watch_of(job)
+    watch = watch_of(job, job["settings"]["accumulate"])
     trainer = trainer_of(job, watch, read_rows(Path(job["rows"])))
     trainer.train()
     held_out = read_rows(Path(job["held_out"])) if "held_out" in job else []
