@@ -17,6 +17,7 @@ from pydantic import Field
 
 from fittingroom.errors import ModelError
 from fittingroom.models import catalog
+from fittingroom.models.formats import ThinkPolicy
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class ModelConfig(Frozen):
     """`nano` (built in), a local folder, a Hugging Face id `org/name`, or `modelscope:org/name`."""
     revision: str | None = None
     """Commit of a hub id; without it, the newest one is looked up and its commit recorded."""
+    think: ThinkPolicy = "auto"
+    """What stands before an answer. `none`: nothing. `empty`: a finished, empty thought that carries no loss, so that a
+    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between <think> and
+    </think> in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
+    `empty` where the publisher's template opens every answer with a mark of thought, else `none`. Serving repeats it."""
 
 
 @dataclass(frozen=True)
