@@ -14,6 +14,7 @@ from fittingroom.models.adapters import save_adapter
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
+from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
@@ -24,7 +25,7 @@ from fittingroom.training.response import rate_response
 from fittingroom.training.rows import Encoded, encode
 from fittingroom.types import Folder, Plan, Splits, Trained
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95
@@ -80,15 +81,21 @@ def train(
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )
+    with roomy(context.scratch, weight_bytes(fitted.model)):
+        weights = Folder(_saved(fitted, base, context.scratch / "weights"))
     return Trained(
-        weights=Folder(_saved(fitted, base, context.scratch / "weights")),
+        weights=weights,
         method=plan.method,
         steps=fitted.recorder.steps,
         evals=fitted.recorder.evals,
         best_step=fitted.recorder.best_step,
         stopped=fitted.recorder.stopped,
         facts=facts,
-        timing={"seconds": round(time.monotonic() - started, 1), "torn_checkpoints": float(len(fitted.skipped))},
+        timing={
+            "seconds": round(time.monotonic() - started, 1),
+            **fitted.clock.timing(fitted.recorder),
+            "torn_checkpoints": float(len(fitted.skipped)),
+        },
     )
 
 
@@ -153,8 +160,18 @@ def _facts(fitted: Fitted, plan: Plan, material: _Material) -> dict[str, Any]:
         "max_length": plan.max_length,
         "parameters": sum(value.numel() for value in weights),
         "trainable": sum(value.numel() for value in weights if value.requires_grad),
+        "trainable_tensors": sum(value.requires_grad for value in weights),
+        "untouched": fitted.recorder.untouched,
         "eval_rows": {"dev": len(material.probe.dev_rows), "train": len(material.probe.train_rows)},
     }
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes of the weights that are kept: all of a model, or those of its adapters."""
+    adapters = hasattr(model, "peft_config")
+    return sum(
+        value.numel() * value.element_size() for value in model.parameters() if value.requires_grad or not adapters
+    )
 
 
 def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
