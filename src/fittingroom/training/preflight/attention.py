@@ -23,8 +23,8 @@ _GENERATED = 4
 
 
 def batch(model: Any, rows: Encoded, pad: int) -> dict[str, float]:
-    """`scores`: the largest difference of an answer's log-probability, alone against in a batch; `generation`: that of a
-    next token's, alone against left-padded in a batch (nats, relative where they are larger than one).
+    """`scores`: the largest difference of an answer's log-probability, alone against in a batch; `generation`: that of
+    a next token's, alone against left-padded in a batch (nats, relative where they are larger than one).
     """
     prompts = rows.prompts(range(len(rows)))
     answers = sorted({tuple(ids[start:]) for ids, start in zip(rows.ids, rows.answer_starts, strict=True)})
@@ -53,7 +53,7 @@ def _generation(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> float
     worst = 0.0
     for (tokens, logs), (others, many) in zip(singly, together, strict=True):
         for place in range(min(len(tokens), len(others))):
-            near = (logs[place] > logs[place].max() - 20.0)  # what has no chance is told by rounding alone
+            near = logs[place] > logs[place].max() - 20.0  # what has no chance is told by rounding alone
             apart = (logs[place] - many[place]).abs() / logs[place].abs().clamp(min=1.0)
             worst = max(worst, float(apart[near].max()))
             if tokens[place] != others[place]:

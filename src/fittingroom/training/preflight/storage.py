@@ -69,7 +69,7 @@ def stored(model: Any, folder: Path) -> dict[str, float]:
 
 
 def saving(model: Any) -> dict[str, float]:
-    """Whether the generation settings are valid, and the settings of both kinds can be saved; no weights are written."""
+    """Whether the generation settings are valid, and they and the model's can be saved; no weights are written."""
     valid = saved = 1.0
     generation = model.generation_config
     try:
