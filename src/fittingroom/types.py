@@ -162,9 +162,8 @@ class Plan(Output):
     learning_rate: float
     batch_size: int
     """Examples per optimiser step (effective batch)."""
-    micro_batch: int
-    """Examples per forward pass; batch_size = micro_batch x accumulation."""
-    accumulation: int
+    pass_tokens: int
+    """Tokens of one forward pass at most, padding included; a step of more is accumulated over several passes."""
     epochs: float
     steps: int
     warmup_steps: int

@@ -25,7 +25,9 @@ def planned(context: Context, rows: Splits, task: Any = TASK, **train: Any) -> P
 def test_a_fixed_value_is_kept_and_auto_says_why(context: Context) -> None:
     plan = planned(context, splits(), method="full", learning_rate=1e-4, batch_size=32, epochs=10)
     assert (plan.learning_rate, plan.batch_size, plan.epochs, plan.steps) == (1e-4, 32, 10.0, 20)
-    assert plan.micro_batch * plan.accumulation == 32
+    assert plan.pass_tokens >= plan.tokens["max"]
+    assert (plan.layout["kind"] == "padded") == (plan.layout["computed"] >= 1)
+    assert plan.layout["why"]
     assert plan.warmup_steps == 1
     assert plan.chosen.keys() == {"max_length"}
     auto = planned(context, splits(), method="lora")
@@ -64,9 +66,9 @@ def test_memory_cuts_the_pass_and_then_says_no(context: Context, monkeypatch: py
     whole = planned(context, splits(), batch_size=32)
     monkeypatch.setattr(stage, "machine_bytes", lambda: ("a small GPU", int(whole.memory_bytes * 0.9 / 0.8)))
     cut = planned(context, splits(), batch_size=32)
-    assert cut.micro_batch == 16
-    assert cut.accumulation == 2
-    assert "micro_batch" in cut.chosen
+    assert cut.pass_tokens < whole.pass_tokens
+    assert cut.layout["passes"] >= whole.layout["passes"]
+    assert "pass_tokens" in cut.chosen
     assert cut.steps == whole.steps
     monkeypatch.setattr(stage, "machine_bytes", lambda: ("a tiny GPU", 1000))
     with pytest.raises(ModelError, match="a tiny GPU"):

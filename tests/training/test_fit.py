@@ -50,7 +50,7 @@ def rows() -> Encoded:
 
 def plan(method: Literal["full", "lora"], **changes: Any) -> Plan:
     values: dict[str, Any] = {
-        "method": method, "learning_rate": 3e-3, "batch_size": 8, "micro_batch": 4, "accumulation": 2, "epochs": 3.0,
+        "method": method, "learning_rate": 3e-3, "batch_size": 8, "pass_tokens": 100, "epochs": 3.0,
         "steps": STEPS, "warmup_steps": 2, "schedule": "cosine", "weight_decay": 0.01, "dropout": 0.1, "max_length": 64,
     }  # fmt: skip
     return Plan(**{**values, **changes})
@@ -150,8 +150,8 @@ def test_a_finished_training_is_not_done_again(rows: Encoded, tmp_path: Path, mo
 
 
 def test_passes_of_another_size_take_the_same_steps(rows: Encoded, tmp_path: Path) -> None:
-    one = run(tmp_path / "a", rows, plan("full", dropout=0.0, micro_batch=8, accumulation=1))
-    two = run(tmp_path / "b", rows, plan("full", dropout=0.0, micro_batch=2, accumulation=4))
+    one = run(tmp_path / "a", rows, plan("full", dropout=0.0, pass_tokens=4096))
+    two = run(tmp_path / "b", rows, plan("full", dropout=0.0, pass_tokens=40))
     for first, second in zip(one.recorder.steps, two.recorder.steps, strict=True):
         assert first["loss"] == pytest.approx(second["loss"], abs=2e-4)
         assert first["learning_rate"] == second["learning_rate"]

@@ -1,8 +1,8 @@
 """How much memory training needs, before it is tried.
 
 Formula (bytes): full fine-tuning in fp32 with Adam 16 P (weights, gradient, two moments); LoRA w P + 12 P_lora,
-where w is the size of a stored weight; plus 32 L b s h for activations (L layers, b rows of s tokens, width h) and
-8 b a V for logits at the `a` answer positions. An estimate, good to about a factor 1.5; its use is to say no before
+where w is the size of a stored weight; plus 32 L t h for activations (L layers, t tokens in a pass, width h) and 8 a V
+for logits at the `a` answer positions among them. An estimate, good to about a factor 1.5; its use is to say no before
 hours of work are lost.
 """
 
@@ -44,11 +44,11 @@ class Shape:
         )
 
 
-def training_bytes(shape: Shape, *, micro_batch: int, length: int, answer: int) -> int:
-    """Bytes for one process that trains `micro_batch` rows of `length` tokens, `answer` of them with a loss."""
+def training_bytes(shape: Shape, *, tokens: int, answers: int) -> int:
+    """Bytes for one process whose passes hold `tokens` tokens, `answers` of them with a loss."""
     state = shape.parameters * shape.bytes_per_weight + shape.trainable * 12
-    activations = 2 * shape.layers * micro_batch * length * shape.hidden * 16
-    logits = 8 * micro_batch * answer * shape.vocabulary
+    activations = 2 * shape.layers * tokens * shape.hidden * 16
+    logits = 8 * answers * shape.vocabulary
     return state + activations + logits
 
 

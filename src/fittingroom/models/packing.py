@@ -16,12 +16,18 @@ Sources: tree attention as in SpecInfer (arXiv 2305.09781); prefix sharing in tr
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_BLOCK = 128
+"""Edge of FlexAttention's blocks."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Pack:
     """The sequence each of them belongs to."""
 
 
-class _Tree:
+class Tree:
     """A pack that grows by sequences in sorted order."""
 
     def __init__(self) -> None:
@@ -80,6 +86,16 @@ class _Tree:
         self.targets += ids[start:]
         self.of += [row] * (len(ids) - start)
 
+    def hang(self, tokens: Sequence[int], depths: Sequence[int], ends: Sequence[int]) -> int:
+        """Hang a subtree in pre-order below the last sequence; returns its first place. `depths` count from 1 below the
+        sequence, `ends` from the subtree's first place.
+        """
+        first = len(self.tokens)
+        self.tokens += tokens
+        self.positions += [len(self.path) + depth - 1 for depth in depths]
+        self.ends += [first + end for end in ends]
+        return first
+
     def pack(self) -> Pack:
         """What has grown."""
         for place in self.path:
@@ -87,24 +103,67 @@ class _Tree:
         return Pack(self.tokens, self.positions, self.ends, self.rows, self.at, self.targets, self.of)
 
 
-def packs(sequences: Sequence[Sequence[int]], starts: Sequence[int], *, longest: int) -> list[Pack]:
-    """Pack sequences (token ids; from `starts[n]` > 0 on they carry loss) into trees of at most `longest` tokens.
+class Order(NamedTuple):
+    """Sequences in the order of their tokens, so that what begins alike stands together."""
 
-    A single sequence may be longer. Sequences are taken in the order of their tokens, so that what begins alike stands
-    together; which pack a sequence lands in depends on nothing else.
+    rows: list[int]
+    lengths: list[int]
+    shared: list[int]
+    """Tokens at the head that are those of the sequence before."""
+
+
+class Cut(NamedTuple):
+    """Neighbours in an `Order` that make one pack: places `first` to `last` (exclusive)."""
+
+    first: int
+    last: int
+    tokens: int
+    pairs: int
+    """Token pairs of which one sees the other."""
+
+
+def in_order(sequences: Sequence[Sequence[int]]) -> Order:
+    """Sort sequences of token ids and measure what neighbours share; the order depends on nothing else."""
+    rows = sorted(range(len(sequences)), key=lambda row: (list(sequences[row]), row))
+    shared = [0]
+    for before, after in itertools.pairwise(rows):
+        one, other = sequences[before], sequences[after]
+        shared.append(next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one)))
+    return Order(rows, [len(sequences[row]) for row in rows], shared[: len(rows)])
+
+
+def cuts(order: Order, *, longest: int, extra: int = 0) -> list[Cut]:
+    """Cut the order into packs of at most `longest` tokens; a single sequence may be longer. `extra`: tokens that hang
+    below every sequence.
     """
-    order = sorted(range(len(sequences)), key=lambda row: (list(sequences[row]), row))
-    trees: list[_Tree] = []
-    for row in order:
+    found: list[Cut] = []
+    for place, (length, shared) in enumerate(zip(order.lengths, order.shared, strict=True)):
+        if found and found[-1].tokens + length - shared + extra <= longest:
+            first, _, tokens, pairs = found.pop()
+        else:
+            first, tokens, pairs, shared = place, 0, 0, 0
+        pairs += (length * (length + 1) - shared * (shared + 1)) // 2 + extra * length
+        found.append(Cut(first, place + 1, tokens + length - shared + extra, pairs))
+    return found
+
+
+def pack(sequences: Sequence[Sequence[int]], starts: Sequence[int], rows: Sequence[int]) -> Pack:
+    """One pack of the sequences `rows`, which stand in the order of their tokens; from `starts[n]` > 0 on sequence n
+    carries loss (a ValueError elsewhere).
+    """
+    tree = Tree()
+    for row in rows:
         ids = sequences[row]
         if not 0 < starts[row] <= len(ids):
             raise ValueError(f"the loss of sequence {row} begins at {starts[row]} of {len(ids)} tokens")
-        shared = trees[-1].shared(ids) if trees else 0
-        if not trees or len(trees[-1].tokens) + len(ids) - shared > longest:
-            trees.append(_Tree())
-            shared = 0
-        trees[-1].add(row, ids, starts[row], shared)
-    return [tree.pack() for tree in trees]
+        tree.add(row, ids, starts[row], tree.shared(ids))
+    return tree.pack()
+
+
+def packs(sequences: Sequence[Sequence[int]], starts: Sequence[int], *, longest: int) -> list[Pack]:
+    """Pack sequences into trees of at most `longest` tokens (see `cuts` and `pack`)."""
+    order = in_order(sequences)
+    return [pack(sequences, starts, order.rows[cut.first : cut.last]) for cut in cuts(order, longest=longest)]
 
 
 @dataclass(frozen=True)
@@ -127,11 +186,11 @@ class Packed:
     """Whether every pack is one sequence, so that no mask but the causal one is needed."""
 
 
-def tensors(made: Sequence[Pack], pad: int) -> Packed:
-    """Tensors of some packs on the CPU; `pad` fills up."""
+def tensors(made: Sequence[Pack], pad: int, multiple: int = 1) -> Packed:
+    """Tensors of some packs on the CPU; `pad` fills up to the longest, and on to a multiple of `multiple`."""
     import torch
 
-    length = max(len(pack.tokens) for pack in made)
+    length = multiple * math.ceil(max(len(pack.tokens) for pack in made) / multiple)
     shape = (len(made), length)
     ids = torch.full(shape, pad, dtype=torch.long)
     # Padding counts on: positions that start anew would be read as another sequence, and cost a mask.
@@ -164,3 +223,34 @@ def additive_mask(ends: Tensor, like: Tensor) -> Tensor:
     visible = seen(ends.to(like.device))
     mask = torch.zeros(visible.shape, dtype=like.dtype, device=like.device)
     return mask.masked_fill_(~visible, torch.finfo(like.dtype).min)[:, None]
+
+
+def block_mask(ends: Tensor) -> Any:
+    """The same as a mask of FlexAttention, which computes only blocks in which somebody sees somebody (a GPU's way;
+    on a CPU it has no gradient).
+    """
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    packs, length = ends.shape
+
+    def visible(row: Tensor, head: Tensor, looks: Tensor, at: Tensor) -> Tensor:
+        return (at <= looks) & (looks < ends[row, at])
+
+    return create_block_mask(visible, packs, None, length, length, device=str(ends.device))
+
+
+def tree_mask(ends: Tensor, model: Any, like: Tensor) -> Any:
+    """The mask in the form that the model's attention takes."""
+    return block_mask(ends.to(like.device)) if sparse(model) else additive_mask(ends, like)
+
+
+def sparse(model: Any) -> bool:
+    """Whether the model's attention is FlexAttention."""
+    return getattr(model.config, "_attn_implementation", "") == "flex_attention"
+
+
+def granule(model: Any) -> int:
+    """What the length of a pass must be a multiple of: FlexAttention reads its mask in whole blocks, also behind the
+    last token.
+    """
+    return _BLOCK if sparse(model) else 1

@@ -17,9 +17,9 @@ from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
-from fittingroom.training.passes import Layout
+from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Measured, Subject, preflight
-from fittingroom.training.rows import Encoded, answer_room, encode
+from fittingroom.training.rows import Batches, Encoded, answer_room, encode
 from fittingroom.types import Plan, Splits
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 _MEMORY_SHARE = 0.8
@@ -63,15 +63,17 @@ def configure(
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
-    micro, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
-    seconds = _timed(loaded, encoded, micro, train, context)
+    layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
+    budget, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
+    layout = layout.within(budget)
+    laid = _laid(encoded, layout, choice.batch, seed)
+    seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
     checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
     return Plan(
         method=train.method,
         learning_rate=choice.rate,
         batch_size=choice.batch,
-        micro_batch=micro,
-        accumulation=choice.batch // micro,
+        pass_tokens=budget,
         epochs=choice.epochs,
         steps=steps,
         warmup_steps=int(steps * train.warmup),
@@ -80,10 +82,11 @@ def configure(
         dropout=train.dropout,
         max_length=length,
         tokens=tokens,
+        layout=laid,
         preflight=checks,
         memory_bytes=memory,
         # Evaluations and checkpoints come to about a quarter on top of the steps.
-        minutes=round(1.25 * seconds * steps * (choice.batch // micro) / 60, 2),
+        minutes=round(1.25 * seconds * steps / 60, 2),
         chosen=chosen,
     )
 
@@ -186,27 +189,60 @@ def _choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, st
 def _fit_into_memory(
     model: PreTrainedModel, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
 ) -> tuple[int, int]:
-    """Rows per forward pass and the bytes they need; ModelError when not even one row fits."""
+    """Tokens per forward pass and the bytes they need; ModelError when not even one row fits."""
     shape = Shape.of(model, _lora_parameters(model, train) if train.method == "lora" else None)
-    answer = math.ceil(tokens["answer_tokens"] / max(1.0, tokens["rows"]))
+    longest = int(tokens["max"])
+    answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    def need(rows: int) -> int:
-        return training_bytes(shape, micro_batch=rows, length=int(tokens["max"]), answer=answer)
+    def need(length: int) -> int:
+        return training_bytes(shape, tokens=length, answers=math.ceil(length * answers))
 
     device, memory = machine_bytes()
     room = int(memory * _MEMORY_SHARE)
-    micro = rules.micro_batch(batch, [need(rows) <= room for rows in range(1, batch + 1)])
-    if micro == 0:
+    wanted = max(longest, min(PASS_TOKENS, batch * longest))
+    budget = rules.pass_tokens(longest, wanted, lambda length: need(length) <= room)
+    if budget == 0:
         raise ModelError(
-            f"training needs about {need(1) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
+            f"training needs about {need(longest) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
             "smaller base model, train.method lora, or a smaller train.max_length",
-            f"训练约需 {need(1) / 2**30:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB:"
+            f"训练约需 {need(longest) / 2**30:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB："
             "请改用更小的基础模型、train.method 设为 lora，或减小 train.max_length",
             place="model.base",
         )
-    if micro < batch:
-        chosen["micro_batch"] = f"{micro} rows at a time fit into {memory / 2**30:.1f} GiB"
-    return micro, need(micro)
+    if budget < wanted:
+        chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
+    return budget, need(budget)
+
+
+_LAID = 8
+"""Steps on which the layout is tried out."""
+
+
+def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any]:
+    """What the passes of the first steps look like (see `Plan.layout`)."""
+    learnt = rows.only(rows.with_loss())
+    if not len(learnt):
+        return {}
+    steps = Batches([len(ids) for ids in learnt.ids], batch_size=batch, seed=seed).epoch_batches(0)[:_LAID]
+    made = [layout.lay([learnt.ids[row] for row in step]) for step in steps]
+    kinds = [one.kind for one in made]
+    kind = max(sorted(set(kinds)), key=kinds.count)
+    own = sum(sum(one.order.lengths) for one in made)
+    computed = sum(one.computed for one in made)
+    why = {
+        "shared-prefix": "rows begin with the same tokens, which are computed once for all of a pack",
+        "isolated": "rows share too little; packed side by side they cost less than padded to one length",
+        "padded": "padding costs least on these lengths"
+        if layout.packed
+        else "each row by itself, as packing is off or the model's attention takes no mask of ours",
+    }
+    return {
+        "kind": kind,
+        "why": why[kind],
+        "computed": round(computed / own, 4),
+        "passes": round(statistics.fmean(len(one.passes) for one in made), 2),
+        "tokens_per_step": round(computed / len(made), 1),
+    }
 
 
 def _lora_parameters(model: PreTrainedModel, train: TrainConfig) -> int:
@@ -217,8 +253,18 @@ def _lora_parameters(model: PreTrainedModel, train: TrainConfig) -> int:
     return sum(train.lora_rank * (layer.in_features + layer.out_features) for layer in layers)
 
 
-def _timed(model: PreTrainedModel, rows: Encoded, micro: int, train: TrainConfig, context: Context) -> float:
-    """Seconds of one forward and backward pass; the shortest of a few, as the first ones warm up."""
+def _timed(
+    model: PreTrainedModel,
+    rows: Encoded,
+    layout: Layout,
+    laid: dict[str, Any],
+    batch: int,
+    train: TrainConfig,
+    context: Context,
+) -> float:
+    """Seconds of an optimiser step's passes forward and back, from the shortest of a few times of one pass; the first
+    ones warm up.
+    """
     from fittingroom.training.fit import repeatable
     from fittingroom.training.objective import loss_sum
 
@@ -226,9 +272,8 @@ def _timed(model: PreTrainedModel, rows: Encoded, micro: int, train: TrainConfig
     if not usual:
         return 0.0
     by_length = sorted(usual, key=lambda row: len(rows.ids[row]))
-    middle = max(0, len(by_length) // 2 - micro // 2)
-    layout = Layout.of(model, 0, packing=train.packing == "auto")
-    batch = layout.collate(rows, by_length[middle : middle + micro])
+    middle = max(0, len(by_length) // 2 - batch // 2)
+    one = layout.collate(rows, by_length[middle : middle + batch])[0]
     for parameter in model.parameters():
         parameter.requires_grad_(train.method == "full")
     model.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
@@ -237,7 +282,7 @@ def _timed(model: PreTrainedModel, rows: Encoded, micro: int, train: TrainConfig
         for number in range(_TIMED_PASSES):
             context.progress("time a step", number, _TIMED_PASSES)
             started = time.perf_counter()
-            loss_sum(model, batch).backward()  # type: ignore[no-untyped-call]
+            loss_sum(model, one).backward()  # type: ignore[no-untyped-call]
             times.append(time.perf_counter() - started)
             model.zero_grad(set_to_none=True)
-    return min(times)
+    return float(min(times) * laid["tokens_per_step"] / one["ids"].numel())

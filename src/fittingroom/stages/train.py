@@ -23,7 +23,7 @@ from fittingroom.training.response import rate_response
 from fittingroom.training.rows import Encoded, encode
 from fittingroom.types import Folder, Plan, Splits, Trained
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95

@@ -62,12 +62,24 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) 
     import torch
 
     model.config.use_cache = False
+    _use_block_masks(model, plan, train)
     torch.manual_seed(seed)
     if plan.method == "full":
         freeze_router(model)
         _set_attention_dropout(model, plan.dropout)
         return model
     return with_lora(model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout)
+
+
+def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
+    """On a GPU, FlexAttention where the model has it: what the mask of a pack hides is then not computed. It knows no
+    dropout.
+    """
+    import torch
+
+    able = torch.cuda.is_available() and getattr(model, "_supports_flex_attn", False)
+    if able and train.packing == "auto" and not (plan.method == "full" and plan.dropout):
+        model.set_attn_implementation("flex_attention")
 
 
 def _set_attention_dropout(model: Any, dropout: float) -> None:
@@ -136,16 +148,14 @@ def _run(
     parts = Parts(
         plan=plan,
         rows=rows,
-        batches=Batches(
-            [len(ids) for ids in rows.ids], batch_size=plan.batch_size, micro_batch=plan.micro_batch, seed=seed
-        ),
+        batches=Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, seed=seed),
         probe=probe,
         evaluate_after=frozenset(evaluation_steps(plan.steps, plan.epochs)),
         recorder=recorder,
         checkpoints=checkpoints,
         progress=lambda done, total: context.progress("train", done, total),
         smoothing=train.label_smoothing,
-        layout=layout,
+        layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
     )
@@ -163,8 +173,7 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
     return TrainingArguments(
         output_dir=str(scratch / "trainer"),
         max_steps=plan.steps,
-        per_device_train_batch_size=plan.micro_batch,
-        gradient_accumulation_steps=plan.accumulation,
+        per_device_train_batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
         weight_decay=plan.weight_decay,
         max_grad_norm=train.max_grad_norm,

@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.body import body_and_head, hidden_states
-from fittingroom.models.packing import additive_mask
+from fittingroom.models.packing import tree_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def loss_sum(model: Any, batch: Mapping[str, Tensor], smoothing: float = 0.0) -> Tensor:
-    """Sum of weight x cross-entropy over the tokens with loss (see `passes.Layout.collate`); divide by `weight_of` of the
-    whole step.
+    """Sum of weight x cross-entropy over the tokens with loss of one pass (see `passes.Layout.collate`); divide by
+    `weight_of` of the whole step.
     """
     from torch.nn.functional import cross_entropy
 
     body, head = body_and_head(model)
-    mask = additive_mask(batch["ends"], head.weight) if "ends" in batch else None  # type: ignore[arg-type]
+    mask = tree_mask(batch["ends"], model, head.weight) if "ends" in batch else None  # type: ignore[arg-type]
     hidden = hidden_states(body, batch["ids"], mask, batch["positions"])
     logits = head(hidden.flatten(0, 1).index_select(0, batch["at"])).float()
     losses = cross_entropy(logits, batch["targets"], reduction="none", label_smoothing=smoothing)

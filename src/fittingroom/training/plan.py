@@ -9,7 +9,7 @@ parameters).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _SMALL = 500_000_000
 """Parameters below which a model is trained like a small one."""
@@ -49,8 +49,11 @@ def max_length(lengths: Sequence[int], context: int) -> tuple[int, str]:
     return chosen, f"longest row {ordered[-1]}, 95 % within {p95} tokens; {over} rows are cut"
 
 
-def micro_batch(batch: int, fits: Sequence[bool]) -> int:
-    """The largest divisor of `batch` that fits into memory; `fits[n - 1]` says so for n rows. 0 when not even one
-    does.
+def pass_tokens(longest: int, wanted: int, fits: Callable[[int], bool]) -> int:
+    """The most tokens of a pass that fit into memory: `wanted`, or that halved until it fits, but at least the longest
+    row; 0 when not even that one fits.
     """
-    return max((size for size in range(1, batch + 1) if batch % size == 0 and fits[size - 1]), default=0)
+    tokens = wanted
+    while tokens > longest and not fits(tokens):
+        tokens = max(longest, tokens // 2)
+    return tokens if fits(tokens) else 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fittingroom.training.rows import Encoded
 
 _RECORDS = 400
 """Optimiser steps that are recorded at most; longer trainings record means over several."""
@@ -34,6 +38,13 @@ class Recorder:
     smooth: float = math.nan
     first: float = math.nan
     high: int = 0
+    pass_tokens: int = 0
+    """Tokens per forward pass at most, where memory asked for fewer than were planned; 0 as planned."""
+    computed: int = 0
+    """Tokens that went through the model in training, padding included."""
+    learnt: int = 0
+    """Tokens of the rows that these stand for."""
+    examples: int = 0
 
     @property
     def every(self) -> int:
@@ -47,6 +58,15 @@ class Recorder:
     def add(self, loss: float) -> None:
         """The loss of one forward pass, already divided by the weight of its step."""
         self.current += loss
+
+    def counted(self, tokens: int) -> None:
+        """Tokens of one forward pass."""
+        self.computed += tokens
+
+    def rows_done(self, rows: Encoded, chosen: Sequence[int]) -> None:
+        """The rows of one optimiser step."""
+        self.examples += len(chosen)
+        self.learnt += sum(len(rows.ids[row]) for row in chosen)
 
     def step_done(self, step: int, *, epoch: float, rate: float, norm: float, ratio: float | None) -> None:
         """Close an optimiser step; `ratio` is |change| / |weights| where it was measured."""

@@ -21,7 +21,6 @@ _STEPS = (4, 16)
 """Fewest and most steps; in between a tenth of the training, so that the answer costs at most half of it."""
 _WARMUP = 4
 _PROBE_ROWS = 96
-_PASS = 32
 
 
 def rate_response(
@@ -63,13 +62,10 @@ def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, layout
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / _WARMUP)
         optimizer.zero_grad(set_to_none=True)
-        passes = [
-            layout.collate(rows, batch[at : at + plan.micro_batch]) for at in range(0, len(batch), plan.micro_batch)
-        ]
-        passes = [{name: value.to(model.device) for name, value in one.items()} for one in passes]
-        total = sum(weight_of(one) for one in passes)
+        passes = layout.collate(rows, batch)
+        total = sum(float(weight_of(one)) for one in passes)
         for one in passes:
-            (loss_sum(model, one) / total).backward()  # type: ignore[no-untyped-call]
+            (loss_sum(model, {name: value.to(model.device) for name, value in one.items()}) / total).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(weights, 1.0)
         if not math.isfinite(float(norm)):
             return
@@ -77,7 +73,7 @@ def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, layout
 
 
 def _batches(rows: Encoded, plan: Plan, seed: int) -> Iterator[list[int]]:
-    order = Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, micro_batch=plan.micro_batch, seed=seed)
+    order = Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, seed=seed)
     epoch = 0
     while True:
         yield from order.epoch_batches(epoch)
@@ -91,9 +87,8 @@ def _loss(model: Any, rows: Encoded, probe: list[int], layout: Layout) -> float 
     model.eval()
     total = weight = 0.0
     with torch.inference_mode():
-        for at in range(0, len(probe), _PASS):
-            batch = layout.collate(rows, probe[at : at + _PASS])
-            batch = {name: value.to(model.device) for name, value in batch.items()}
+        for one in layout.collate(rows, probe):
+            batch = {name: value.to(model.device) for name, value in one.items()}
             total += float(loss_sum(model, batch))
             weight += float(weight_of(batch))
     loss = total / weight if weight else math.nan

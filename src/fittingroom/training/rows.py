@@ -108,35 +108,31 @@ def sample(rows: Encoded, count: int, seed: int) -> list[int]:
 
 
 class Batches:
-    """Rows of every forward pass of an epoch; a batch sampler for a DataLoader.
+    """Rows of every optimiser step of an epoch; a batch sampler for a DataLoader.
 
-    The order depends on (seed, epoch) alone. An optimiser step is `batch_size` rows, the last of an epoch may be
-    smaller; its rows come in passes of `micro_batch` rows of like length.
+    The order depends on (seed, epoch) alone. A step is `batch_size` rows, the last of an epoch may be smaller; its rows
+    are of like length, and how they are cut into forward passes is the layout's to say.
     """
 
-    def __init__(self, lengths: Sequence[int], *, batch_size: int, micro_batch: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
-        self.micro_batch = micro_batch
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.lengths), self.batch_size)
-        return whole * math.ceil(self.batch_size / self.micro_batch) + math.ceil(rest / self.micro_batch)
+        return math.ceil(len(self.lengths) / self.batch_size)
 
     @property
     def steps(self) -> int:
         """Optimiser steps of an epoch."""
-        return math.ceil(len(self.lengths) / self.batch_size)
+        return len(self)
 
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.epoch_batches(self.epoch):
-            for start in range(0, len(batch), self.micro_batch):
-                yield batch[start : start + self.micro_batch]
+        yield from self.epoch_batches(self.epoch)
 
     def epoch_batches(self, epoch: int) -> list[list[int]]:
-        """All batches of an epoch, in order; the short one is last, so that steps and passes keep their count."""
+        """All batches of an epoch, in order; the short one is last, so that steps keep their count."""
         import numpy as np
 
         generator = np.random.default_rng([self.seed, epoch])

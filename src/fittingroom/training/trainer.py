@@ -1,7 +1,8 @@
 """transformers' `Trainer`, with our loss, batches, schedule, records and checkpoints; its loop stays its own.
 
-Overridden: the loss (logits at answer positions only, normalised over the whole step), the batch sampler (order from
-seed and epoch alone), the schedule, and how a checkpoint is written and read (no pickle, sealed, exact).
+Overridden: the step (passes of a bounded number of tokens, logits at answer positions only, normalised over the whole
+step), the batch sampler (order from seed and epoch alone), the schedule, and how a checkpoint is written and read (no
+pickle, sealed, exact).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from fittingroom.errors import ModelError
 from fittingroom.training import state
 from fittingroom.training.checkpoint import Checkpoints, read_tensors, read_value
 from fittingroom.training.evaluation import Probe
@@ -51,7 +53,7 @@ class Parts:
     smoothing: float
     layout: Layout
     best: dict[str, Tensor]
-    """The best weights so far; empty before the first evaluation."""
+    """The best weights so far."""
     best_kept: int = -1
     """The step whose best weights lie on disk."""
 
@@ -62,8 +64,8 @@ class AnswerTrainer(Trainer):
     def __init__(self, model: Any, arguments: TrainingArguments, parts: Parts) -> None:
         self.parts = parts
         self.norm = 0.0
+        self.layout = parts.layout
         super().__init__(model=model, args=arguments, callbacks=[_Watch(self)])
-        self.loss_is_scaled_for_ga = True  # compute_loss divides by the weight of the whole step
         self.remove_callback(PrinterCallback)
 
     # ------------------------------------------------------------------------------------------ data and loss
@@ -72,25 +74,61 @@ class AnswerTrainer(Trainer):
         """Plain loader over our batches."""
         from torch.utils.data import DataLoader
 
-        make = partial(self.parts.layout.collate, self.parts.rows)
         rows: Any = range(len(self.parts.rows))
-        return DataLoader(rows, batch_sampler=self.parts.batches, collate_fn=make)
-
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Tensor:
-        total: Tensor = sum(weight_of(batch) for batch in batch_samples)  # type: ignore[assignment]
-        return total.to(device)
-
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Weighted sum of this pass over the weight of the whole step."""
-        return loss_sum(model, inputs, self.parts.smoothing) / num_items_in_batch
+        return DataLoader(rows, batch_sampler=self.parts.batches, collate_fn=list)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        """One pass forward and back; its loss is noted."""
-        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        """All passes of an optimiser step, forward and back; its loss is noted. `inputs` are the step's rows.
+
+        transformers' accumulation cuts a step into equal numbers of rows; ours cuts it into passes of a bounded number
+        of tokens, so it happens in here, and one batch of the loader is one step.
+        """
+        import torch
+
+        while True:
+            try:
+                loss = self._passes(model, inputs)
+                break
+            except torch.OutOfMemoryError:
+                self._smaller_passes(model)
         self.parts.recorder.add(float(loss))
         return loss
+
+    def _passes(self, model: Any, rows: list[int]) -> Tensor:
+        """Loss of a step; the gradients are left in the model."""
+        import torch
+
+        model.train()
+        passes = self.layout.collate(self.parts.rows, rows)
+        weight = sum(float(weight_of(one)) for one in passes)
+        total = torch.zeros((), device=self.args.device)
+        for one in passes:
+            batch = {name: value.to(self.args.device, non_blocking=True) for name, value in one.items()}
+            with self.compute_loss_context_manager():
+                loss = loss_sum(model, batch, self.parts.smoothing) / weight
+            self.accelerator.backward(loss)
+            total += loss.detach()
+            self.parts.recorder.counted(one["ids"].numel())
+        self.parts.recorder.rows_done(self.parts.rows, rows)
+        return total
+
+    def _smaller_passes(self, model: Any) -> None:
+        """Half as many tokens in a pass; the step is taken again from its beginning, with the same rows."""
+        import torch
+
+        model.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        longest = max(len(ids) for ids in self.parts.rows.ids)
+        if self.layout.budget <= longest:
+            raise ModelError(
+                f"one row of {longest} tokens does not fit into the memory of the device: choose train.method lora, a "
+                "smaller train.max_length or train.activation_checkpointing",
+                f"一条 {longest} 个词元的数据放不进设备的显存：请改用 train.method: lora、更小的 train.max_length，"
+                "或打开 train.activation_checkpointing",
+                place="train",
+            )
+        self.layout = self.layout.halved()
+        self.parts.recorder.pass_tokens = self.layout.budget
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
