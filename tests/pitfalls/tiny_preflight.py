@@ -49,11 +49,11 @@ def trained(train: TrainConfig, model: Any = None, adapt: Adapt | None = None) -
 
 
 def plan(train: TrainConfig, checks: Measured, **more: Any) -> Plan:
-    """A plan of this training, in passes of at most four rows."""
+    """A plan of this training, in passes of four rows."""
     batch = int(train.batch_size)
     values: dict[str, Any] = {
-        "method": train.method, "learning_rate": train.learning_rate, "batch_size": batch,
-        "micro_batch": min(4, batch), "accumulation": max(1, batch // 4), "epochs": 1.0, "steps": 13, "warmup_steps": 1,
+        "method": train.method, "learning_rate": train.learning_rate, "batch_size": batch, "pass_tokens": 256,
+        "layout": {"kind": "padded", "passes": max(1.0, batch / 4)}, "epochs": 1.0, "steps": 13, "warmup_steps": 1,
         "schedule": "cosine", "weight_decay": 0.0, "dropout": 0.0, "max_length": 256, "preflight": checks,
     }  # fmt: skip
     return Plan(**{**values, **more})

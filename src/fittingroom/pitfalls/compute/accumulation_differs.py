@@ -8,7 +8,7 @@ Why it hurts
     on a smaller card.
 How it is detected
     A few short rows go through as one pass and as several of unequal size. Loss and, per tensor, gradient may differ by
-    rounding only (relative difference 0.001 in 32 bit, 0.1 in 16 bit). Looked at where the plan accumulates.
+    rounding only (relative difference 0.001 in 32 bit, 0.25 in 16 bit). Looked at where the plan accumulates.
 What the remedy does
     Makes the batch as small as one pass, so that nothing is summed up.
 Not detected
@@ -29,7 +29,8 @@ from fittingroom.types import Finding, Page, Pitfall, Plan, Remedy, Safety, Seve
 def detect(plan: Plan, settings: Exactness) -> Iterator[Finding]:
     """Fires when the sum of passes differs from one pass by more than rounding."""
     found = plan.preflight.get("accumulation", {})
-    if not found or plan.accumulation == 1:
+    passes = float(plan.layout.get("passes", 1.0))
+    if not found or passes <= 1:
         return
     limit, worst = settings.limit(found), max(found["loss"], found["gradient"])
     if worst <= limit:
@@ -37,13 +38,13 @@ def detect(plan: Plan, settings: Exactness) -> Iterator[Finding]:
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"{plan.accumulation} passes of {plan.micro_batch} rows do not add up to one batch: the loss differs by "
+            en=f"the passes of a step ({passes:g}) do not add up to one batch: the loss differs by "
             f"{found['loss']:.1%}, gradients by {found['gradient']:.1%}",
-            zh=f"{plan.accumulation} 次各 {plan.micro_batch} 行的计算加起来不等于一个批次：损失相差 "
+            zh=f"一步中的几次计算（{passes:g} 次）加起来不等于一个批次：损失相差 "
             f"{found['loss']:.1%}，梯度相差 {found['gradient']:.1%}",
         ),
         measured={"difference": worst, "loss": found["loss"], "gradient": found["gradient"],
-                  "micro_batch": float(plan.micro_batch)},
+                  "passes": passes},
         limits={"difference": limit},
         strength=worst / limit,
     )  # fmt: skip
@@ -51,7 +52,8 @@ def detect(plan: Plan, settings: Exactness) -> Iterator[Finding]:
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     """Batches of one pass."""
-    now, wanted = int(used["train"]["batch_size"]), int(finding.measured["micro_batch"])
+    now = int(used["train"]["batch_size"])
+    wanted = max(1, int(now / finding.measured["passes"]))
     if wanted >= now:
         return None
     return Remedy(
@@ -68,7 +70,7 @@ ZH = Page(
     "加起来就不是整个批次的结果。",
     why_it_hurts="短的那次权重过大，结果还取决于机器的内存：同一份配方在小一些的显卡上训练出不同的模型。",
     how_it_is_detected="让几行短数据一次算完，再分成大小不等的几次。损失以及每个张量的梯度只应有舍入误差"
-    "（32 位相对误差 0.001，16 位 0.1）。仅在计划需要累加时检查。",
+    "（32 位相对误差 0.001，16 位 0.25）。仅在计划需要累加时检查。",
     what_the_remedy_does="把批次缩小到一次能算完，不再累加。",
     not_detected="每次重新抽取的 dropout，以及多台设备之间的差异。",
     source="transformers 34191、37474 与 46731。",

@@ -14,8 +14,8 @@ class Exactness(Frozen):
 
     float32: float = Field(default=1e-3, gt=0)
     """Where the model computes in 32 bit; rounding alone comes to about 1e-6."""
-    half: float = Field(default=0.1, gt=0)
-    """Where it computes in 16 bit; rounding alone comes to about 1e-2."""
+    half: float = Field(default=0.25, gt=0)
+    """Where it computes in 16 bit; rounding alone comes to about 0.02, and may send a token to another expert."""
 
     def limit(self, measured: Mapping[str, float]) -> float:
         """The limit for what was measured."""

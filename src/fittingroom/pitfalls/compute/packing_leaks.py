@@ -8,8 +8,8 @@ Why it hurts
     at a time, it has nothing to look at, and the loss of training was too good to be true.
 How it is detected
     A few short rows go through as one pack and one after the other: loss and, per tensor, gradient may differ by
-    rounding only (0.001 in 32 bit, 0.1 in 16 bit). Then the words of one row are exchanged: the loss of the others must
-    stay. More ends the attempt.
+    rounding only (0.001 in 32 bit, 0.25 in 16 bit). Then the words of one row are exchanged: the loss of every other
+    row must stay. More ends the attempt.
 What the remedy does
     Switches packing off: every row is computed by itself, padded.
 Not detected
@@ -66,7 +66,7 @@ ZH = Page(
     what_goes_wrong="放在同一序列里计算的各行不应互相看到。规定这一点的掩码会被某些注意力内核和模型类忽略，也会在某些版本中丢失。",
     why_it_hurts="前一行的答案出现在后一行的上下文里，模型学会去那里抄。上线时每次只有一个问题，无处可抄，训练时的损失好得不真实。",
     how_it_is_detected="让几行短数据作为一个包计算，再逐行计算："
-    "损失以及每个张量的梯度只应有舍入误差（32 位 0.001，16 位 0.1）。"
+    "损失以及每个张量的梯度只应有舍入误差（32 位 0.001，16 位 0.25）。"
     "再换掉一行的文字：其他行的损失必须不变。超出即终止本次尝试。",
     what_the_remedy_does="关闭打包：每行单独计算并填充。",
     not_detected="共享开头只抽取一次的 dropout；这是有意为之。",

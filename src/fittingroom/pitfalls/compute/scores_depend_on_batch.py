@@ -8,7 +8,7 @@ Why it hurts
     thing, serving one by one does another, and nobody can repeat a complaint.
 How it is detected
     On a few short rows: the log-probability of every answer alone and in a batch, and of the next tokens when answers
-    are generated alone and left-padded in a batch. They may differ by rounding only (0.001 in 32 bit, 0.1 in 16 bit).
+    are generated alone and left-padded in a batch. They may differ by rounding only (0.001 in 32 bit, 0.25 in 16 bit).
 What the remedy does
     Advises other releases or attention (what is broken is the model's code), and one row at a time until then.
 Not detected
@@ -61,7 +61,7 @@ ZH = Page(
     "都会改变每个较短行的数值。",
     why_it_hurts="同一个问题，旁边恰好有更长的问题时答案就变。批量评测是一回事，逐条上线是另一回事，投诉也无法重现。",
     how_it_is_detected="用几行短数据：每个答案的对数概率，单独计算与批量计算比较；单独生成与左填充批量生成时下一个词元的对数概率比较。"
-    "只应有舍入误差（32 位 0.001，16 位 0.1）。",
+    "只应有舍入误差（32 位 0.001，16 位 0.25）。",
     what_the_remedy_does="建议更换库版本或注意力实现（坏掉的是模型代码），在此之前逐条计算。",
     not_detected="不同机器之间、本库与其他引擎之间的差异。",
     source="unsloth 9708；transformers 文档（生成时左填充）。",

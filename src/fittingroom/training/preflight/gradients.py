@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.models.costs import Costs
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.rows import Encoded
@@ -65,28 +66,28 @@ def accumulation(
 
     `loss` and `gradient`: relative differences (see `_apart`); `bits` of the type that was computed in.
     """
-    count = len(rows)
-    order = sorted(range(count), key=lambda row: (len(rows.ids[row]), row))
-    several = [order[:1], order[1:3], order[3:]]
-    whole = _step(model, layout, rows, [order], smoothing, loss)
-    summed = _step(model, layout, rows, [part for part in several if part], smoothing, loss)
-    return {**_compared(summed, whole), "rows": float(count), "bits": bits(model)}
+    padded = replace(layout, packed=False)
+    count, longest = len(rows), max(len(ids) for ids in rows.ids)
+    whole = padded.within(count * longest).collate(rows, range(count))
+    several = padded.within(min(3, count - 1) * longest).collate(rows, range(count))
+    one, summed = (_step(model, passes, smoothing, loss) for passes in (whole, several))
+    return {**_compared(summed, one), "passes": float(len(several)), "rows": float(count), "bits": bits(model)}
 
 
 def packing(model: Any, layout: Layout, rows: Encoded, smoothing: float = 0.0) -> dict[str, float]:
     """All rows in one pack against one row after the other, and what a row's words do to the others in its pack.
 
-    `loss` and `gradient`: relative differences; `leak`: the largest relative change of the other rows' loss when the
+    `loss` and `gradient`: relative differences; `leak`: the largest relative change of another row's loss when the
     tokens of one row are exchanged. Empty where rows would not be packed.
     """
     if not layout.packed:
         return {}
-    tight = replace(layout, per_token=1.0, per_pair=0.0)  # as few tokens as can be, whatever is faster
-    everyone = list(range(len(rows)))
-    if "ends" not in tight.collate(rows, everyone):
+    tight = replace(layout, costs=Costs(1.0, 0.0))  # as few tokens as can be, whatever is faster
+    together = tight.collate(rows, range(len(rows)))
+    if not any("ends" in one for one in together):
         return {}
-    packed = _step(model, tight, rows, [everyone], smoothing, loss_sum)
-    alone = _step(model, tight, rows, [[row] for row in everyone], smoothing, loss_sum)
+    singly = [one for row in range(len(rows)) for one in tight.collate(rows, [row])]
+    packed, alone = (_step(model, passes, smoothing, loss_sum) for passes in (together, singly))
     leak = max(_leak(model, tight, rows, row) for row in {0, len(rows) // 2, len(rows) - 1})
     return {**_compared(packed, alone), "leak": leak, "rows": float(len(rows)), "bits": bits(model)}
 
@@ -96,15 +97,12 @@ def bits(model: Any) -> float:
     return 8.0 * float(model.get_input_embeddings().weight.element_size())
 
 
-def _step(
-    model: Any, layout: Layout, rows: Encoded, passes: Sequence[Sequence[int]], smoothing: float, loss: Loss
-) -> tuple[float, list[Tensor]]:
-    """Loss and slopes of an optimiser step."""
-    batches = [layout.collate(rows, chosen) for chosen in passes]
-    total = sum(weight_of(batch) for batch in batches)
+def _step(model: Any, passes: Sequence[Mapping[str, Any]], smoothing: float, loss: Loss) -> tuple[float, list[Tensor]]:
+    """Loss and slopes of an optimiser step, as `AnswerTrainer` sums its passes."""
+    total = sum(float(weight_of(batch)) for batch in passes)
     chosen = learners(model)
     value, slopes = 0.0, []
-    for batch in batches:
+    for batch in passes:
         part = loss(model, batch, smoothing) / total
         value += float(part.detach())
         found = gradients(part, chosen)
@@ -125,18 +123,32 @@ def _apart(some: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
 
 
 def _leak(model: Any, layout: Layout, rows: Encoded, changed: int) -> float:
-    """Relative change of the other rows' loss when this row says something else."""
-    import torch
-
-    weights = [0.0 if row == changed else weight for row, weight in enumerate(rows.weights)]
-    before = replace(rows, weights=weights)
+    """The largest relative change of another row's loss when this row says something else."""
     ids = list(rows.ids)
     ids[changed] = _exchanged(ids[changed], rows.answer_starts[changed], int(model.config.vocab_size))
-    after = replace(before, ids=ids)
-    everyone = range(len(rows))
-    with torch.no_grad():
-        was, now = (float(loss_sum(model, layout.collate(one, everyone))) for one in (before, after))
-    return abs(now - was) / max(abs(was), 1e-12)
+    was = _losses(model, layout, rows)
+    now = _losses(model, layout, replace(rows, ids=ids))
+    usual = sum(was) / len(was)
+    return max(
+        abs(one - other) / max(other, usual, 1e-12)
+        for row, (one, other) in enumerate(zip(now, was, strict=True))
+        if row != changed
+    )
+
+
+def _losses(model: Any, layout: Layout, rows: Encoded) -> list[float]:
+    """Loss of each row, from the objective itself: the slope of its sum by a token's weight is the token's loss."""
+    import torch
+
+    count = len(rows)
+    found = [0.0] * count
+    for batch in layout.collate(replace(rows, weights=[float(row) for row in range(count)]), range(count)):
+        of = batch["weights"].tolist()  # each token's weight names its row
+        weights = batch["weights"].clone().requires_grad_(True)
+        (losses,) = torch.autograd.grad(loss_sum(model, {**batch, "weights": weights}), weights)
+        for row, loss in zip(of, losses.tolist(), strict=True):
+            found[int(row)] += loss
+    return found
 
 
 def _exchanged(ids: Sequence[int], start: int, vocabulary: int) -> list[int]:

@@ -104,7 +104,8 @@ def learning(adapted: Any, layout: Layout, rows: Encoded) -> dict[str, float]:
     """
     import torch
 
-    batch = layout.collate(rows, range(len(rows)))
+    # One pass is enough to see what moves; rows of one pass that are laid out in several would only cost more.
+    batch = layout.collate(rows, range(len(rows)))[0]
     chosen = learners(adapted)
     found = gradients(loss_sum(adapted, batch) / weight_of(batch), chosen)
     if hasattr(adapted, "peft_config"):
