@@ -85,7 +85,7 @@ def _left_padded(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> list
     length = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([[pad] * (length - len(prompt)) + list(prompt) for prompt in prompts], device=model.device)
     mask = torch.tensor([[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
-    plain = GenerationConfig(
+    plain = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=_NEW, min_new_tokens=_NEW, do_sample=False, pad_token_id=pad, eos_token_id=None,
         return_dict_in_generate=True, output_logits=True,
     )  # fmt: skip

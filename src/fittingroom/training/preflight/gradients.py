@@ -101,7 +101,8 @@ def _step(model: Any, passes: Sequence[Mapping[str, Any]], smoothing: float, los
     """Loss and slopes of an optimiser step, as `AnswerTrainer` sums its passes."""
     total = sum(float(weight_of(batch)) for batch in passes)
     chosen = learners(model)
-    value, slopes = 0.0, []
+    value = 0.0
+    slopes: list[Tensor] = []
     for batch in passes:
         part = loss(model, batch, smoothing) / total
         value += float(part.detach())
