@@ -183,7 +183,9 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
 def _identity(plan: Plan, train: TrainConfig, rows: Encoded, probe: Probe, base_digest: str, seed: int) -> str:
     """Digest of all that a training depends on; a checkpoint of another one is never taken up."""
     seal = hashlib.sha256()
-    planned = plan.model_dump(mode="json", exclude={"minutes", "chosen", "memory_bytes", "tokens"})
+    planned = plan.model_dump(
+        mode="json", exclude={"minutes", "chosen", "memory", "memory_bytes", "tokens", "found", "preflight"}
+    )
     seal.update(canonical([planned, train.model_dump(mode="json"), base_digest, seed]).encode())
     seal.update(canonical([rows.ids, rows.answer_starts, rows.weights]).encode())
     seal.update(canonical([probe.dev.ids, probe.dev_rows, probe.train_rows, probe.answers]).encode())
