@@ -71,7 +71,8 @@ def configure(
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
-    checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
+    resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
+    checks = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
     plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
