@@ -67,7 +67,8 @@ def test_a_checkpoint_that_finds_no_room_at_any_point_leaves_nothing(
     operations = disk.done - before
     assert operations > 15
     for number in range(operations):
-        shutil.rmtree(checkpoints.folder / "best-00000003", ignore_errors=True)
+        for name in ("best-00000003", "step-00000003"):
+            shutil.rmtree(checkpoints.folder / name, ignore_errors=True)
         disk.left = number
         with pytest.raises(NotWritten) as caught:
             save(checkpoints, 3, 3)
