@@ -138,7 +138,7 @@ class Run:
                 digest = self._recall(key)  # another process may have made it while this one waited
                 if digest is None:
                     digest, recalled = self._execute(stage, arguments, inputs, context, key, config), False
-        output = self.store.load(digest, kind)
+        output = self._as_it_came(key, self.store.load(digest, kind))
         self.outputs[name], self.digests[name] = output, digest
         self._digest_of[id(output)] = (output, digest)
         found = self._detect(stage.__name__, output, digest, config)
@@ -212,6 +212,13 @@ class Run:
         self.store.discard(digest)
         return None
 
+    def _as_it_came(self, key: str, output: O) -> O:
+        """The output with the volatile fields that this action gave it. The store keeps those of whoever published the
+        same content first, and what was measured then may have been mended since.
+        """
+        volatile = (self.store.recall(key) or {}).get("volatile", {})
+        return type(output).model_validate({**dict(output), **volatile}) if volatile else output
+
     def _execute(
         self,
         stage: Callable[..., Output],
@@ -239,7 +246,8 @@ class Run:
         with roomy(self.store.root, output_bytes(output)):
             digest = self.store.publish(output)
         seconds = round(time.monotonic() - began, 3)
-        self.store.remember(key, {"digest": digest, "stage": stage.__name__, "seconds": seconds})
+        memory = {"digest": digest, "stage": stage.__name__, "seconds": seconds, "volatile": _volatile(output)}
+        self.store.remember(key, memory)
         if (published := getattr(sys.modules[stage.__module__], "published", None)) is not None:
             published(context=inside)  # what a stage keeps for the next time may count from now on
         shutil.rmtree(scratch)
@@ -250,7 +258,7 @@ class Run:
     def _detect(self, stage: str, output: Output, digest: str, config: RunConfig) -> list[Finding]:
         """Findings are remembered too: the same output under the same settings has the same pits."""
         settings = config.pitfalls.model_dump(mode="json")
-        key = "detect-" + digest_of([_detectors(), stage, digest, settings])
+        key = "detect-" + digest_of([_detectors(), stage, digest, _volatile(output), settings])
         memory = self.store.recall(key)
         if memory is not None:
             return [Finding.model_validate(finding) for finding in memory["findings"]]
@@ -271,6 +279,11 @@ class Run:
                     withdrawn(context=context)
             first = blocking[0]
             raise Blocked(first.summary.en, first.summary.zh, place=first.pitfall)
+
+
+def _volatile(output: Output) -> dict[str, Any]:
+    """The fields that are no part of an output's digest, as JSON values."""
+    return output.model_dump(mode="json", include=set(type(output).VOLATILE))
 
 
 def ledger(output: Output) -> dict[str, int]:

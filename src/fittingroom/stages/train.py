@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fittingroom.engine import Context
 from fittingroom.errors import NoRoom, UserError
 from fittingroom.models.adapters import save_adapter
+from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
 from fittingroom.room import roomy
@@ -51,7 +52,7 @@ def train(
     """
     started = time.monotonic()
     base = resolve(model, context.root)
-    material = _material(base, plan, splits, train, task, seed)
+    material = _material(base, model.think, plan, splits, train, task, seed)
 
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
@@ -107,11 +108,17 @@ class _Material(NamedTuple):
 
 
 def _material(
-    base: BaseModelInfo, plan: Plan, splits: Splits, train: TrainConfig, task: TaskConfig, seed: int
+    base: BaseModelInfo,
+    think: ThinkPolicy,
+    plan: Plan,
+    splits: Splits,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
 ) -> _Material:
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
-    renderer = Renderer(tokenizer)
+    renderer = Renderer(tokenizer, think)
     labels = labels_of(splits, task)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights))

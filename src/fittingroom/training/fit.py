@@ -69,12 +69,24 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) 
     import torch
 
     model.config.use_cache = False
+    _use_block_masks(model, plan, train)
     torch.manual_seed(seed)
     if plan.method == "full":
         freeze_router(model)
         _set_attention_dropout(model, plan.dropout)
         return model
     return with_lora(model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout)
+
+
+def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
+    """On a GPU, FlexAttention where the model has it: what the mask of a pack hides is then not computed. It knows no
+    dropout.
+    """
+    import torch
+
+    able = torch.cuda.is_available() and getattr(model, "_supports_flex_attn", False)
+    if able and train.packing == "auto" and not (plan.method == "full" and plan.dropout):
+        model.set_attn_implementation("flex_attention")
 
 
 def _set_attention_dropout(model: Any, dropout: float) -> None:

@@ -27,6 +27,7 @@ from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Batches, Encoded
 from fittingroom.training.schedule import rate_factor
+from fittingroom.training.shortage import is_shortage, released
 from fittingroom.training.telling import Clock, Telling
 from fittingroom.types import Plan
 
@@ -85,16 +86,24 @@ class AnswerTrainer(Trainer):
         transformers' accumulation cuts a step into equal numbers of rows; ours cuts it into passes of a bounded number
         of tokens, so it happens in here, and one batch of the loader is one step.
         """
-        import torch
-
-        while True:
-            try:
-                loss = self._passes(model, inputs)
-                break
-            except torch.OutOfMemoryError:
-                self._smaller_passes(model)
+        drawn = state.random_state()
+        while (loss := self._whole_step(model, inputs)) is None:
+            self._smaller_passes(model)
+            # The step is the same one again, with the same draws of dropout.
+            state.restore_random(*drawn)
         self.parts.recorder.add(float(loss))
         return loss
+
+    def _whole_step(self, model: Any, rows: list[int]) -> Tensor | None:
+        """Loss of a step; None where memory was too short for one of its passes. The error itself is gone by then: it
+        holds the tensors of the pass.
+        """
+        try:
+            return self._passes(model, rows)
+        except (RuntimeError, MemoryError) as error:
+            if not is_shortage(error):
+                raise
+        return None
 
     def _passes(self, model: Any, rows: list[int]) -> Tensor:
         """Loss of a step; the gradients are left in the model."""
@@ -116,10 +125,8 @@ class AnswerTrainer(Trainer):
 
     def _smaller_passes(self, model: Any) -> None:
         """Half as many tokens in a pass; the step is taken again from its beginning, with the same rows."""
-        import torch
-
         model.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
+        released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
         if self.layout.budget <= longest:
             raise ModelError(
@@ -309,6 +316,7 @@ def _change(model: Any, before: dict[str, Tensor]) -> float:
     import torch
 
     names, after = zip(*((name, value.detach()) for name, value in _trainable(model)), strict=True)
-    moved = torch._foreach_norm(torch._foreach_sub(after, [before[name] for name in names]))
+    # One tensor after the other: the differences of all together would be one more copy of the model.
+    moved = [torch.linalg.vector_norm(value - before[name]) for name, value in zip(names, after, strict=True)]
     size = float(torch.stack(torch._foreach_norm(after)).norm())
     return float(torch.stack(moved).norm()) / size if size > 0 else 0.0
