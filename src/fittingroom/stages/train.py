@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.errors import UserError
+from fittingroom.errors import NoRoom, UserError
 from fittingroom.models.adapters import save_adapter
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
@@ -81,10 +81,9 @@ def train(
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )
-    with roomy(context.scratch, weight_bytes(fitted.model)):
-        weights = Folder(_saved(fitted, base, context.scratch / "weights"))
+    weights = _kept(fitted, base, context.scratch / "weights")
     return Trained(
-        weights=weights,
+        weights=Folder(weights),
         method=plan.method,
         steps=fitted.recorder.steps,
         evals=fitted.recorder.evals,
@@ -172,6 +171,16 @@ def weight_bytes(model: Any) -> int:
     return sum(
         value.numel() * value.element_size() for value in model.parameters() if value.requires_grad or not adapters
     )
+
+
+def _kept(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
+    """The best weights in a folder. Raises NoRoom on a full disk: the last checkpoint stays, and half a folder goes."""
+    try:
+        with roomy(folder.parent, weight_bytes(fitted.model)):
+            return _saved(fitted, base, folder)
+    except NoRoom:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
