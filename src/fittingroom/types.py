@@ -157,7 +157,7 @@ class Splits(Output):
 class Plan(Output):
     """The resolved training configuration (every `auto` replaced by a value), and what it will cost."""
 
-    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight")
+    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight", "examples")
     method: Literal["full", "lora"]
     learning_rate: float
     batch_size: int
@@ -179,6 +179,8 @@ class Plan(Output):
     steps the tokens computed per token of the rows (`computed`)."""
     preflight: dict[str, dict[str, float]] = Field(default_factory=dict)
     """What the checks before training measured, by check."""
+    examples: dict[str, list[str]] = Field(default_factory=dict)
+    """Which rows (ids) or labels these checks mean, by check; a few of each."""
     memory_bytes: int = 0
     minutes: float = 0.0
     chosen: dict[str, str] = Field(default_factory=dict)

@@ -35,6 +35,9 @@ WANTED = {
     "target-in-the-input", "template-leakage", "test-from-the-past", "texts-that-say-nothing", "torn-audit-folds",
     "train-serve-skew", "truncated-answers", "truncated-rows", "two-scripts", "uncorrected-prior", "underfitting",
     "unlabelled-rows", "unread-times", "unreadable-rows", "wrong-chat-template",
+    "double-bos", "forged-control-tokens", "foreign-chat-template", "half-width-marks", "labels-of-the-same-tokens",
+    "labels-with-one-beginning", "loss-on-the-prompt", "missing-end-mark", "no-chat-template",
+    "prompt-differs-in-service", "special-ids-disagree", "tokenizer-changes-text",
 }  # fmt: skip
 EMPTY = Page(**dict.fromkeys(Page.model_fields, "-"))
 DECISION = GateDecision(part="dev", verdict=Verdict.FAIL, checks=[])

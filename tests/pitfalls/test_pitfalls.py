@@ -23,8 +23,10 @@ from pitfalls.small_training import draw, train
 
 BLOCKING = {
     "leaked-test-examples", "personal-data", "all-labels-masked", "personal-data-in-labels", "redacted-too-late",
+    "double-bos", "forged-control-tokens", "labels-of-the-same-tokens", "loss-on-the-prompt", "missing-end-mark",
+    "prompt-differs-in-service", "tokenizer-changes-text",
 }  # fmt: skip
-TOLD = {"uncorrected-prior"}
+TOLD = {"labels-with-one-beginning", "no-chat-template", "special-ids-disagree", "uncorrected-prior"}
 """Those that are no cause to look for: what they tell may be wanted."""
 TRAIN = {
     "method": "full",

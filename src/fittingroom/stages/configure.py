@@ -18,7 +18,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.passes import PASS_TOKENS, Layout
-from fittingroom.training.preflight import Measured, Subject, preflight
+from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode
 from fittingroom.types import Plan, Splits
 
@@ -68,7 +68,7 @@ def configure(
     layout = layout.within(budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
-    checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
     return Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -84,6 +84,7 @@ def configure(
         tokens=tokens,
         layout=laid,
         preflight=checks,
+        examples=examples,
         memory_bytes=memory,
         # Evaluations and checkpoints come to about a quarter on top of the steps.
         minutes=round(1.25 * seconds * steps / 60, 2),
@@ -104,7 +105,7 @@ def _preflight(
     loaded: PreTrainedModel,
     train: TrainConfig,
     seed: int,
-) -> Measured:
+) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
     labels = labels_of(splits, task)
