@@ -216,7 +216,10 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site / "around.pth").write_text(sysconfig.get_path("purelib") + "\n")
     step = next(step for step in IMAGE.stages["build"].all("RUN") if "/src[" in step).split("&&")[0]
     words = shlex.split(step.replace("/opt/fittingroom", str(target)).replace("/src", str(source)))
-    done = subprocess.run([*words, "--no-deps", "--force-reinstall"], capture_output=True, text=True, timeout=170)
+    # The builder that pip fetches for this is held to the same versions.
+    held = {"PIP_CONSTRAINT": IMAGE.environment("build")["PIP_CONSTRAINT"].replace("/src", str(source))}
+    words += ["--no-deps", "--force-reinstall"]
+    done = subprocess.run(words, env=os.environ | held, capture_output=True, text=True, timeout=170)
     assert not done.returncode, done.stderr
     return target
 

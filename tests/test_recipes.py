@@ -96,6 +96,11 @@ def test_figures_told_in_sentences_are_those_of_the_tables() -> None:
             assert re.search(rf"(?<![\d.]){re.escape(said)}", page), said
             number = said.split()[0]
             assert f"{size / 2**30:.{len(number.partition('.')[2])}f}" == number, said
+    for name in ("README.md", "README.zh-CN.md"):
+        readme = (ROOT / name).read_text("utf-8")
+        for said, parts in (("20 GiB", lora), ("9 GiB", qlora)):
+            assert said in readme
+            assert f"{sum(parts.values()) / plan.SHARE / 2**30:.0f} GiB" == said
     kept = plan.needs("lora", checkpointing=False)["activations"]
     assert round(kept / lora["activations"]) == 15  # "a fifteenth"
 
