@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from fittingroom.models import packing
 from fittingroom.models.adapters import with_lora
 from fittingroom.models.body import body_and_head, hidden_states
-from fittingroom.models.packing import additive_mask, packs, seen, tensors
+from fittingroom.models.packing import additive_mask, granule, packs, seen, tensors, tree_mask
 
 VOCABULARY = 97
 
@@ -235,3 +236,22 @@ def test_every_sequence_is_in_the_tree_and_sees_itself_only(drawn: list[tuple[li
 def test_a_loss_that_begins_nowhere_is_refused() -> None:
     with pytest.raises(ValueError, match="begins at 0 of 2"):
         packing.packs([[1, 2]], [0], longest=10)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="FlexAttention is compiled, and there is no C++ compiler here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.jit", "ignore:.*flex_attention.*:UserWarning")
+@pytest.mark.parametrize("name", ["qwen2", "deepseek_v3"])
+def test_the_block_mask_shows_what_the_additive_mask_shows(name: str) -> None:
+    """On a CPU FlexAttention has no gradient; hidden states are compared."""
+    model = made(name)
+    rows, starts = examples(1)
+    body, head = body_and_head(model)
+    with torch.no_grad():
+        batch = tensors(packs(rows, starts, longest=90), 0, 128)
+        wanted = hidden_states(body, batch.ids, tree_mask(batch.ends, model, head.weight), batch.positions)
+        model.set_attn_implementation("flex_attention")
+        assert granule(model) == 128
+        mask = tree_mask(batch.ends, model, head.weight)
+        assert not isinstance(mask, torch.Tensor)
+        found = hidden_states(body, batch.ids, mask, batch.positions)
+    assert float((found - wanted).abs().max()) < 1e-4

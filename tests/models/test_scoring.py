@@ -41,6 +41,35 @@ def one_by_one(model: Any, prompts: list[list[int]], answers: list[list[int]]) -
     return scores
 
 
+INSTRUCTION = {"role": "system", "content": "where is my order? size colour price, choose one: good bad refund"}
+
+
+@pytest.mark.parametrize("budget", [1, 300, 8192])
+def test_prompts_behind_one_instruction_stand_in_one_tree(
+    model: Any, renderer: Renderer, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One prompt is there twice, and one is the head of another."""
+    texts = ["good", "good quality", "good", *TEXTS, "refund please", "物流很快"]
+    prompts = [renderer.prompt_ids([INSTRUCTION, {"role": "user", "content": text}]) for text in texts]
+    prompts.append(prompts[0][:-2])
+    answers = [renderer.answer_ids(label) for label in LABELS]
+    computed = []
+    whole = scoring.hidden_states
+
+    def counting(body: Any, ids: Any, *rest: Any) -> Any:
+        computed.append(ids.numel())
+        return whole(body, ids, *rest)
+
+    monkeypatch.setattr(scoring, "hidden_states", counting)
+    # By operations a model of 32 columns would never pack: what its attention compares costs more than its tokens.
+    monkeypatch.setattr(scoring.Costs, "of", classmethod(lambda cls, model: cls(1.0, 1e-6)))
+    scores = score_answers(model, prompts, answers, token_budget=budget)
+    assert np.abs(scores - one_by_one(model, prompts, answers)).max() < 1e-4
+    if budget == 8192:
+        nodes = len(answer_tree(answers).tokens)
+        assert sum(computed) < 0.6 * sum(len(prompt) + nodes for prompt in prompts)
+
+
 @pytest.mark.parametrize("budget", [1, 100, 8192])
 def test_equal_to_one_by_one(model: Any, renderer: Renderer, budget: int) -> None:
     prompts = [renderer.prompt_ids([{"role": "user", "content": text}]) for text in TEXTS]
@@ -88,6 +117,7 @@ def test_the_tree_shares_what_is_shared() -> None:
     assert tree.tokens == [7, 8, 9]
     assert tree.parents == [0, 1, 1]
     assert tree.depths == [1, 2, 2]
+    assert tree.ends == [3, 2, 3]
     assert len(tree.edges) == 6
     assert tree.paths[0] == tree.paths[3]
     with pytest.raises(ValueError, match="no tokens"):

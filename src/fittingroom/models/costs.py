@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fittingroom.models.packing import Cut
+from fittingroom.models.packing import Cut, sparse
+
+LENGTHS = (256, 512, 1024, 2048, 4096, 8192)
+"""Lengths of packs that are tried."""
 
 
 class Costs(NamedTuple):
@@ -26,22 +29,34 @@ class Costs(NamedTuple):
         """Read from a loaded model."""
         config = model.config
         width = int(config.num_attention_heads) * head_width(config)
-        sparse = getattr(config, "_attn_implementation", "") == "flex_attention"
-        return cls(2.0 * active_parameters(model), 4.0 * width * int(config.num_hidden_layers), sparse)
+        return cls(2.0 * active_parameters(model), 4.0 * width * int(config.num_hidden_layers), sparse(model))
 
-    def of_passes(self, passes: Iterable[Sequence[Cut]]) -> float:
-        """Operations of some passes, each of packs that are padded to the longest of them."""
-        return sum(self._of_pass(made) for made in passes)
+    def of_passes(self, passes: Iterable[Sequence[Cut]], *, masked: bool = False) -> float:
+        """Operations of some passes, each of packs that are padded to the longest of them. `masked`: a mask is needed
+        although every pack is one sequence.
+        """
+        return sum(self._of_pass(made, masked) for made in passes)
 
-    def _of_pass(self, made: Sequence[Cut]) -> float:
+    def _of_pass(self, made: Sequence[Cut], masked: bool) -> float:
         length = max(cut.tokens for cut in made)
         if self.sparse:
             pairs = float(sum(cut.pairs for cut in made))
         else:
             pairs = float(len(made) * length * length)
-            if all(cut.last - cut.first == 1 for cut in made):
+            if not masked and all(cut.last - cut.first == 1 for cut in made):
                 pairs /= 2  # causal attention without a mask leaves out the upper half
         return len(made) * length * self.per_token + pairs * self.per_pair
+
+
+def packed_passes(made: Sequence[Cut], budget: int) -> list[list[Cut]]:
+    """Packs of like length together, as many as the budget of tokens allows in a pass; a single one may exceed it."""
+    passes: list[list[Cut]] = []
+    for cut in sorted(made, key=lambda cut: (-cut.tokens, cut.first)):
+        if passes and (len(passes[-1]) + 1) * passes[-1][0].tokens <= budget:
+            passes[-1].append(cut)
+        else:
+            passes.append([cut])
+    return passes
 
 
 def head_width(config: Any) -> int:

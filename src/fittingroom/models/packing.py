@@ -17,12 +17,17 @@ Sources: tree attention as in SpecInfer (arXiv 2305.09781); prefix sharing in tr
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_BLOCK = 128
+"""Edge of FlexAttention's blocks."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Pack:
     """The sequence each of them belongs to."""
 
 
-class _Tree:
+class Tree:
     """A pack that grows by sequences in sorted order."""
 
     def __init__(self) -> None:
@@ -80,6 +85,16 @@ class _Tree:
         self.at += [self.path[place - 1] for place in range(start, len(ids))]
         self.targets += ids[start:]
         self.of += [row] * (len(ids) - start)
+
+    def hang(self, tokens: Sequence[int], depths: Sequence[int], ends: Sequence[int]) -> int:
+        """Hang a subtree in pre-order below the last sequence; returns its first place. `depths` count from 1 below the
+        sequence, `ends` from the subtree's first place.
+        """
+        first = len(self.tokens)
+        self.tokens += tokens
+        self.positions += [len(self.path) + depth - 1 for depth in depths]
+        self.ends += [first + end for end in ends]
+        return first
 
     def pack(self) -> Pack:
         """What has grown."""
@@ -117,16 +132,18 @@ def in_order(sequences: Sequence[Sequence[int]]) -> Order:
     return Order(rows, [len(sequences[row]) for row in rows], shared[: len(rows)])
 
 
-def cuts(order: Order, *, longest: int) -> list[Cut]:
-    """Cut the order into packs of at most `longest` tokens; a single sequence may be longer."""
+def cuts(order: Order, *, longest: int, extra: int = 0) -> list[Cut]:
+    """Cut the order into packs of at most `longest` tokens; a single sequence may be longer. `extra`: tokens that hang
+    below every sequence.
+    """
     found: list[Cut] = []
     for place, (length, shared) in enumerate(zip(order.lengths, order.shared, strict=True)):
-        if found and found[-1].tokens + length - shared <= longest:
+        if found and found[-1].tokens + length - shared + extra <= longest:
             first, _, tokens, pairs = found.pop()
         else:
             first, tokens, pairs, shared = place, 0, 0, 0
-        pairs += (length * (length + 1) - shared * (shared + 1)) // 2
-        found.append(Cut(first, place + 1, tokens + length - shared, pairs))
+        pairs += (length * (length + 1) - shared * (shared + 1)) // 2 + extra * length
+        found.append(Cut(first, place + 1, tokens + length - shared + extra, pairs))
     return found
 
 
@@ -134,7 +151,7 @@ def pack(sequences: Sequence[Sequence[int]], starts: Sequence[int], rows: Sequen
     """One pack of the sequences `rows`, which stand in the order of their tokens; from `starts[n]` > 0 on sequence n
     carries loss (a ValueError elsewhere).
     """
-    tree = _Tree()
+    tree = Tree()
     for row in rows:
         ids = sequences[row]
         if not 0 < starts[row] <= len(ids):
@@ -169,11 +186,11 @@ class Packed:
     """Whether every pack is one sequence, so that no mask but the causal one is needed."""
 
 
-def tensors(made: Sequence[Pack], pad: int) -> Packed:
-    """Tensors of some packs on the CPU; `pad` fills up."""
+def tensors(made: Sequence[Pack], pad: int, multiple: int = 1) -> Packed:
+    """Tensors of some packs on the CPU; `pad` fills up to the longest, and on to a multiple of `multiple`."""
     import torch
 
-    length = max(len(pack.tokens) for pack in made)
+    length = multiple * math.ceil(max(len(pack.tokens) for pack in made) / multiple)
     shape = (len(made), length)
     ids = torch.full(shape, pad, dtype=torch.long)
     # Padding counts on: positions that start anew would be read as another sequence, and cost a mask.
@@ -224,6 +241,16 @@ def block_mask(ends: Tensor) -> Any:
 
 def tree_mask(ends: Tensor, model: Any, like: Tensor) -> Any:
     """The mask in the form that the model's attention takes."""
-    if getattr(model.config, "_attn_implementation", "") == "flex_attention":
-        return block_mask(ends.to(like.device))
-    return additive_mask(ends, like)
+    return block_mask(ends.to(like.device)) if sparse(model) else additive_mask(ends, like)
+
+
+def sparse(model: Any) -> bool:
+    """Whether the model's attention is FlexAttention."""
+    return getattr(model.config, "_attn_implementation", "") == "flex_attention"
+
+
+def granule(model: Any) -> int:
+    """What the length of a pass must be a multiple of: FlexAttention reads its mask in whole blocks, also behind the
+    last token.
+    """
+    return _BLOCK if sparse(model) else 1

@@ -1,20 +1,22 @@
 """Exact log-probabilities of every possible answer to every prompt.
 
-The answers of a task form a prefix tree. Prompt and tree go through the model in one forward pass: every node sees
-the prompt and its own ancestors (a 4-D attention mask), at the position it has in its own answer. So nothing shared
-is computed twice, logits are made only at nodes with children, and the sums equal those of scoring each answer by
-itself.
+The answers of a task form a prefix tree, and so do the prompts, which begin with the same instruction: a pack of
+`models.packing` holds several prompts behind one copy of what they share, and below each of them the tree of the
+answers. Every token sees its own ancestors only, at the position it has in its own sequence. So nothing shared is
+computed twice, logits are made only at nodes with children, and the sums equal those of scoring each answer by itself.
 Source: tree attention as in SpecInfer (arXiv 2305.09781), used here for a fixed set of answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.body import body_and_head, hidden_states
 from fittingroom.models.catalog import FAMILIES
+from fittingroom.models.costs import LENGTHS, Costs, packed_passes
+from fittingroom.models.packing import Cut, Order, Pack, Tree, cuts, granule, in_order, tensors, tree_mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,11 +31,13 @@ _NODES_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class AnswerTree:
-    """Prefix tree of answers. Node 0 is the end of the prompt; node n > 0 holds `tokens[n - 1]`."""
+    """Prefix tree of answers in pre-order. Node 0 is the end of the prompt; node n > 0 holds `tokens[n - 1]`."""
 
     tokens: list[int]
     parents: list[int]
     depths: list[int]
+    ends: list[int]
+    """For each token how many tokens stand before the first one behind its own subtree."""
     edges: list[tuple[int, int]]
     """(node, next token), sorted; the log-probability of an edge counts for every answer that runs over it."""
     paths: list[list[int]]
@@ -44,11 +48,12 @@ def answer_tree(answers: Sequence[Sequence[int]]) -> AnswerTree:
     """Build the tree; an answer without a token is a ValueError. The last token of an answer needs no node."""
     nodes: dict[tuple[int, ...], int] = {(): 0}
     edges: dict[tuple[int, int], int] = {}
-    tokens, parents, depths, paths = [], [], [], []
-    for answer in answers:
+    tokens, parents, depths = [], [], []
+    paths: list[list[int]] = [[] for _ in answers]
+    for number in sorted(range(len(answers)), key=lambda at: list(answers[at])):
+        answer = answers[number]
         if not answer:
             raise ValueError("an answer has no tokens")
-        path = []
         for at, token in enumerate(answer):
             prefix = tuple(answer[:at])
             if prefix not in nodes:
@@ -56,9 +61,18 @@ def answer_tree(answers: Sequence[Sequence[int]]) -> AnswerTree:
                 tokens.append(prefix[-1])
                 parents.append(nodes[prefix[:-1]])
                 depths.append(at)
-            path.append(edges.setdefault((nodes[prefix], token), len(edges)))
-        paths.append(path)
-    return AnswerTree(tokens, parents, depths, list(edges), paths)
+            paths[number].append(edges.setdefault((nodes[prefix], token), len(edges)))
+    return AnswerTree(tokens, parents, depths, _ends(parents), list(edges), paths)
+
+
+def _ends(parents: Sequence[int]) -> list[int]:
+    """Ends of subtrees in pre-order: that of the last child, or behind the node itself."""
+    ends = list(range(1, len(parents) + 1))
+    for node in range(len(parents), 0, -1):
+        parent = parents[node - 1]
+        if parent:
+            ends[parent - 1] = max(ends[parent - 1], ends[node - 1])
+    return ends
 
 
 def score_answers(
@@ -81,18 +95,19 @@ def score_answers(
     if not len(prompts) or not len(answers):
         return scores
     family = FAMILIES.get(str(model.config.model_type))
-    groups = _answer_groups(answers) if family is not None and family.tree_scoring else [list(range(len(answers)))]
+    able = family is not None and family.tree_scoring
+    groups = _answer_groups(answers) if able else [list(range(len(answers)))]
+    costs = Costs.of(model)
     done = 0
     with torch.no_grad():
         for group in groups:
             chosen = [answers[at] for at in group]
-            tree = answer_tree(chosen)
-            for rows in _batches([len(prompt) for prompt in prompts], len(tree.tokens), token_budget):
-                batch = [prompts[row] for row in rows]
-                if family is not None and family.tree_scoring:
-                    block = _score_tree(model, batch, tree)
-                else:
-                    block = _score_singly(model, batch, chosen, token_budget)
+            blocks = (
+                _tree_blocks(model, prompts, answer_tree(chosen), costs, token_budget)
+                if able
+                else _single_blocks(model, prompts, chosen, token_budget)
+            )
+            for rows, block in blocks:
                 scores[np.ix_(rows, group)] = block
                 done += len(rows)
                 if progress is not None:
@@ -114,79 +129,80 @@ def _answer_groups(answers: Sequence[Sequence[int]]) -> list[list[int]]:
     return groups
 
 
-def _batches(lengths: Sequence[int], extra: int, budget: int) -> list[list[int]]:
-    """Rows in batches of like length, longest first, each within the budget (a single row may exceed it)."""
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
-    batches: list[list[int]] = []
-    start = 0
-    while start < len(order):
-        count = max(1, budget // (lengths[order[start]] + extra))
-        batches.append(order[start : start + count])
-        start += count
-    return batches
+def _tree_blocks(
+    model: Any, prompts: Sequence[Sequence[int]], tree: AnswerTree, costs: Costs, budget: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Prompts of one pass, and their scores [prompts, answers]."""
+    order = in_order(prompts)
+    for made in _passes(order, len(tree.tokens), costs, budget):
+        packs, rows, places = [], [], []
+        for cut in made:
+            pack, starts = _pack(prompts, order.rows[cut.first : cut.last], tree)
+            packs.append(pack)
+            rows += order.rows[cut.first : cut.last]
+            places.append(starts)
+        yield rows, _score_packs(model, packs, places, tree)
 
 
-def _score_tree(model: Any, prompts: Sequence[Sequence[int]], tree: AnswerTree) -> np.ndarray:
-    """[batch, answers] for prompts of like length."""
+def _passes(order: Order, nodes: int, costs: Costs, budget: int) -> list[list[Cut]]:
+    """The cheapest cut of the prompts into packs, and these into passes within the budget (a single prompt may exceed
+    it).
+    """
+    tries = [packed_passes(cuts(order, longest=1, extra=nodes), budget)]
+    for longest in LENGTHS:
+        if longest > budget or len(order.rows) == 1:
+            break
+        made = cuts(order, longest=longest, extra=nodes)
+        tries.append(packed_passes(made, budget))
+        if len(made) == 1:
+            break
+    return min(tries, key=lambda passes: costs.of_passes(passes, masked=nodes > 0))
+
+
+def _pack(
+    prompts: Sequence[Sequence[int]], rows: Sequence[int], tree: AnswerTree
+) -> tuple[Pack, list[tuple[int, int]]]:
+    """A pack of prompts with the answers below each; for every prompt the place of its last token and that of the
+    first answer token.
+    """
+    grown = Tree()
+    starts = []
+    for row in rows:
+        prompt = prompts[row]
+        grown.add(row, prompt, len(prompt), grown.shared(prompt))
+        starts.append((grown.path[-1], grown.hang(tree.tokens, tree.depths, tree.ends)))
+    return grown.pack(), starts
+
+
+def _score_packs(
+    model: Any, packs: Sequence[Pack], places: Sequence[Sequence[tuple[int, int]]], tree: AnswerTree
+) -> np.ndarray:
+    """[prompts, answers] of one pass, in the order of `places`."""
     import numpy as np
     import torch
 
     body, head = body_and_head(model)
-    ids, mask, positions, starts = _tree_inputs(prompts, tree, next(model.parameters()))
-    hidden = hidden_states(body, ids, mask, positions)
-    length = ids.shape[1] - len(tree.tokens)
+    like = next(model.parameters())
+    batch = tensors(packs, 0, granule(model))
+    mask = None if batch.plain and not tree.tokens else tree_mask(batch.ends, model, like)
+    hidden = hidden_states(body, batch.ids.to(like.device), mask, batch.positions.to(like.device))
+    length = batch.ids.shape[1]
     parents = sorted({node for node, _ in tree.edges})
-    columns = torch.tensor([length + node - 1 for node in parents], device=ids.device).repeat(len(prompts), 1)
-    columns[:, 0] = starts  # node 0, the end of the prompt, is the first of the sorted parents
-    picked = hidden.gather(1, columns[:, :, None].expand(-1, -1, hidden.shape[-1]))
+    columns = torch.tensor(
+        [
+            [number * length + (last if node == 0 else first + node - 1) for node in parents]
+            for number, starts in enumerate(places)
+            for last, first in starts
+        ],
+        device=hidden.device,
+    )
+    picked = hidden.flatten(0, 1)[columns]
     logs = _edge_logs(picked, head, parents, tree.edges)
     paths = np.zeros((len(tree.edges), len(tree.paths)))
     for answer, path in enumerate(tree.paths):
         paths[path, answer] = 1.0
     scores: np.ndarray = logs.double().cpu().numpy() @ paths
     return scores
-
-
-def _tree_inputs(
-    prompts: Sequence[Sequence[int]], tree: AnswerTree, like: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """ids, additive 4-D mask, positions [batch, length + nodes] and the index of each prompt's last token.
-
-    The mask has the type of `like`, a weight of the model, and all lie on its device.
-    """
-    import torch
-
-    count, nodes = len(prompts), len(tree.tokens)
-    sizes = torch.tensor([len(prompt) for prompt in prompts])
-    length = int(sizes.max())
-    ids = torch.zeros((count, length + nodes), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, : len(prompt)] = torch.tensor(prompt, dtype=torch.long)
-    ids[:, length:] = torch.tensor(tree.tokens, dtype=torch.long)
-    positions = torch.arange(length).repeat(count, 1)
-    depths = torch.tensor(tree.depths, dtype=torch.long)
-    positions = torch.cat([positions, sizes[:, None] + depths[None, :] - 1], dim=1)
-    real = torch.arange(length)[None, :] < sizes[:, None]
-    seen = torch.zeros((count, length + nodes, length + nodes), dtype=torch.bool)
-    seen[:, :length, :length] = torch.ones((length, length), dtype=torch.bool).tril() & real[:, None, :]
-    seen[:, length:, :length] = real[:, None, :]
-    seen[:, length:, length:] = _ancestors(tree)
-    everyone = torch.arange(length + nodes)
-    seen[:, everyone, everyone] = True  # padding sees itself, else its softmax would be over nothing
-    mask = torch.zeros(seen.shape, dtype=like.dtype).masked_fill_(~seen, torch.finfo(like.dtype).min)
-    device = like.device
-    return ids.to(device), mask[:, None].to(device), positions.to(device), (sizes - 1).to(device)
-
-
-def _ancestors(tree: AnswerTree) -> Tensor:
-    """[nodes, nodes]: whether the column's node is the row's node or one of its ancestors."""
-    import torch
-
-    seen = torch.eye(len(tree.tokens), dtype=torch.bool)
-    for at, parent in enumerate(tree.parents):
-        if parent > 0:  # parents come before their children
-            seen[at] |= seen[parent - 1]
-    return seen
 
 
 def _edge_logs(picked: Tensor, head: Module, parents: list[int], edges: list[tuple[int, int]]) -> Tensor:
@@ -211,26 +227,37 @@ def _edge_logs(picked: Tensor, head: Module, parents: list[int], edges: list[tup
     return logs
 
 
-def _score_singly(
-    model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], token_budget: int
-) -> np.ndarray:
-    """[batch, answers] one sequence per pair, for models whose attention takes no 4-D mask."""
+def _single_blocks(
+    model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], budget: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """The same, one sequence per pair, for models whose attention takes no 4-D mask."""
     import numpy as np
     import torch
 
     body, head = body_and_head(model)
-    pairs = [(row, at) for row in range(len(prompts)) for at in range(len(answers))]
-    scores = np.empty((len(prompts), len(answers)), dtype=np.float64)
-    for batch in _batches([len(prompts[row]) + len(answers[at]) for row, at in pairs], 0, token_budget):
-        chosen = [pairs[number] for number in batch]
-        sequences = [[*prompts[row], *answers[at]] for row, at in chosen]
-        length = max(len(sequence) for sequence in sequences)
-        ids = torch.tensor([[*sequence, *[0] * (length - len(sequence))] for sequence in sequences])
-        mask = torch.tensor([[1] * len(sequence) + [0] * (length - len(sequence)) for sequence in sequences])
-        hidden = hidden_states(body, ids.to(model.device), mask.to(model.device))
-        for number, (row, at) in enumerate(chosen):
-            start, size = len(prompts[row]), len(answers[at])
-            logits = head(hidden[number, start - 1 : start - 1 + size]).float()
-            target = torch.tensor(answers[at], device=logits.device)[:, None]
-            scores[row, at] = float((logits.gather(1, target)[:, 0] - logits.logsumexp(-1)).double().sum())
-    return scores
+    for row, prompt in enumerate(prompts):
+        scores = np.empty((1, len(answers)), dtype=np.float64)
+        for batch in _batches([len(prompt) + len(answer) for answer in answers], budget):
+            sequences = [[*prompt, *answers[at]] for at in batch]
+            length = max(len(sequence) for sequence in sequences)
+            ids = torch.tensor([[*sequence, *[0] * (length - len(sequence))] for sequence in sequences])
+            mask = torch.tensor([[1] * len(sequence) + [0] * (length - len(sequence)) for sequence in sequences])
+            hidden = hidden_states(body, ids.to(model.device), mask.to(model.device))
+            for number, at in enumerate(batch):
+                start, size = len(prompt), len(answers[at])
+                logits = head(hidden[number, start - 1 : start - 1 + size]).float()
+                target = torch.tensor(answers[at], device=logits.device)[:, None]
+                scores[0, at] = float((logits.gather(1, target)[:, 0] - logits.logsumexp(-1)).double().sum())
+        yield [row], scores
+
+
+def _batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Rows in batches of like length, longest first, each within the budget (a single row may exceed it)."""
+    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
+    batches: list[list[int]] = []
+    start = 0
+    while start < len(order):
+        count = max(1, budget // lengths[order[start]])
+        batches.append(order[start : start + count])
+        start += count
+    return batches

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.models.catalog import FAMILIES
-from fittingroom.models.costs import Costs
-from fittingroom.models.packing import Cut, Order, cuts, in_order, pack, tensors
+from fittingroom.models.costs import LENGTHS, Costs, packed_passes
+from fittingroom.models.packing import Cut, Order, cuts, granule, in_order, pack, tensors
 from fittingroom.training.rows import Encoded
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PASS_TOKENS = 16384
 """Tokens of a pass where memory has room for more: a longer one is not faster any more."""
-_LENGTHS = (256, 512, 1024, 2048, 4096, 8192)
-"""Lengths of packs that are tried."""
 
 
 class Laid(NamedTuple):
@@ -54,13 +52,15 @@ class Layout:
     costs: Costs
     budget: int = PASS_TOKENS
     """Tokens of a pass at most, padding included; a single row may be longer."""
+    multiple: int = 1
+    """What the length of a pass is a multiple of."""
 
     @classmethod
     def of(cls, model: Any, pad: int, *, packing: bool = True) -> Layout:
         """The layout for a model; `packing` False pads always."""
         family = FAMILIES.get(str(model.config.model_type))
         able = family is not None and family.tree_scoring
-        return cls(pad, packing and able, Costs.of(model))
+        return cls(pad, packing and able, Costs.of(model), multiple=granule(model))
 
     def within(self, tokens: int) -> Layout:
         """With passes of at most so many tokens."""
@@ -73,12 +73,12 @@ class Layout:
     def lay(self, ids: Sequence[Sequence[int]]) -> Laid:
         """The passes of a step over rows of these token ids."""
         order = in_order(ids) if self.packed else _as_given(ids)
-        tries = [self._passes(cuts(order, longest=1))]
-        for longest in _LENGTHS if self.packed and len(ids) > 1 else ():
+        tries = [packed_passes(cuts(order, longest=1), self.budget)]
+        for longest in LENGTHS if self.packed and len(ids) > 1 else ():
             if longest > self.budget:
                 break
             made = cuts(order, longest=longest)
-            tries.append(self._passes(made))
+            tries.append(packed_passes(made, self.budget))
             if len(made) == 1:
                 break  # all in one pack: a longer one would be the same
         return Laid(order, min(tries, key=self.costs.of_passes))
@@ -96,23 +96,18 @@ class Layout:
             for made in passes
         ]
 
-    def _passes(self, made: Sequence[Cut]) -> list[list[Cut]]:
-        """Packs of like length, as many as the budget allows in a pass."""
-        passes: list[list[Cut]] = []
-        for cut in sorted(made, key=lambda cut: (-cut.tokens, cut.first)):
-            if passes and (len(passes[-1]) + 1) * passes[-1][0].tokens <= self.budget:
-                passes[-1].append(cut)
-            else:
-                passes.append([cut])
-        return passes
-
     def _tensors(self, made: Sequence[Any], weights: Sequence[float]) -> dict[str, Tensor]:
         import torch
 
-        packed = tensors(made, self.pad)
+        packed = tensors(made, self.pad, self.multiple)
         batch = {"ids": packed.ids, "positions": packed.positions, "at": packed.at, "targets": packed.targets}
         batch["weights"] = torch.tensor(weights)[packed.rows]
         return batch if packed.plain else {**batch, "ends": packed.ends}
+
+
+def longest_pack(budget: int) -> int:
+    """Tokens of the longest pack that is tried where a pass may hold `budget` tokens."""
+    return max((length for length in _LENGTHS if length <= budget), default=budget)
 
 
 def weight_of(batch: Mapping[str, Any]) -> Tensor:
