@@ -127,7 +127,7 @@ def test_memory_follows_the_formulas() -> None:
     assert held_by(lite, "qlora") / held_by(lite, "lora") > 0.9
     for method in ("lora", "qlora", "full"):
         bare = memory_bytes(seven, method, rank=16)
-        one = memory_bytes(seven, method, rank=16, rows=1, length=1024, answer=8)
+        one = memory_bytes(seven, method, rank=16, tokens=1024, answers=8)
         assert one - bare == 2 * 28 * 1024 * 3584 * 16 + 8 * 8 * 152064
         assert memory_bytes(seven, method, rank=64) >= bare
 

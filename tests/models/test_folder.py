@@ -79,10 +79,10 @@ def larger_vocabulary(copy: Path) -> None:
     (copy / "tokenizer.json").write_text(json.dumps(whole))
 
 
-FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle below": (pickle_below, r"pickle files.*\.old/states/optimizer\.PT"),
     "an index of pickles": (
-        lambda copy: (copy / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "x.bin"}}') and None,
+        lambda copy: (copy / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "x.bin"}}'),
         r"points at the pickle file x\.bin",
     ),
     "an index that leaves the folder": (lambda copy: index(copy, "../model.safetensors"), r"'\.\./model\.safetensors'"),
@@ -92,20 +92,17 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "an index of missing files": (lambda copy: index(copy, "model-2.safetensors"), "which is not there"),
     "an index that is torn": (
-        lambda copy: (copy / "model.safetensors.index.json").write_text("{") and None,
+        lambda copy: (copy / "model.safetensors.index.json").write_text("{"),
         "index.json cannot be read",
     ),
     "a shard without its tensor": (
-        lambda copy: (
-            (copy / "model.safetensors.index.json").write_text(
-                '{"weight_map": {"model.extra.weight": "model.safetensors"}}'
-            )
-            and None
+        lambda copy: (copy / "model.safetensors.index.json").write_text(
+            '{"weight_map": {"model.extra.weight": "model.safetensors"}}'
         ),
         "lacks model.extra.weight",
     ),
     "weights by another name": (
-        lambda copy: (copy / "model.safetensors").rename(copy / "weights.safetensors") and None,
+        lambda copy: (copy / "model.safetensors").rename(copy / "weights.safetensors"),
         "neither model.safetensors nor",
     ),
     "bytes behind the end": (lambda copy: longer(copy / "model.safetensors"), "is torn: it holds"),
@@ -114,12 +111,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda copy: header(copy / "model.safetensors", lambda said: said["lm_head.weight"].update(dtype="Q9")),
         "is torn: its header cannot",
     ),
-    "an empty file": (lambda copy: (copy / "model.safetensors").write_bytes(b"") and None, "header is cut off"),
+    "an empty file": (lambda copy: (copy / "model.safetensors").write_bytes(b""), "header is cut off"),
     "a larger vocabulary": (larger_vocabulary, "highest id is 151935, and the model has"),
     "another end mark": (
-        lambda copy: (
-            [change(copy / f"{name}.json", eos_token_id=4) for name in ("config", "generation_config")] and None
-        ),
+        lambda copy: ([change(copy / f"{name}.json", eos_token_id=4) for name in ("config", "generation_config")]),
         r"end mark has the id 1, and the model ends its answers with 4",
     ),
     "two id tables": (
@@ -128,7 +123,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "half-width marks": (half_width, r"<\|User\|> with plain bars"),
     "a mark in the template alone": (template_only, "<｜Assistant｜>, which the vocabulary does not hold"),
-    "a broken tokenizer": (lambda copy: (copy / "tokenizer.json").write_text("[]") and None, "tokenizer.json cannot"),
+    "a broken tokenizer": (lambda copy: (copy / "tokenizer.json").write_text("[]"), "tokenizer.json cannot"),
     "FP4 experts": (
         lambda copy: change(copy / "config.json", quantization_config={"quant_method": "fp8", "expert_dtype": "fp4"}),
         "stored in FP4",

@@ -34,9 +34,9 @@ def held_by(sizes: Anatomy, method: Method, *, frozen: int = _HALF) -> int:
 
 
 def memory_bytes(
-    sizes: Anatomy, method: Method, *, rank: int, rows: int = 0, length: int = 0, answer: int = 0, frozen: int = _HALF
+    sizes: Anatomy, method: Method, *, rank: int, tokens: int = 0, answers: int = 0, frozen: int = _HALF
 ) -> int:
-    """Bytes to train `rows` rows at a time, of `length` tokens, `answer` of them with a loss; 0 rows: the weights and
+    """Bytes to train with `tokens` tokens in a pass, `answers` of them with a loss; without tokens: the weights and
     their optimiser alone.
     """
     adapters = 0 if method == "full" else rank * sizes.lora_per_rank
@@ -48,7 +48,7 @@ def memory_bytes(
         vocabulary=sizes.vocabulary,
         bytes_per_weight=1,  # `parameters` are bytes already: the base may be held in several formats
     )
-    return training_bytes(shape, micro_batch=rows, length=length, answer=answer)
+    return training_bytes(shape, tokens=tokens, answers=answers)
 
 
 def host_bytes() -> int:
