@@ -20,6 +20,7 @@ from fittingroom.models import catalog, hubs
 from fittingroom.models.anatomy import anatomy
 from fittingroom.models.belonging import refuse_foreign_tokenizer
 from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_pickles
+from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.needs import refuse_too_large
 from fittingroom.models.quantised import is_fp8, refuse_untrainable
 from fittingroom.models.recognise import Recognised, recognise, recognise_id
@@ -41,6 +42,12 @@ class ModelConfig(Frozen):
     """`nano` (built in), a local folder, a Hugging Face id `org/name`, or `modelscope:org/name`."""
     revision: str | None = None
     """Commit, branch or tag of a hub id; a branch becomes the commit at its head, which is recorded and loaded."""
+    think: ThinkPolicy = "auto"
+    """What stands before an answer. `none`: nothing. `empty`: a finished, empty thought that carries no loss, so that a
+    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between <think> and
+    </think> in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
+    `empty` where the publisher's template opens every answer with a mark of thought, else `none`. Serving repeats
+    it."""
 
 
 @dataclass(frozen=True)
