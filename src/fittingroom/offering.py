@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,16 @@ from pydantic import Field
 from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy, anatomy
 from fittingroom.models.catalog import FAMILIES, MODELS, TEMPLATES, THINKING, KnownModel, billions, sizes
-from fittingroom.models.needs import LOADED, METHODS, Method, held_by, memory_bytes
+from fittingroom.models.memory import Method, estimate
+from fittingroom.models.needs import METHODS, state_bytes
 from fittingroom.types import Frozen, Text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fittingroom.config import RunConfig
     from fittingroom.models.load import BaseModelInfo
+    from fittingroom.models.shape import Shape
 
 _RANK = 16
 """Of the adapters in the table; a recipe brings its own."""
@@ -128,7 +133,7 @@ def _billions(count: float) -> str:
 def _columns(counted: Anatomy | None, billion: float) -> dict[Method, int]:
     if counted is None:  # only the total is published: adapters and what stays whole cannot be counted
         return {"lora": round(2e9 * billion), "full": round(16e9 * billion)}
-    return {method: memory_bytes(counted, method, rank=_RANK) for method in METHODS}
+    return {method: state_bytes(counted, method, rank=_RANK) for method in METHODS}
 
 
 def _nano_config() -> dict[str, Any]:
@@ -170,14 +175,18 @@ def offered(config: RunConfig, recipe: str, root: Path) -> ModelTable:
     device, memory = machine_bytes()
     usable = int(memory * _USABLE)
     length = config.train.max_length if isinstance(config.train.max_length, int) else _LENGTH
-    rank = config.train.lora_rank
 
-    def needs(counted: Anatomy | None) -> list[Need]:
-        return [] if counted is None else [_need(counted, method, rank, length, usable) for method in METHODS]
+    def needs(said: Mapping[str, Any]) -> list[Need]:
+        shape = _shape(said)
+        return [] if shape is None else [_need(shape, config, method, length, usable) for method in METHODS]
 
+    found: dict[str, list[Need]] = {}  # many public models share one shape
     rows = []
-    for row, counted in zip(catalogue(), [anatomy(_nano_config()), *map(sizes, MODELS)], strict=True):
-        fits = {} if row.refused else {need.method: need.fits for need in needs(counted)}
+    for row, said in zip(catalogue(), [_nano_config(), *map(_said, MODELS)], strict=True):
+        key = json.dumps(said, sort_keys=True)
+        if not row.refused and key not in found:
+            found[key] = needs(said)
+        fits = {} if row.refused else {need.method: need.fits for need in found[key]}
         rows.append(row.model_copy(update={"fits": fits}))
     told, own = _base(config, root)
     machine = Machine(
@@ -189,36 +198,42 @@ def offered(config: RunConfig, recipe: str, root: Path) -> ModelTable:
         usable_bytes=usable,
         method=config.train.method,
         length=length,
-        needs=needs(own),
+        needs=[] if own is None else needs(own),
     )
     return ModelTable(models=rows, machine=machine)
 
 
-def _base(config: RunConfig, root: Path) -> tuple[Text, Anatomy | None]:
-    """What the recipe's base is: a folder by its files, a hub id by the catalogue alone."""
+def _said(model: KnownModel) -> dict[str, Any]:
+    return {"model_type": model.model_type, **model.shape}
+
+
+def _base(config: RunConfig, root: Path) -> tuple[Text, Mapping[str, Any] | None]:
+    """What the recipe's base is, and its configuration: a folder by its files, a hub id by the catalogue alone."""
     from fittingroom.models.load import local_folder, read_config
     from fittingroom.models.recognise import recognise, recognise_id
 
     if (folder := local_folder(config.model, root)) is not None:
-        found = recognise(folder, read_config(folder, f"model.base = {config.model.base}"))
-        return (Text(en="nano", zh="nano") if config.model.base == "nano" else found.told()), found.sizes
+        said = read_config(folder, f"model.base = {config.model.base}")
+        nano = Text(en="nano, the built-in stand-in", zh="内置替身 nano")
+        return (nano if config.model.base == "nano" else recognise(folder, said).told()), said
     known = recognise_id(config.model.base)
     if known is None:
         return Text(en="not known before it is downloaded", zh="下载之前无法识别"), None
-    return Text(en=known.name, zh=known.name), sizes(known)
+    return Text(en=known.name, zh=known.name), _said(known)
 
 
 def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
     """Before anything is read or loaded: refuse a base whose weights and optimiser alone do not fit by the recipe's
     method. Raises ModelError.
     """
+    from fittingroom.models.load import read_config
     from fittingroom.models.memory import machine_bytes
 
-    counted, method = base.recognised.sizes, config.train.method
-    if counted is None:
+    shape, method = _shape(read_config(base.path, base.name)), config.train.method
+    if shape is None:
         return
     device, memory = machine_bytes()
-    need = _need(counted, method, config.train.lora_rank, 0, int(memory * _USABLE))
+    need = _need(shape, config, method, 0, int(memory * _USABLE))
     if not need.fits:
         raise ModelError(
             f"train.method {method} takes at least {need.bytes / 2**30:,.1f} GiB, and of the {memory / 2**30:,.1f} GiB "
@@ -231,24 +246,45 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
         )
 
 
-def _need(counted: Anatomy, method: Method, rank: int, tokens: int, usable: int) -> Need:
-    """The one place where a recipe's need is estimated."""
-    takes = memory_bytes(counted, method, rank=rank, tokens=tokens, answers=min(tokens, _ANSWER), frozen=LOADED)
+def _shape(said: Mapping[str, Any]) -> Shape | None:
+    """What memory depends on, without weights; None where the configuration does not tell all of it."""
+    return _shape_of(json.dumps(said, sort_keys=True)) if anatomy(said) is not None else None
+
+
+@cache
+def _shape_of(config: str) -> Shape:
+    """Of a `config.json`: building a model takes a moment, also one without weights."""
+    from transformers import AutoConfig
+
+    from fittingroom.models.shape import Shape
+
+    said = json.loads(config)
+    rest = {name: value for name, value in said.items() if name not in ("model_type", "quantization_config")}
+    return Shape.from_config(AutoConfig.for_model(str(said["model_type"]), **rest))
+
+
+def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, usable: int) -> Need:
+    """What the recipe takes by a method, with passes of one row of `tokens` tokens; 0: weights and optimiser alone."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    takes = estimate(
+        shape, method=method, tokens=tokens, answers=min(tokens, _ANSWER), longest=tokens, rank=config.train.lora_rank,
+        dropout=config.train.dropout, precision="mixed" if gpu else "float32", device="cuda" if gpu else "cpu",
+    )  # fmt: skip
+    held, total = takes.parts["weights"], takes.total
     if method == "qlora" and not _four_bits():
         why = Text(en="needs an NVIDIA GPU and bitsandbytes", zh="需要 NVIDIA GPU 与 bitsandbytes")
-        return Need(method=method, bytes=takes, fits=False, why=why)
-    if takes > usable:
-        held = held_by(counted, method, frozen=LOADED)
-        return Need(
-            method=method,
-            bytes=takes,
-            fits=False,
-            why=Text(
-                en=f"the base alone takes {held / 2**30:,.1f} GiB" if held > usable else "too little memory is left",
-                zh=f"仅基座就占 {held / 2**30:,.1f} GiB" if held > usable else "剩余内存不足",
-            ),
+        return Need(method=method, bytes=total, fits=False, why=why)
+    if total > usable:
+        why = Text(
+            en=f"the weights alone take {held / 2**30:,.1f} GiB"
+            if held > usable
+            else "too little is left for training",
+            zh=f"仅权重就占 {held / 2**30:,.1f} GiB" if held > usable else "剩余内存不足以训练",
         )
-    return Need(method=method, bytes=takes, fits=True)
+        return Need(method=method, bytes=total, fits=False, why=why)
+    return Need(method=method, bytes=total, fits=True)
 
 
 def _four_bits() -> bool:

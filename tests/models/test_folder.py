@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import struct
@@ -14,7 +15,7 @@ import torch
 
 from fittingroom.errors import ModelError
 from fittingroom.models import needs
-from fittingroom.models.belonging import differences
+from fittingroom.models.belonging import differences, refuse_foreign_tokenizer
 from fittingroom.models.folder import inventory
 from fittingroom.models.load import ModelConfig, check_folder, load_model, read_config, resolve, weights_of
 from fittingroom.models.recognise import recognise
@@ -204,6 +205,38 @@ def test_fp8_blocks_become_plain_weights_that_can_be_saved(tmp_path: Path) -> No
 
 
 # ------------------------------------------------------------------------------------------ recognition
+
+
+@pytest.fixture
+def distilled(data_dir: Path, tmp_path: Path) -> Path:
+    """The published small files of DeepSeek-R1-Distill-Qwen-1.5B, in a folder of another name."""
+    source = data_dir.parent / "tokenizers" / "DeepSeek-R1-Distill-Qwen-1.5B"
+    if not source.is_dir():
+        pytest.skip("the published tokenizers are not on this machine")
+    folder = tmp_path / "our-model"
+    folder.mkdir()
+    for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
+        shutil.copyfile(source / name, folder / name)
+    (folder / "tokenizer.json").write_bytes(gzip.decompress((source / "tokenizer.json.gz").read_bytes()))
+    return folder
+
+
+def test_published_files_belong_together_and_are_recognised(distilled: Path, data_dir: Path) -> None:
+    config = read_config(distilled, "x")
+    refuse_foreign_tokenizer(distilled, config, 151936, "x")
+    found = recognise(distilled, config)
+    assert found.one is not None
+    assert found.one.name == "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"
+    # As published: config.json has the BOS of Qwen, the tokenizer that of DeepSeek.
+    assert [line.en for line in differences(distilled, config, "x")] == [
+        "config.json has bos 151643, the tokenizer 151646: the tokenizer's is used"
+    ]
+    other = data_dir.parent / "tokenizers" / "DeepSeek-R1"
+    (distilled / "tokenizer.json").write_bytes(gzip.decompress((other / "tokenizer.json.gz").read_bytes()))
+    shutil.copyfile(other / "tokenizer_config.json", distilled / "tokenizer_config.json")
+    with pytest.raises(ModelError, match="end mark has the id 1, and the model ends its answers with 151643"):
+        refuse_foreign_tokenizer(distilled, config, 151936, "x")
+
 
 QWEN_7B = {
     "model_type": "qwen2", "num_hidden_layers": 28, "hidden_size": 3584, "num_attention_heads": 28,

@@ -1,54 +1,36 @@
-"""How much memory a model takes by method, from its sizes alone; and whether this machine has it.
+"""What weights and optimiser take by method, from a model's sizes alone; and whether this machine can hold it at all.
 
-Weights and optimiser: full 16 bytes a weight (fp32 weight, gradient, two moments); LoRA the frozen weights in their
-number format, and 16 bytes for each adapter weight; QLoRA 0.53 bytes a weight (4-bit NF4 with its scales), but 2 for
-embedding, head and, in transformers 5, for experts, and the adapters. Activations and logits: `memory.training_bytes`.
+Full 16 bytes a weight (fp32 weight, gradient, two moments); LoRA the frozen weights in bf16, and 16 bytes for each
+weight of an adapter; QLoRA 0.53 bytes a weight (4-bit NF4 with its scales), but 2 for embedding, head and, in
+transformers 5, for experts, and the adapters. What a training takes besides is reckoned by `memory.estimate`.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy
-from fittingroom.models.memory import Shape, training_bytes
+from fittingroom.models.memory import Method
 
-Method = Literal["lora", "qlora", "full"]
 METHODS: tuple[Method, ...] = ("lora", "qlora", "full")
 LOADED = 4
 """Bytes a weight takes while `load_model` holds it (fp32)."""
 _HALF = 2
 _NF4 = 0.53
+_LEARNING = 16
 
 
-def held_by(sizes: Anatomy, method: Method, *, frozen: int = _HALF) -> int:
-    """Bytes of the base's weights; `frozen`: bytes of one that does not learn."""
+def state_bytes(sizes: Anatomy, method: Method, *, rank: int) -> int:
+    """Bytes of weights, gradients and optimiser, with adapters of this rank."""
     if method == "full":
-        return 4 * sizes.parameters
+        return _LEARNING * sizes.parameters
+    adapters = _LEARNING * rank * sizes.lora_per_rank
     if method == "lora":
-        return frozen * sizes.parameters
+        return _HALF * sizes.parameters + adapters
     whole = sizes.tables + sizes.experts
-    return round(_NF4 * (sizes.parameters - whole) + _HALF * whole)
-
-
-def memory_bytes(
-    sizes: Anatomy, method: Method, *, rank: int, tokens: int = 0, answers: int = 0, frozen: int = _HALF
-) -> int:
-    """Bytes to train with `tokens` tokens in a pass, `answers` of them with a loss; without tokens: the weights and
-    their optimiser alone.
-    """
-    adapters = 0 if method == "full" else rank * sizes.lora_per_rank
-    shape = Shape(
-        parameters=held_by(sizes, method, frozen=frozen) + 4 * adapters,
-        trainable=adapters or sizes.parameters,
-        layers=sizes.layers,
-        hidden=sizes.hidden,
-        vocabulary=sizes.vocabulary,
-        bytes_per_weight=1,  # `parameters` are bytes already: the base may be held in several formats
-    )
-    return training_bytes(shape, tokens=tokens, answers=answers)
+    return round(_NF4 * (sizes.parameters - whole) + _HALF * whole) + adapters
 
 
 def host_bytes() -> int:
