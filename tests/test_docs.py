@@ -32,7 +32,7 @@ def test_every_section_has_a_place_in_the_chinese_page() -> None:
 def test_every_verb_stands_in_both_readmes() -> None:
     verbs = (
         "init check run resume runs approve review discover export report explain pitfalls models deploy rollback "
-        "serve ask monitor forget"
+        "serve ask monitor forget search"
     )
     for name in ("README.md", "README.zh-CN.md"):
         assert f"`{verbs}`" in (ROOT / name).read_text("utf-8")

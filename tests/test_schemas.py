@@ -14,6 +14,7 @@ from fittingroom.discovering import Discovered
 from fittingroom.exporting import Exported
 from fittingroom.forgetting import Forgotten
 from fittingroom.reviewing import Decided
+from fittingroom.searching import Searched
 from fittingroom.serving.predictor import Prediction
 from fittingroom.stages.monitor import DriftReport
 from fittingroom.types import Page, Release, RunSummary
@@ -33,6 +34,7 @@ SHOWN: tuple[type[BaseModel], ...] = (
     Prediction,
     Release,
     RunSummary,
+    Searched,
 )
 
 

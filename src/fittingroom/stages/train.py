@@ -50,7 +50,7 @@ def train(
     """
     started = time.monotonic()
     base = resolve(model, context.root)
-    material = _material(base, plan, splits, train, task, seed)
+    material = material_of(base, plan, splits, train, task, seed)
 
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
@@ -91,7 +91,7 @@ def train(
     )
 
 
-class _Material(NamedTuple):
+class Material(NamedTuple):
     """What there is to learn from."""
 
     labels: list[str]
@@ -100,9 +100,9 @@ class _Material(NamedTuple):
     pad: int
 
 
-def _material(
+def material_of(
     base: BaseModelInfo, plan: Plan, splits: Splits, train: TrainConfig, task: TaskConfig, seed: int
-) -> _Material:
+) -> Material:
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer)
@@ -118,7 +118,7 @@ def _material(
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
         seed=seed,
     )
-    return _Material(labels, rows, probe, int(tokenizer.pad_token_id))
+    return Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
 def _with_loss(rows: Encoded) -> Encoded:
@@ -139,7 +139,7 @@ def _unlearnt(fitted: Fitted) -> bool:
     return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
-def _facts(fitted: Fitted, plan: Plan, material: _Material) -> dict[str, Any]:
+def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
     weights = list(fitted.model.parameters())
     return {
         "labels": material.labels,

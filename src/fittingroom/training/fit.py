@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +100,12 @@ def fit(
     base_digest: str,
     seed: int,
     context: Context,
+    enough: Callable[[Recorder], bool] | None = None,
 ) -> Fitted:
     """Train, evaluate, keep the best weights; take up a training that was killed in the same scratch folder.
 
     `model` is what `prepared` gave; every row of `rows` must carry loss. The best weights are in place afterwards.
+    `enough` is asked after every evaluation whether to stop (`stopped` is "pruned" then).
     """
     recorder = Recorder(plan.steps, train.early_stopping)
     checkpoints = Checkpoints(context.scratch / "checkpoints", _identity(plan, train, rows, probe, base_digest, seed))
@@ -122,7 +124,7 @@ def fit(
         recorder.evaluated(0, 0.0, probe.measure(model))
         best = state.copied(model)
     if not recorder.stopped:
-        best = _run(model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start)
+        best = _run(model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, enough)
     state.restore(model, best)
     model.eval()
     return Fitted(model, recorder, skipped)
@@ -141,6 +143,7 @@ def _run(
     seed: int,
     context: Context,
     start: Path | None,
+    enough: Callable[[Recorder], bool] | None,
 ) -> dict[str, Tensor]:
     """The loop itself; returns the best weights."""
     from fittingroom.training.trainer import AnswerTrainer, Parts
@@ -158,6 +161,7 @@ def _run(
         layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
+        enough=enough,
     )
     with repeatable(context.threads):
         trainer = AnswerTrainer(model, _arguments(plan, train, seed, context.scratch), parts)

@@ -57,6 +57,8 @@ class Parts:
     """The best weights so far."""
     best_kept: int = -1
     """The step whose best weights lie on disk."""
+    enough: Callable[[Recorder], bool] | None = None
+    """Asked after every evaluation: whether to stop here."""
 
 
 class AnswerTrainer(Trainer):
@@ -260,6 +262,9 @@ class _Watch(TrainerCallback):
     def _evaluate(self, step: int, epoch: float, model: Any) -> None:
         if self.parts.recorder.evaluated(step, epoch, self.parts.probe.measure(model)):
             self.parts.best = state.copied(model)
+        recorder = self.parts.recorder
+        if self.parts.enough is not None and self.parts.enough(recorder) and not recorder.stopped:
+            recorder.stopped = "pruned"
 
     def _due(self, step: int) -> bool:
         """Whether it is time for a checkpoint. The clock decides when one is written, never what is in it."""
