@@ -35,9 +35,10 @@ class _Face:
     def __init__(self, root: Path, language: str) -> None:
         self.root = root
         self.language = language
+        self.as_json = False
 
     def workspace(self) -> Workspace:
-        from fittingroom.progress import ProgressLine
+        from fittingroom.progress import ProgressLine, ProgressLines
         from fittingroom.workspace import Workspace
 
         if not self.root.is_dir():
@@ -46,7 +47,8 @@ class _Face:
                 "没有这个文件夹；可用 `fittingroom init` 创建",
                 place=str(self.root),
             )
-        return Workspace(self.root, progress=ProgressLine(self.language))
+        line = ProgressLines() if self.as_json else ProgressLine(self.language)
+        return Workspace(self.root, progress=line, note=line.note)
 
     def say(self, en: str, zh: str) -> None:
         click.echo(zh if self.language.startswith("zh") else en)
@@ -80,7 +82,14 @@ def cli(context: click.Context, root: Path, lang: str) -> None:
     context.obj = _Face(root, lang)
 
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def _as_json(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    context.obj.as_json = value
+    return value
+
+
+_json = click.option(
+    "--json", "as_json", is_flag=True, callback=_as_json, help="Print the result as JSON (progress as JSON lines)."
+)
 _sets = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Replace one value of the recipe.")
 _recipe = click.argument("recipe", default="recipe.yaml")
 _run_id = click.argument("run_id", required=False)

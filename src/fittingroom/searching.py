@@ -98,7 +98,9 @@ class _Bench:
         self.config, self.context, self.seed = config, context, config.seed
         self.plan = plan.model_copy(update={"epochs": plan.epochs * config.search.share})
         self.base = resolve(config.model, context.root)
-        self.material = material_of(self.base, self.plan, splits, config.train, config.task, config.seed)
+        self.material = material_of(
+            self.base, config.model.think, self.plan, splits, config.train, config.task, config.seed
+        )
 
     @property
     def dev_rows(self) -> int:

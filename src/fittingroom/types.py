@@ -203,9 +203,11 @@ class Trained(Output):
     """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample)."""
     best_step: int
     stopped: str
-    """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite."""
+    """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite, dead_gradients."""
     facts: dict[str, Any] = Field(default_factory=dict)
     timing: dict[str, float] = Field(default_factory=dict)
+    """seconds, and of them training_, evaluating_ and saving_seconds; per second of training: tokens_per_second (of the
+    rows), computed_tokens_per_second, examples_per_second; torn_checkpoints passed over."""
 
 
 class Bundle(Output):

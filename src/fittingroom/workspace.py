@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from fittingroom.checking import Cost, Shown, cost, examples
-from fittingroom.engine import ProgressSink, silent
+from fittingroom.engine import NoteSink, ProgressSink, silent, unheard
 from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
 from fittingroom.journal import Journal, alone
 from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, Splits, Text
@@ -77,9 +78,10 @@ class ModelRow(Frozen):
 class Workspace:
     """A folder with a recipe, its runs, artifacts and releases."""
 
-    def __init__(self, root: Path | str = ".", *, progress: ProgressSink = silent) -> None:
+    def __init__(self, root: Path | str = ".", *, progress: ProgressSink = silent, note: NoteSink = unheard) -> None:
         self.root = Path(root).resolve()
         self._progress = progress
+        self._note = note
 
     # ------------------------------------------------------------------------------------------ start
 
@@ -216,7 +218,9 @@ class Workspace:
                 raise Interrupted(_STOPPED.en, _STOPPED.zh, place=f"runs/{folder.name}") from error
             except FittingroomError as error:
                 told = Text(en=said(error.text("en")), zh=said(error.text("zh")))
-                run.journal.append("run_done", status="error", message=told.model_dump())
+                # On a full disk not even this may find room; the run then counts as interrupted, and can be resumed.
+                with contextlib.suppress(OSError):
+                    run.journal.append("run_done", status="error", message=told.model_dump())
                 raise
             except Exception as error:
                 # The text of a foreign error may quote a customer's words: only its class is kept.
@@ -466,7 +470,8 @@ class Workspace:
         from fittingroom.run import Run
         from fittingroom.store import Store
 
-        return Run(folder, Store(self.root), root=self.root, secret=self._secret(), progress=self._progress)
+        secret = self._secret()
+        return Run(folder, Store(self.root), root=self.root, secret=secret, progress=self._progress, note=self._note)
 
     @staticmethod
     def _pinned(config: RunConfig, base: BaseModelInfo) -> RunConfig:

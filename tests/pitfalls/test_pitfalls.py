@@ -23,6 +23,8 @@ from pitfalls.small_training import draw, train
 
 BLOCKING = {
     "leaked-test-examples", "personal-data", "all-labels-masked", "personal-data-in-labels", "redacted-too-late",
+    "adapters-misplaced", "adapters-refused", "half-precision-training", "model-cannot-be-saved", "nothing-trains",
+    "packing-leaks", "weights-not-trainable",
 }  # fmt: skip
 TOLD = {"uncorrected-prior"}
 """Those that are no cause to look for: what they tell may be wanted."""

@@ -70,6 +70,11 @@ class AttemptView(Frozen):
     """`Trained.evals`."""
     best_step: int = 0
     stopped: str = ""
+    """Why training ended; empty while it runs."""
+    speed: dict[str, float] = Field(default_factory=dict)
+    """`Trained.timing`, or the speed of the moment while training runs."""
+    said: list[Text] = Field(default_factory=list)
+    """What training told besides its curves: checkpoints that were passed over or could not be written."""
     report: EvalReport | None = None
     """The dev part, judged."""
     decision: GateDecision | None = None

@@ -54,7 +54,7 @@ def configure(
 ) -> Plan:
     """The plan of a training. Raises RecipeError or ModelError when it cannot work on this machine or these rows."""
     base = resolve(model, context.root)
-    renderer = Renderer(load_tokenizer(base.path))
+    renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
     labels = labels_of(splits, task)
     context.progress("render", 0, splits.train.rows)

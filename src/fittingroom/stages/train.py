@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
 from fittingroom.models.adapters import save_adapter
+from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
+from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
@@ -23,7 +25,7 @@ from fittingroom.training.response import rate_response
 from fittingroom.training.rows import Encoded, encode
 from fittingroom.types import Folder, Plan, Splits, Trained
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95
@@ -50,7 +52,7 @@ def train(
     """
     started = time.monotonic()
     base = resolve(model, context.root)
-    material = material_of(base, plan, splits, train, task, seed)
+    material = material_of(base, model.think, plan, splits, train, task, seed)
 
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
@@ -79,15 +81,21 @@ def train(
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )
+    with roomy(context.scratch, weight_bytes(fitted.model)):
+        weights = Folder(_saved(fitted, base, context.scratch / "weights"))
     return Trained(
-        weights=Folder(_saved(fitted, base, context.scratch / "weights")),
+        weights=weights,
         method=plan.method,
         steps=fitted.recorder.steps,
         evals=fitted.recorder.evals,
         best_step=fitted.recorder.best_step,
         stopped=fitted.recorder.stopped,
         facts=facts,
-        timing={"seconds": round(time.monotonic() - started, 1), "torn_checkpoints": float(len(fitted.skipped))},
+        timing={
+            "seconds": round(time.monotonic() - started, 1),
+            **fitted.clock.timing(fitted.recorder),
+            "torn_checkpoints": float(len(fitted.skipped)),
+        },
     )
 
 
@@ -101,11 +109,17 @@ class Material(NamedTuple):
 
 
 def material_of(
-    base: BaseModelInfo, plan: Plan, splits: Splits, train: TrainConfig, task: TaskConfig, seed: int
+    base: BaseModelInfo,
+    think: ThinkPolicy,
+    plan: Plan,
+    splits: Splits,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
 ) -> Material:
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
-    renderer = Renderer(tokenizer)
+    renderer = Renderer(tokenizer, think)
     labels = labels_of(splits, task)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
@@ -146,8 +160,18 @@ def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
         "max_length": plan.max_length,
         "parameters": sum(value.numel() for value in weights),
         "trainable": sum(value.numel() for value in weights if value.requires_grad),
+        "trainable_tensors": sum(value.requires_grad for value in weights),
+        "untouched": fitted.recorder.untouched,
         "eval_rows": {"dev": len(material.probe.dev_rows), "train": len(material.probe.train_rows)},
     }
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes of the weights that are kept: all of a model, or those of its adapters."""
+    adapters = hasattr(model, "peft_config")
+    return sum(
+        value.numel() * value.element_size() for value in model.parameters() if value.requires_grad or not adapters
+    )
 
 
 def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:

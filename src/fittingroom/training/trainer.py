@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from fittingroom.errors import ModelError
 from fittingroom.training import state
-from fittingroom.training.checkpoint import Checkpoints, read_tensors, read_value
+from fittingroom.training.checkpoint import Checkpoints, NotWritten, read_tensors, read_value
 from fittingroom.training.evaluation import Probe
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
@@ -28,6 +28,7 @@ from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Batches, Encoded
 from fittingroom.training.schedule import rate_factor
 from fittingroom.training.shortage import is_shortage, released
+from fittingroom.training.telling import Clock, Telling
 from fittingroom.types import Plan
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Parts:
     evaluate_after: frozenset[int]
     recorder: Recorder
     checkpoints: Checkpoints
-    progress: Callable[[int, int], None]
+    telling: Telling
+    clock: Clock
     smoothing: float
     layout: Layout
     best: dict[str, Tensor]
@@ -176,9 +178,20 @@ class AnswerTrainer(Trainer):
     def _learner(self) -> Any:
         return self.model
 
+    def untouched(self) -> list[str]:
+        """Tensors that should learn and never had a gradient."""
+        return state.untouched(self._learner(), self._adam())
+
     # ------------------------------------------------------------------------------------------ checkpoints
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        try:
+            self._write_checkpoint()
+        except NotWritten as error:
+            # What is learnt so far is in memory: training goes on, and the next checkpoint is tried in its time.
+            self.parts.telling.not_written(self.state.global_step, error)
+
+    def _write_checkpoint(self) -> None:
         parts, step = self.parts, self.state.global_step
         if parts.best_kept != parts.recorder.best_step:
             parts.checkpoints.save_best(parts.recorder.best_step, parts.best)
@@ -192,7 +205,12 @@ class AnswerTrainer(Trainer):
         parts.checkpoints.save(
             step,
             groups,
-            {"rng": values, "recorder": parts.recorder.state(), "trainer_state": asdict(self.state)},
+            {
+                "rng": values,
+                "recorder": parts.recorder.state(),
+                "clock": parts.clock.state(),
+                "trainer_state": asdict(self.state),
+            },
             best=parts.recorder.best_step,
         )
 
@@ -235,6 +253,9 @@ class _Watch(TrainerCallback):
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.parts.batches.epoch = state.global_step // self.parts.batches.steps
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.parts.clock.start()
+
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         if self.parts.recorder.records(state.global_step + 1):
             self.before = {name: value.detach().clone() for name, value in _trainable(model)}
@@ -247,20 +268,28 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         recorder, step = self.parts.recorder, state.global_step
+        self.parts.clock.stop("training")
         # The scheduler has moved on already; the rate of this step is that of one step before.
         rate = self.parts.plan.learning_rate * self.trainer.factor(step - 1)
         recorder.step_done(step, epoch=float(state.epoch), rate=rate, norm=self.trainer.norm, ratio=self.ratio)
-        if step in self.parts.evaluate_after and recorder.stopped != "non_finite":
+        evaluate = step in self.parts.evaluate_after and recorder.stopped != "non_finite"
+        if evaluate:
             self._evaluate(step, float(state.epoch), model)
-        self.parts.progress(step, self.parts.plan.steps)
+        self.parts.telling.step(step, rate)
         last = step >= self.parts.plan.steps
         control.should_training_stop = control.should_training_stop or bool(recorder.stopped) or last
         if last and not recorder.stopped:
             recorder.stopped = "completed"
+        if control.should_training_stop and recorder.stopped != "non_finite":
+            recorder.untouched = self.trainer.untouched()
+        self.parts.telling.curves(due=evaluate or control.should_training_stop)
         control.should_save = control.should_training_stop or self._due(step)
 
     def _evaluate(self, step: int, epoch: float, model: Any) -> None:
-        if self.parts.recorder.evaluated(step, epoch, self.parts.probe.measure(model)):
+        self.parts.clock.start()
+        measured = self.parts.probe.measure(model)
+        self.parts.clock.stop("evaluating")
+        if self.parts.recorder.evaluated(step, epoch, measured):
             self.parts.best = state.copied(model)
         recorder = self.parts.recorder
         if self.parts.enough is not None and self.parts.enough(recorder) and not recorder.stopped:
@@ -279,6 +308,7 @@ class _Watch(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         now = time.monotonic()
         self.cost, self.saved = now - self.saved, now
+        self.parts.clock.saving += self.cost
 
 
 def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
