@@ -1,7 +1,7 @@
 """What the finders choose against a grid: regret in dev macro-F1, and minutes saved.
 
 Two real sets with the built-in model: sentiment of Chinese shop reviews (two labels) and intents of English messages to
-a bank (the 12 most frequent of 77). A grid of rates and batch sizes is trained in full, each cell the same number of
+a bank (the 8 most frequent of 77). A grid of rates and batch sizes is trained in full, each cell the same number of
 epochs over the same rows. The range test reads a rate off one rising training in two ways; a training at each reading
 and one at the rate of the rule (`auto`) are compared with the best cell. Regret: macro-F1 of the best cell on dev minus
 that of the choice; the grid's best is itself chosen on dev, which makes every regret look larger than it is. Minutes
@@ -64,14 +64,14 @@ class Set(NamedTuple):
 
 SETS = {
     "zh_shop_reviews": Set(
-        "zh_shop_reviews/reviews.csv", "review", "label", "判断评价的情感。", "lora", 480, 240, 2,
-        {"0": "负面", "1": "正面"}, 60, 2,
+        "zh_shop_reviews/reviews.csv", "review", "label", "判断评价的情感。", "lora", 480, 240, 3,
+        {"0": "负面", "1": "正面"}, 30, 2,
     ),
     "en_intent_banking77": Set(
-        "en_intent_banking77/train.csv", "text", "category", "", "full", 480, 240, 3, {}, 120, 12,
+        "en_intent_banking77/train.csv", "text", "category", "", "full", 400, 200, 3, {}, 60, 8,
     ),
 }  # fmt: skip
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 BATCHES = (8, 32)
 
 
@@ -155,12 +155,14 @@ def trained(given: Material, rate: float, batch: int) -> dict[str, float]:
             model, rows=given.train, probe=probe, plan=plan, train=given.config, layout=Layout.of(model, given.pad),
             base_digest=given.base.digest, seed=SEED, context=context(Path(folder)),
         )  # fmt: skip
-    best = max(fitted.recorder.evals, key=lambda entry: entry["dev_metric"])
+    evals = fitted.recorder.evals
     return {
-        "learning_rate": rate, "batch_size": batch, "dev_macro_f1": round(best["dev_metric"], 4),
-        "dev_loss": round(best["dev_loss"], 4), "stopped": fitted.recorder.stopped,  # type: ignore[dict-item]
+        "learning_rate": rate,
+        "batch_size": batch,
+        "dev_macro_f1": round(max(entry["dev_metric"] for entry in evals[1:]), 4),
+        "dev_loss": round(min(entry["dev_loss"] for entry in evals[1:]), 4),
         "seconds": round(time.process_time() - started, 1),
-    }  # fmt: skip
+    }
 
 
 def found(given: Material) -> dict[str, Any]:
@@ -219,9 +221,12 @@ def judged(result: dict[str, Any]) -> dict[str, Any]:
     for name, one in result["choices"].items():
         if one is None:
             continue
+        # In nats per answer token; it moves smoothly where macro-F1 of a few hundred rows jumps.
+        lowest = min(cell["dev_loss"] for cell in result["grid"])
         test = 0.0 if name == "rule" else result["finder"]["seconds"]
         rows[name] = {
             "regret": round(best["dev_macro_f1"] - one["dev_macro_f1"], 4),
+            "regret_of_loss": round(one["dev_loss"] - lowest, 4),
             "minutes": round((one["seconds"] + test) / 60, 2),
             "minutes_saved": round(grid - (one["seconds"] + test) / 60, 2),
             "test_share_of_training": round(test / one["seconds"], 3),
