@@ -26,7 +26,7 @@ BLOCKING = {
     "adapters-misplaced", "adapters-refused", "half-precision-training", "model-cannot-be-saved", "nothing-trains",
     "packing-leaks", "weights-not-trainable",
 }  # fmt: skip
-TOLD = {"uncorrected-prior"}
+TOLD = {"uncorrected-prior", "plan-missed"}
 """Those that are no cause to look for: what they tell may be wanted."""
 TRAIN = {
     "method": "full",

@@ -17,8 +17,10 @@ from fittingroom.models.render import Renderer
 from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
+from fittingroom.training.finders.watermark import Watermark
 from fittingroom.training.fit import Fitted, fit, prepared, repeatable
 from fittingroom.training.passes import Layout
 from fittingroom.training.response import rate_response
@@ -57,6 +59,7 @@ def train(
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
 
+    watermark = Watermark()
     model_to_train = fresh()
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
@@ -70,6 +73,7 @@ def train(
         seed=seed,
         context=context,
     )
+    happened = compared(plan, fitted, watermark.grown())
     facts = _facts(fitted, plan, material)
     if _unlearnt(fitted):
         with repeatable(context.threads):
@@ -94,6 +98,7 @@ def train(
         timing={
             "seconds": round(time.monotonic() - started, 1),
             **fitted.clock.timing(fitted.recorder),
+            **happened,
             "torn_checkpoints": float(len(fitted.skipped)),
         },
     )
