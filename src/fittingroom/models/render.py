@@ -123,7 +123,7 @@ class Renderer:
         return [self.example(messages[:at], messages[at]["content"], max_length) for at in wanted]
 
     def folded(self, messages: Sequence[Message]) -> list[Message]:
-        """The conversation with its system text where this format has it: first, or at the head of the first user turn."""
+        """The conversation with its system text where this format has it: first, or heading the first user turn."""
         system, turns = _system_and_turns(messages)
         if system and self.format.system == "fold":
             return _folded(system, turns)
