@@ -57,7 +57,12 @@ def _attempt(
         parts.append(tag("p", f"{say('stopped')}{_sep(language)}{say(view.stopped)}", class_="soft"))
     parts += [tag("p", _speed(view.speed, say), class_="soft")] if view.speed.get("tokens_per_second") else []
     parts += [tag("p", text.say(language), class_="notice") for text in view.said]
-    parts += [planned(view, say), _curves(view, say), tag("h3", say("findings")), findings(view.findings, say, language)]
+    parts += [
+        planned(view, say),
+        _curves(view, say),
+        tag("h3", say("findings")),
+        findings(view.findings, say, language),
+    ]
     return tag("details", tag("summary", head), *parts, class_="attempt", open=opened)
 
 
