@@ -39,7 +39,7 @@ def test_the_pages_on_models_are_up_to_date() -> None:
 def test_every_verb_stands_in_both_readmes() -> None:
     verbs = (
         "init check run resume runs approve review discover export report explain pitfalls models verify deploy "
-        "rollback serve ask monitor forget"
+        "rollback serve ask monitor forget search"
     )
     for name in ("README.md", "README.zh-CN.md"):
         assert f"`{verbs}`" in (ROOT / name).read_text("utf-8")

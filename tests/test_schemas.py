@@ -15,6 +15,7 @@ from fittingroom.exporting import Exported
 from fittingroom.forgetting import Forgotten
 from fittingroom.offering import ModelTable
 from fittingroom.reviewing import Decided
+from fittingroom.searching import Searched
 from fittingroom.serving.predictor import Prediction
 from fittingroom.stages.monitor import DriftReport
 from fittingroom.types import Page, Release, RunSummary
@@ -36,6 +37,7 @@ SHOWN: tuple[type[BaseModel], ...] = (
     Release,
     RunSummary,
     Verified,
+    Searched,
 )
 
 

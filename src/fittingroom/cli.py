@@ -161,6 +161,21 @@ def run(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
 
 
 @cli.command()
+@_recipe
+@_sets
+@_json
+@_face
+def search(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
+    """Search for values of `train` by short trainings on a budget, judged on dev; called again, it goes on."""
+    from fittingroom.tell import tell_search
+
+    found = face.workspace().search(recipe, sets)
+    face.json(found) if as_json else click.echo(tell_search(found, face.language))
+    if found.best is None:
+        sys.exit(3)  # no training came to its end: nothing can be said
+
+
+@cli.command()
 @_run_id
 @_json
 @_face

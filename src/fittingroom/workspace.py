@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fittingroom.offering import ModelTable
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
+    from fittingroom.searching import Searched
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.verifying import Verified
@@ -222,6 +223,24 @@ class Workspace:
             )
             write_report(self.root, history, folder)
         return history.summary(folder)
+
+    def search(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Searched:
+        """Search for values of `train` as the recipe's section `search` says, by short trainings judged on dev.
+
+        A search that was stopped goes on where it was; with a larger budget it takes up again. The recipe stays as it
+        is: the winner is proposed. The test part is not looked at.
+        """
+        from fittingroom.pipeline import data_road
+        from fittingroom.searching import search_recipe
+
+        config = self._load(recipe, sets)
+        self._preflight(config)
+        with alone(self.root / "locks" / f"search-{config.digest}"):
+            folder = self.root / "checks" / f"search-{config.digest}"
+            shutil.rmtree(folder, ignore_errors=True)
+            run = self._run(folder)
+            run.folder.mkdir(parents=True)
+            return search_recipe(self.root, config, data_road(config, run), run, self._progress)
 
     # ------------------------------------------------------------------------------------------ looking
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.errors import UserError
+from fittingroom.errors import NoRoom, UserError
 from fittingroom.models.adapters import save_adapter
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
@@ -17,8 +17,10 @@ from fittingroom.models.render import Renderer
 from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
+from fittingroom.training.finders.watermark import Watermark
 from fittingroom.training.fit import Fitted, fit, prepared, repeatable
 from fittingroom.training.passes import Layout
 from fittingroom.training.response import rate_response
@@ -52,11 +54,12 @@ def train(
     """
     started = time.monotonic()
     base = resolve(model, context.root)
-    material = _material(base, model.think, plan, splits, train, task, seed)
+    material = material_of(base, model.think, plan, splits, train, task, seed)
 
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
 
+    watermark = Watermark()
     model_to_train = fresh()
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
@@ -70,6 +73,7 @@ def train(
         seed=seed,
         context=context,
     )
+    happened = compared(plan, fitted, watermark.grown())
     facts = _facts(fitted, plan, material)
     if _unlearnt(fitted):
         with repeatable(context.threads):
@@ -81,10 +85,9 @@ def train(
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )
-    with roomy(context.scratch, weight_bytes(fitted.model)):
-        weights = Folder(_saved(fitted, base, context.scratch / "weights"))
+    weights = _kept(fitted, base, context.scratch / "weights")
     return Trained(
-        weights=weights,
+        weights=Folder(weights),
         method=plan.method,
         steps=fitted.recorder.steps,
         evals=fitted.recorder.evals,
@@ -94,12 +97,13 @@ def train(
         timing={
             "seconds": round(time.monotonic() - started, 1),
             **fitted.clock.timing(fitted.recorder),
+            **happened,
             "torn_checkpoints": float(len(fitted.skipped)),
         },
     )
 
 
-class _Material(NamedTuple):
+class Material(NamedTuple):
     """What there is to learn from."""
 
     labels: list[str]
@@ -108,7 +112,7 @@ class _Material(NamedTuple):
     pad: int
 
 
-def _material(
+def material_of(
     base: BaseModelInfo,
     think: ThinkPolicy,
     plan: Plan,
@@ -116,7 +120,7 @@ def _material(
     train: TrainConfig,
     task: TaskConfig,
     seed: int,
-) -> _Material:
+) -> Material:
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer, think)
@@ -132,7 +136,7 @@ def _material(
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
         seed=seed,
     )
-    return _Material(labels, rows, probe, int(tokenizer.pad_token_id))
+    return Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
 def _with_loss(rows: Encoded) -> Encoded:
@@ -153,7 +157,7 @@ def _unlearnt(fitted: Fitted) -> bool:
     return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
-def _facts(fitted: Fitted, plan: Plan, material: _Material) -> dict[str, Any]:
+def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
     weights = list(fitted.model.parameters())
     return {
         "labels": material.labels,
@@ -172,6 +176,16 @@ def weight_bytes(model: Any) -> int:
     return sum(
         value.numel() * value.element_size() for value in model.parameters() if value.requires_grad or not adapters
     )
+
+
+def _kept(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
+    """The best weights in a folder. Raises NoRoom on a full disk: the last checkpoint stays, and half a folder goes."""
+    try:
+        with roomy(folder.parent, weight_bytes(fitted.model)):
+            return _saved(fitted, base, folder)
+    except NoRoom:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
