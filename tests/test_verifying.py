@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.load import ModelConfig
 from fittingroom.tell_models import tell_verified
-from fittingroom.verifying import CHECKS, Check, Verified, verify
+from fittingroom.verifying import CHECKS, Check, Verified, texts, verify
+from fittingroom.verifying.state import State
 from fp8_model import store_as_fp8
 from tiny_families import FAMILIES, family_folder
 from tiny_model import tiny_folder
@@ -112,3 +115,24 @@ def test_a_touched_base_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     _, checks = verified(base)
     assert checks["untouched"].status == "not ok"
     assert "adapter_config.json" in checks["untouched"].summary.en
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words", "eos"),
+    [("DeepSeek-R1-Distill-Qwen-1.5B", "qwen2", 151936, 151643), ("DeepSeek-V3", "deepseek_v3", 129280, 1)],
+)
+def test_published_tokenizers_render_as_their_templates(
+    name: str, kind: str, words: int, eos: int, data_dir: Path, tmp_path: Path, context: Context
+) -> None:
+    source = data_dir.parent / "tokenizers" / name
+    if not source.is_dir():
+        pytest.skip("the published tokenizers are not on this machine")
+    base = family_folder(kind, tmp_path / "renamed", vocab_size=words, bos_token_id=eos, eos_token_id=eos)
+    (base / "chat_template.jinja").unlink()
+    (base / "tokenizer.json").write_bytes(gzip.decompress((source / "tokenizer.json.gz").read_bytes()))
+    shutil.copyfile(source / "tokenizer_config.json", base / "tokenizer_config.json")
+    state = State(ModelConfig(base=str(base)), context, steps=1)
+    for check in (texts.files, texts.identity, texts.round_trip, texts.prompts, texts.template, texts.untouched):
+        good, said, measured = check(state)
+        assert good, said.en
+    assert measured["changed"] == 0

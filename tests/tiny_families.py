@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tiny_model import MARKS, tiny_folder
+from tiny_model import tiny_folder
 
 _DENSE = {
     "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -26,8 +26,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-def family_folder(kind: str, folder: Path) -> Path:
-    """Write a model of this architecture into a folder."""
+def family_folder(kind: str, folder: Path, **changes: int) -> Path:
+    """Write a model of this architecture into a folder; `changes` replace keys of its configuration."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -38,8 +38,7 @@ def family_folder(kind: str, folder: Path) -> Path:
             shutil.copy(file, folder)
     words = len(AutoTokenizer.from_pretrained(base))
     torch.manual_seed(11)
-    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
-    config = AutoConfig.for_model(kind, vocab_size=words, **ids, **FAMILIES[kind])
+    said = {"vocab_size": words, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, **FAMILIES[kind], **changes}
+    config = AutoConfig.for_model(kind, **said)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    assert MARKS[1] == "<｜end▁of▁sentence｜>"
     return folder

@@ -100,7 +100,9 @@ def template(state: State) -> Made:
     assert state.trial is not None
     if not state.tokenizer.chat_template:
         return None, Text(en="the publisher ships no Jinja template", zh="官方未提供 Jinja 模板"), {}
-    own = Renderer(state.tokenizer, think="none")
+    assert state.renderer is not None
+    # As the publisher asks for an answer: R1 opens its thought; those that can be asked not to think are.
+    own = Renderer(state.tokenizer, think="keep" if state.renderer.format.kind == "thinking" else "none")
     asked = [[turn for turn in messages if turn["role"] == "user"] for messages in state.trial.messages()]
     same = sum(own.prompt_ids(messages) == _by_template(state.tokenizer, messages) for messages in asked)
     said = Text(
