@@ -2,7 +2,7 @@
 
 Weights and optimiser: full 16 bytes a weight (fp32 weight, gradient, two moments); LoRA the frozen weights in their
 number format, and 16 bytes for each adapter weight; QLoRA 0.53 bytes a weight (4-bit NF4 with its scales), but 2 for
-embedding, head and, in transformers 5, for experts, and the adapters. Activations and logits: `memory.training_bytes`.
+embedding, head and, in transformers 5, for experts, and the adapters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Literal
 
 from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy
-from fittingroom.models.memory import Shape, training_bytes
 
 Method = Literal["lora", "qlora", "full"]
 METHODS: tuple[Method, ...] = ("lora", "qlora", "full")
@@ -39,16 +38,11 @@ def memory_bytes(
     """Bytes to train `rows` rows at a time, of `length` tokens, `answer` of them with a loss; 0 rows: the weights and
     their optimiser alone.
     """
-    adapters = 0 if method == "full" else rank * sizes.lora_per_rank
-    shape = Shape(
-        parameters=held_by(sizes, method, frozen=frozen) + 4 * adapters,
-        trainable=adapters or sizes.parameters,
-        layers=sizes.layers,
-        hidden=sizes.hidden,
-        vocabulary=sizes.vocabulary,
-        bytes_per_weight=1,  # `parameters` are bytes already: the base may be held in several formats
-    )
-    return training_bytes(shape, micro_batch=rows, length=length, answer=answer)
+    learning = sizes.parameters if method == "full" else rank * sizes.lora_per_rank
+    state = held_by(sizes, method, frozen=frozen) + (12 if method == "full" else 16) * learning
+    # What a layer keeps for the way back is taken as 32 bytes a token and width; `memory.estimate` knows better, but
+    # needs the whole configuration.
+    return state + 32 * sizes.layers * rows * length * sizes.hidden + 8 * rows * answer * sizes.vocabulary
 
 
 def host_bytes() -> int:

@@ -22,7 +22,7 @@ from fittingroom.training.finders.planned import Bounds, found, wanted
 from fittingroom.training.fit import prepared, repeatable
 from fittingroom.training.needs import needed
 from fittingroom.training.passes import PASS_TOKENS, Layout
-from fittingroom.training.preflight import Measured, Subject, preflight
+from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode
 from fittingroom.types import Plan, Splits
 
@@ -73,7 +73,8 @@ def configure(
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
-    checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
+    resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
     plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -89,6 +90,7 @@ def configure(
         tokens=tokens,
         layout=laid,
         preflight=checks,
+        examples=examples,
         memory=fitting.memory.parts,
         memory_bytes=fitting.memory.total,
         # Evaluations and checkpoints come to about a quarter on top of the steps.
@@ -118,7 +120,7 @@ def _preflight(
     loaded: PreTrainedModel,
     train: TrainConfig,
     seed: int,
-) -> Measured:
+) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
     labels = labels_of(splits, task)

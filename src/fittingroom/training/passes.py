@@ -107,7 +107,7 @@ class Layout:
 
 def longest_pack(budget: int) -> int:
     """Tokens of the longest pack that is tried where a pass may hold `budget` tokens."""
-    return max((length for length in _LENGTHS if length <= budget), default=budget)
+    return max((length for length in LENGTHS if length <= budget), default=budget)
 
 
 def weight_of(batch: Mapping[str, Any]) -> Tensor:
