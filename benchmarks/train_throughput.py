@@ -73,32 +73,36 @@ class Setting(NamedTuple):
 
 
 def settings(tool: str, case: str) -> list[Setting]:
-    """What is tried. Larger batches need more memory than 20 GiB or were slower; logits of a row take 0.25 GiB."""
+    """What is tried, the likeliest first. Larger batches need more memory than 20 GiB: logits of a row take 0.25."""
     pack = 2048 if case == "routing" else 1024
-    padded = [Setting(f"padded, {rows} rows", {"batch": rows}, rows) for rows in (4, 8)]
+    padded, larger = (Setting(f"padded, {rows} rows", {"batch": rows}, rows) for rows in (4, 8))
     packed = Setting(f"packed (bfd), {pack}", {"packing": "bfd", "pack": pack})
     if tool == OURS:
-        sizes = (1024, 4096, 16384)
-        tries = [Setting(f"passes of {size} tokens", {"pass_tokens": size, "packing": "auto"}) for size in sizes]
-        return [*tries, Setting("padded", {"pass_tokens": 4096, "packing": "off"})]
+        first, *rest = (
+            Setting(f"passes of {size} tokens", {"pass_tokens": size, "packing": "auto"})
+            for size in (4096, 1024, 16384)
+        )
+        return [first, Setting("padded", {"pass_tokens": 4096, "packing": "off"}), *rest]
     if tool == FACTORY:
         return [
-            *padded,
-            Setting("padded, 4 rows, eager", {"attention": "disabled"}, 4),
+            padded,
             Setting(f"neat packing, {pack}", {"packing": "neat", "pack": pack}),
             Setting(f"packing, {pack}", {"packing": "plain", "pack": pack}),
+            larger,
+            Setting("padded, 4 rows, eager", {"attention": "disabled"}, 4),
         ]
     if tool == PATCHED:
-        forced = [*padded, packed]
+        forced = [padded, packed, larger]
         return [Setting(one.name, {**one.options, "answers_only": True}, one.rows) for one in forced]
     if case == "routing":  # the other ways change little where nearly all the time is the head's
-        return [padded[0], packed]
+        return [padded, packed]
     return [
-        *padded,
-        Setting("padded, 4 rows, eager", {"attention": "eager"}, 4),
-        Setting("padding-free, 4 rows", {"padding_free": True}, 4),
+        padded,
         packed,
         Setting(f"packed (wrapped), {pack}", {"packing": "wrapped", "pack": pack}),
+        larger,
+        Setting("padded, 4 rows, eager", {"attention": "eager"}, 4),
+        Setting("padding-free, 4 rows", {"padding_free": True}, 4),
     ]
 
 
@@ -237,9 +241,8 @@ def _told(run: dict[str, Any]) -> str:
 def tried(bench: Bench, case: str, tool: str) -> list[tuple[Setting, dict[str, Any]]]:
     """Every setting of a contestant on two short steps."""
     batch = bench.options.batch if tool == OURS else TRIAL[case]
-    return [
-        (setting, bench.run(case, tool, setting, batch=batch, steps=TRIAL_STEPS)) for setting in settings(tool, case)
-    ]
+    some = settings(tool, case)[: bench.options.settings]
+    return [(setting, bench.run(case, tool, setting, batch=batch, steps=TRIAL_STEPS)) for setting in some]
 
 
 def best(tries: Sequence[tuple[Setting, dict[str, Any]]]) -> Setting | None:
@@ -275,6 +278,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--batch", type=int, default=32, help="examples of an optimiser step")
     parser.add_argument("--steps", type=int, default=4, help="optimiser steps of a run; the first one is not counted")
+    parser.add_argument("--settings", type=int, help="how many settings of each contestant are tried (default: all)")
     parser.add_argument("--short-trl", action="store_true", help="of TRL as it is, only the run that tried its setting")
     parser.add_argument("--rounds", type=int, default=1, help="runs of every contestant")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
