@@ -235,6 +235,7 @@ def main() -> None:
     parser.add_argument("--cap", type=float, default=360.0, help="processor seconds of a training")
     parser.add_argument("--every", type=float, default=40.0, help="processor seconds between snapshots")
     parser.add_argument("--trial", type=float, default=15.0, help="processor seconds to choose packed or padded")
+    parser.add_argument("--only", help="measure contestants whose name holds this, and write no results")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--core", help="pin what is measured to these cores")
     options = parser.parse_args()
@@ -248,9 +249,14 @@ def main() -> None:
     rows = parts(options.train, options.dev)
     everyone = contestants(options)
     chosen = [one for one in everyone if one.tool in ("fittingroom", "transformers")]
-    for tool in ("TRL", "LLaMA-Factory"):
+    for tool in ("TRL", "LLaMA-Factory") if not options.only else [options.only.split(",")[0]]:
         ways = [one for one in everyone if one.tool == tool]
         chosen += [faster(ways, rows, options)] if ways else []
+    if options.only:
+        for one in chosen:
+            if options.only in one.name:
+                scored(one, trained(one, rows, options, options.cap, options.every), rows, options)
+        return
     runs = [(one, trained(one, rows, options, options.cap, options.every)) for one in chosen]
     curves = {one.name: {"load": run["load"], "curve": scored(one, run, rows, options)} for one, run in runs}
     lengths = {listed: sum(len(row.ids) for row in made) / len(made) for listed, made in rows.train.items()}
