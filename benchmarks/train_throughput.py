@@ -259,12 +259,12 @@ def measured(bench: Bench, case: str) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {tool: [] for tool in chosen}
     for _ in range(options.rounds):
         for tool, setting in chosen.items():
+            if tool in (TRL, FACTORY) and options.short_peers:
+                runs[tool].append(bench.run(case, tool, setting, batch=TRIAL[case], steps=TRIAL_STEPS))
+                continue
             # Ours is short: it runs beside everyone, so that the load of the machine is that of all.
             for one, how in {OURS: chosen[OURS], tool: setting}.items():
                 number = len(runs[one])
-                if one == TRL and options.short_trl:
-                    runs[one].append(bench.run(case, one, how, batch=TRIAL[case], steps=TRIAL_STEPS))
-                    continue
                 runs[one].append(bench.run(case, one, how, batch=options.batch, steps=options.steps, number=number))
     told = {tool: [run for _, run in found] for tool, found in tries.items()} if case not in LIKE else {}
     return {"chosen": {tool: setting.name for tool, setting in chosen.items()}, "runs": runs, "tries": told}
@@ -279,7 +279,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32, help="examples of an optimiser step")
     parser.add_argument("--steps", type=int, default=4, help="optimiser steps of a run; the first one is not counted")
     parser.add_argument("--settings", type=int, help="how many settings of each contestant are tried (default: all)")
-    parser.add_argument("--short-trl", action="store_true", help="of TRL as it is, only the run that tried its setting")
+    parser.add_argument("--short-peers", action="store_true", help="of the peers only the run that tried the setting")
     parser.add_argument("--rounds", type=int, default=1, help="runs of every contestant")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--core", help="pin what is measured to these cores")
