@@ -130,7 +130,7 @@ def precision(adapted: Any, train: TrainConfig) -> dict[str, float]:
     learns = [value for value in adapted.parameters() if value.requires_grad]
     total = sum(value.numel() for value in learns)
     rate = train.learning_rate
-    if rate == "auto":
+    if isinstance(rate, str):
         rate, _ = plan.learning_rate(adapted.num_parameters(), train.method)
     sample = [_sampled(value) for value in _spread(learns)]
     count = max(1, sum(value.numel() for value in sample))
