@@ -121,7 +121,7 @@ def test_published_models_come_out_as_is_known() -> None:
         "tokens": 4096, "answers": 400, "longest": 2048, "masked": True, "precision": "bfloat16", "device": "cuda",
     }  # fmt: skip
     full, lora, qlora = (estimate(seven, method=one, **made) for one in ("full", "lora", "qlora"))
-    assert full.total > 110 * GIB > lora.total > 10 * GIB + qlora.total
+    assert full.total > 110 * GIB > lora.total > 8 * GIB + qlora.total
     less = estimate(seven, method="lora", checkpointing=True, **made)
     assert less.parts["activations"] < lora.parts["activations"] / 5
     assert less.parts["weights"] == lora.parts["weights"]

@@ -129,9 +129,7 @@ class AnswerTrainer(Trainer):
         return total
 
     def _smaller_passes(self, model: Any) -> None:
-        """Half as many tokens in a pass as the one that did not fit; the step is taken again from its beginning, with the
-        same rows.
-        """
+        """Half as many tokens in a pass as the one that did not fit; the step is taken again, with the same rows."""
         model.zero_grad(set_to_none=True)
         released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
