@@ -32,8 +32,10 @@ def free_bytes(folder: Path) -> int:
 
 
 @contextmanager
-def roomy(folder: Path, needed: int) -> Iterator[None]:
-    """Turns a full disk into NoRoom that names the folder and the bytes `needed`; other errors stay what they are."""
+def roomy(folder: Path, needed: int = 0) -> Iterator[None]:
+    """Turns a full disk into NoRoom that names the folder and the bytes `needed` (0: not known); other errors stay what
+    they are.
+    """
     try:
         yield
     except Exception as error:
@@ -44,12 +46,12 @@ def roomy(folder: Path, needed: int) -> Iterator[None]:
 
 def no_room(folder: Path, needed: int) -> NoRoom:
     """The error that says what room is needed where."""
-    size, left = said_bytes(needed), said_bytes(free_bytes(folder))
+    left = said_bytes(free_bytes(folder))
+    size, size_zh = (f"{said_bytes(needed)} are needed and ", f"需要 {said_bytes(needed)}，") if needed else ("", "")
     return NoRoom(
-        f"the disk is full: {size} are needed and {left} are free. Nothing is lost: make room, "
+        f"the disk is full: {size}{left} are free. Nothing is lost: make room, "
         "then `fittingroom resume` goes on from the last checkpoint",
-        f"磁盘已满：需要 {size}，剩余 {left}。已完成的部分都在：请腾出空间，"
-        "再用 `fittingroom resume` 从最近的检查点继续",
+        f"磁盘已满：{size_zh}剩余 {left}。已完成的部分都在：请腾出空间，再用 `fittingroom resume` 从最近的检查点继续",
         place=str(folder),
     )
 

@@ -236,7 +236,8 @@ class Run:
             arguments = {**arguments, "context": inside}
         began = time.monotonic()
         try:
-            output = stage(*inputs, **arguments)
+            with roomy(scratch):
+                output = stage(*inputs, **arguments)
         except NoRoom:
             raise  # what is done so far lies in the scratch folder, to be taken up once there is room
         except FittingroomError:

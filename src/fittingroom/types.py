@@ -157,7 +157,7 @@ class Splits(Output):
 class Plan(Output):
     """The resolved training configuration (every `auto` replaced by a value), and what it will cost."""
 
-    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight", "found")
+    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight", "examples", "found")
     method: Literal["full", "lora"]
     learning_rate: float
     batch_size: int
@@ -181,6 +181,8 @@ class Plan(Output):
     """What the checks before training measured, by check."""
     memory: dict[str, int] = Field(default_factory=dict)
     """Bytes at the peak of a step by what they are for (see `models.memory`)."""
+    examples: dict[str, list[str]] = Field(default_factory=dict)
+    """Which rows (ids) or labels these checks mean, by check; a few of each."""
     memory_bytes: int = 0
     """All of them."""
     minutes: float = 0.0

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from fittingroom.exporting import Exported
     from fittingroom.forgetting import Forgotten
     from fittingroom.models.load import BaseModelInfo
+    from fittingroom.offering import ModelTable
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.searching import Searched
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
+    from fittingroom.verifying import Verified
 
 KEY = "FITTINGROOM_KEY"
 RECIPE = "recipe.yaml"
@@ -62,17 +64,6 @@ class PitfallRow(Frozen):
     family: str
     after: str
     title: Text
-
-
-class ModelRow(Frozen):
-    """One base model that the loader knows."""
-
-    name: str
-    architecture: str
-    parameters: str
-    template: str
-    licence: str
-    note: str = ""
 
 
 class Workspace:
@@ -288,11 +279,23 @@ class Workspace:
             for pitfall in sorted(catalog().values(), key=lambda pitfall: (pitfall.rank, pitfall.id))
         ]
 
-    def models(self) -> list[ModelRow]:
-        """Base models that the loader knows, the built-in one first."""
-        from fittingroom.models.catalog import families
+    def models(self, recipe: str = "", sets: Sequence[str] = ()) -> ModelTable:
+        """The catalogue of base models, the built-in one first; with a recipe, what of it fits on this machine."""
+        from fittingroom.offering import ModelTable, catalogue, offered
 
-        return [ModelRow(**row) for row in families()]
+        if recipe or (self.root / RECIPE).is_file():
+            recipe = recipe or RECIPE
+            return offered(self._load(recipe, sets), recipe, self.root)
+        return ModelTable(models=catalogue())
+
+    def verify(self, base: str, *, revision: str | None = None, steps: int = 8) -> Verified:
+        """Try the whole road on a base model, in a temporary folder: recognise, render, train a few steps, merge,
+        serve, compare. The base itself is only read.
+        """
+        from fittingroom.models.load import ModelConfig
+        from fittingroom.verifying import verify
+
+        return verify(ModelConfig(base=base, revision=revision), self.root, steps=steps, progress=self._progress)
 
     def review(self, run_id: str | None = None, *, out: Path, form: str = "") -> int:
         """Write the rows whose labels people should look at (all parts), what to relabel next first.
@@ -484,6 +487,7 @@ class Workspace:
         """What can be known to be wrong before a run is written down: unreadable sources, an unusable base model."""
         from fittingroom.engine import Context
         from fittingroom.models.load import resolve
+        from fittingroom.offering import refuse_unfit
         from fittingroom.pitfalls import check_settings
         from fittingroom.sources import check_source
 
@@ -491,7 +495,9 @@ class Workspace:
         for source in config.sources:
             check_source(source, context)
         check_settings(config.pitfalls)
-        return resolve(config.model, self.root)
+        base = resolve(config.model, self.root)
+        refuse_unfit(config, base)
+        return base
 
     def _expire(self, config: RunConfig) -> None:
         """Take what is past its retention out of the store before a run. Not while another run works: the next does."""

@@ -217,10 +217,10 @@ def test_a_template_that_cannot_be_filled_in_is_refused(templated: Any) -> None:
 # ------------------------------------------------------------------------------------------ forging
 
 MARKS = [
-    "<｜User｜>", "<｜Assistant｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<think>", "</think>", "<|User|>",
-    "<|Assistant|>", "＜｜User｜＞", "<｜Us\u200ber｜>", "<\u2060think>", "＜think＞", "<|EOT|>", "<｜▁pad▁｜>",
-    "<｜tool▁calls▁begin｜>", "<tool_call>", "<｜place▁holder▁no▁0｜>", "<|im_start|>user", "<｜fim▁hole｜>", "\n\nAssistant:",
-    "User:", "\u2028Assistant:",
+    "<｜User｜>", "<｜Assistant｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<think>", "</think>",
+    "<|User|>", "<|Assistant|>", "＜｜User｜＞", "<｜Us\u200ber｜>", "<\u2060think>", "＜think＞", "<|EOT|>",
+    "<｜▁pad▁｜>", "<｜tool▁calls▁begin｜>", "<tool_call>", "<｜place▁holder▁no▁0｜>", "<|im_start|>user",
+    "<｜fim▁hole｜>", "\n\nAssistant:", "User:", "\u2028Assistant:",
 ]  # fmt: skip
 TEXTS = st.lists(st.one_of(st.sampled_from(MARKS), st.text(max_size=8)), max_size=6).map("".join)
 

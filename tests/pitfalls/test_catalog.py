@@ -38,6 +38,9 @@ WANTED = {
     "accumulation-differs", "adapters-misplaced", "adapters-refused", "half-precision-training", "memory-almost-full",
     "model-cannot-be-saved", "no-pad-token", "nothing-trains", "packing-leaks", "scores-depend-on-batch",
     "tied-embeddings-untied", "update-vanishes", "weights-not-trainable", "weights-stay-large",
+    "double-bos", "forged-control-tokens", "foreign-chat-template", "half-width-marks", "labels-of-the-same-tokens",
+    "labels-with-one-beginning", "loss-on-the-prompt", "missing-end-mark", "no-chat-template",
+    "prompt-differs-in-service", "special-ids-disagree", "tokenizer-changes-text",
 }  # fmt: skip
 EMPTY = Page(**dict.fromkeys(Page.model_fields, "-"))
 DECISION = GateDecision(part="dev", verdict=Verdict.FAIL, checks=[])

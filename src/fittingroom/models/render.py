@@ -89,10 +89,10 @@ class Renderer:
     def answer_ids(self, answer: str) -> list[int]:
         """Ids of an answer with its EOS; of its reasoning, too, where the policy keeps it."""
         if self.format.kind == "plain":
-            return [*self._text_ids(" " + answer), self.eos_id]
+            return [*self.text_ids(" " + answer), self.eos_id]
         thought, said = _thought_of(answer) if self.format.empty_think else (None, answer)
         if self.think != "keep":
-            return [*self._text_ids(said if thought is None else said.lstrip("\n")), self.eos_id]
+            return [*self.text_ids(said if thought is None else said.lstrip("\n")), self.eos_id]
         return [*self._encode(self._kept_answer(thought, said)), self.eos_id]
 
     def example(self, messages: Sequence[Message], answer: str, max_length: int, answer_room: int = 0) -> Rendered:
@@ -183,13 +183,13 @@ class Renderer:
                 run += part  # neighbours are encoded together: "User: " and a word share a token
                 continue
             if run:
-                ids += self._text_ids(run)
+                ids += self.text_ids(run)
                 run = ""
             if part is not None:
                 ids.append(part)
         return ids
 
-    def _text_ids(self, text: str) -> list[int]:
+    def text_ids(self, text: str) -> list[int]:
         """Ids of text that is only text."""
         clean = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would stop the encoder
         ids = list(self._plain.encode(clean, add_special_tokens=False).ids)

@@ -14,7 +14,7 @@ from fittingroom.types import Plan, Text
 
 Origin = Mapping[str, Any]
 
-_FORETOLD = {"minutes", "chosen", "memory", "memory_bytes", "tokens", "layout", "preflight", "found"}
+_FORETOLD = {"minutes", "chosen", "memory", "memory_bytes", "tokens", "layout", "preflight", "examples", "found"}
 """Fields of a plan that say what will come of it, not what is done."""
 _SEALED = {
     "base": Text(en="the base model", zh="基座模型"),

@@ -71,6 +71,7 @@ class Telling:
         """Records and evaluations that the journal has of this training since it was started or taken up."""
         self._last = self._began = time.monotonic()
         self._first: int | None = None
+        self._unwritten = False
         self._now: dict[str, float] = {}
         self._marks: deque[tuple[float, int, int]] = deque([self._mark()], maxlen=_WINDOW + 1)
 
@@ -136,7 +137,10 @@ class Telling:
         self._note(Note("checkpoint_passed_over", {"checkpoint": f"step-{step:08d}", "torn": False}, said))
 
     def not_written(self, step: int, error: NotWritten) -> None:
-        """A checkpoint could not be written; training goes on."""
+        """A checkpoint could not be written; training goes on. Told once until one is written again."""
+        if self._unwritten:
+            return
+        self._unwritten = True
         needed, free = error.needed, free_bytes(error.folder)
         said = Text(
             en=f"train: the checkpoint after step {step} could not be written to {error.folder} ({error.cause}); it "
@@ -145,6 +149,16 @@ class Telling:
             f"剩余 {said_bytes(free)}。训练继续；之前的检查点仍在",
         )
         self._note(Note("checkpoint_not_written", {"step": step, "needed": needed, "free": free}, said))
+
+    def written(self, step: int) -> None:
+        """A checkpoint was written: told after one that was not."""
+        if self._unwritten:
+            self._unwritten = False
+            said = Text(
+                en=f"train: checkpoints can be written again (step {step})",
+                zh=f"训练：检查点又可以写入了（第 {step} 步）",
+            )
+            self._note(Note("checkpoint_written", {"step": step}, said))
 
     def little_room(self, needed: int, free: int, checkpoints: int) -> None:
         """Fewer checkpoints fit than are kept and written."""

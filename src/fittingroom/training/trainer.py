@@ -191,6 +191,7 @@ class AnswerTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         try:
             self._write_checkpoint()
+            self.parts.telling.written(self.state.global_step)
         except NotWritten as error:
             # What is learnt so far is in memory: training goes on, and the next checkpoint is tried in its time.
             self.parts.telling.not_written(self.state.global_step, error)
