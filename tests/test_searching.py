@@ -22,6 +22,18 @@ from tiny_model import tiny_folder
 SPACE: dict[str, Any] = {"learning_rate": [1e-4, 1e-1, "log"], "batch_size": [8, 32], "trials": 9, "minutes": 100.0}
 
 
+@pytest.fixture(autouse=True)
+def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search opens a connection: every one is refused here, and none is asked for."""
+    import socket
+
+    def refused(*given: object) -> None:
+        raise AssertionError(f"a connection: {given[1:]}")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+
+
 class Killed(BaseException):
     """Like a kill: no `except Exception` sees it."""
 
