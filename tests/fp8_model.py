@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def store_as_fp8(source: Path, target: Path) -> dict[str, object]:
+def store_as_fp8(source: Path, target: Path) -> dict[str, Tensor]:
     """Copy a folder, its linear layers in FP8; returns the weights as they are then worth, by name."""
     import torch
     from safetensors.torch import load_file, save_file

@@ -25,6 +25,7 @@ from fittingroom.types import (
     Finding,
     GateDecision,
     Output,
+    Plan,
     Rows,
     RunSummary,
     Splits,
@@ -39,6 +40,7 @@ _KINDS: dict[str, type[Output]] = {
     "split": Splits,
     "audit": Splits,
     "balance": Splits,
+    "configure": Plan,
     "train": Trained,
     "evaluate": EvalReport,
     "gate": GateDecision,
@@ -128,7 +130,7 @@ def _view(
 ) -> AttemptView:
     outputs = {event["stage"]: _load(store, event) for event in stages}
     trained, report, decision = outputs.get("train"), outputs.get("evaluate.dev"), outputs.get("gate.dev")
-    texts = _Texts(outputs)
+    plan, texts = outputs.get("configure"), _Texts(outputs)
     told = learning.get(attempt.number) or TrainingCurves(attempt=attempt.number)
     shown = trained if isinstance(trained, Trained) else told
     return AttemptView(
@@ -141,6 +143,8 @@ def _view(
         evals=shown.evals,
         best_step=trained.best_step if isinstance(trained, Trained) else 0,
         stopped=trained.stopped if isinstance(trained, Trained) else "",
+        plan=plan if isinstance(plan, Plan) else None,
+        timing=trained.timing if isinstance(trained, Trained) else {},
         speed=trained.timing if isinstance(trained, Trained) else told.speed,
         said=told.said,
         report=report if isinstance(report, EvalReport) else None,

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from fittingroom.forgetting import Forgotten
     from fittingroom.history import History
     from fittingroom.models.load import BaseModelInfo
+    from fittingroom.offering import ModelTable
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
+    from fittingroom.searching import Searched
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
+    from fittingroom.verifying import Verified
 
 KEY = "FITTINGROOM_KEY"
 RECIPE = "recipe.yaml"
@@ -62,17 +65,6 @@ class PitfallRow(Frozen):
     family: str
     after: str
     title: Text
-
-
-class ModelRow(Frozen):
-    """One base model that the loader knows."""
-
-    name: str
-    architecture: str
-    parameters: str
-    template: str
-    licence: str
-    note: str = ""
 
 
 class Workspace:
@@ -253,6 +245,24 @@ class Workspace:
             write_report(self.root, history, folder)
         return history.summary(folder)
 
+    def search(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Searched:
+        """Search for values of `train` as the recipe's section `search` says, by short trainings judged on dev.
+
+        A search that was stopped goes on where it was; with a larger budget it takes up again. The recipe stays as it
+        is: the winner is proposed. The test part is not looked at.
+        """
+        from fittingroom.pipeline import data_road
+        from fittingroom.searching import search_recipe
+
+        config = self._load(recipe, sets)
+        self._preflight(config)
+        with alone(self.root / "locks" / f"search-{config.digest}"):
+            folder = self.root / "checks" / f"search-{config.digest}"
+            shutil.rmtree(folder, ignore_errors=True)
+            run = self._run(folder)
+            run.folder.mkdir(parents=True)
+            return search_recipe(self.root, config, data_road(config, run), run, self._progress)
+
     # ------------------------------------------------------------------------------------------ looking
 
     def report(self, run_id: str | None = None, *, language: str = "en") -> Path:
@@ -290,11 +300,23 @@ class Workspace:
             for pitfall in sorted(catalog().values(), key=lambda pitfall: (pitfall.rank, pitfall.id))
         ]
 
-    def models(self) -> list[ModelRow]:
-        """Base models that the loader knows, the built-in one first."""
-        from fittingroom.models.catalog import families
+    def models(self, recipe: str = "", sets: Sequence[str] = ()) -> ModelTable:
+        """The catalogue of base models, the built-in one first; with a recipe, what of it fits on this machine."""
+        from fittingroom.offering import ModelTable, catalogue, offered
 
-        return [ModelRow(**row) for row in families()]
+        if recipe or (self.root / RECIPE).is_file():
+            recipe = recipe or RECIPE
+            return offered(self._load(recipe, sets), recipe, self.root)
+        return ModelTable(models=catalogue())
+
+    def verify(self, base: str, *, revision: str | None = None, steps: int = 8) -> Verified:
+        """Try the whole road on a base model, in a temporary folder: recognise, render, train a few steps, merge,
+        serve, compare. The base itself is only read.
+        """
+        from fittingroom.models.load import ModelConfig
+        from fittingroom.verifying import verify
+
+        return verify(ModelConfig(base=base, revision=revision), self.root, steps=steps, progress=self._progress)
 
     def review(self, run_id: str | None = None, *, out: Path, form: str = "") -> int:
         """Write the rows whose labels people should look at (all parts), what to relabel next first.
@@ -486,6 +508,7 @@ class Workspace:
         """What can be known to be wrong before a run is written down: unreadable sources, an unusable base model."""
         from fittingroom.engine import Context
         from fittingroom.models.load import resolve
+        from fittingroom.offering import refuse_unfit
         from fittingroom.pitfalls import check_settings
         from fittingroom.sources import check_source
 
@@ -493,7 +516,9 @@ class Workspace:
         for source in config.sources:
             check_source(source, context)
         check_settings(config.pitfalls)
-        return resolve(config.model, self.root)
+        base = resolve(config.model, self.root)
+        refuse_unfit(config, base)
+        return base
 
     def _expire(self, config: RunConfig) -> None:
         """Take what is past its retention out of the store before a run. Not while another run works: the next does."""

@@ -12,8 +12,9 @@ import pytest
 from fittingroom.models.anatomy import anatomy
 from fittingroom.models.catalog import FAMILIES, MODELS, TEMPLATES, THINKING, billions, find, sizes
 from fittingroom.models.known import KnownModel
-from fittingroom.models.needs import held_by, memory_bytes
+from fittingroom.models.needs import state_bytes
 from fittingroom.models.recognise import recognise_id
+from fittingroom.models.shape import Shape
 from fittingroom.models.targets import lora_targets
 
 # Billions of parameters, total and active, as the cards and papers state them.
@@ -119,17 +120,19 @@ def test_memory_follows_the_formulas() -> None:
     seven, lite = sizes(known("DeepSeek-R1-Distill-Qwen-7B")), sizes(known("DeepSeek-V2-Lite"))
     assert seven is not None
     assert lite is not None
-    gb = 1e9
-    assert memory_bytes(seven, "full", rank=16) / gb == pytest.approx(122, abs=1)
-    assert memory_bytes(seven, "lora", rank=16) / gb == pytest.approx(15.2 + 16 * 40.4e6 / gb, abs=0.1)
-    assert held_by(seven, "qlora") / gb == pytest.approx(0.53 * 6.53 + 2 * 1.09, abs=0.1)
+    adapters = 16 * 40_370_176
+    assert state_bytes(seven, "full", rank=16) == 16 * 7_615_616_512
+    assert state_bytes(seven, "lora", rank=16) == 2 * 7_615_616_512 + adapters
+    assert state_bytes(seven, "lora", rank=64) == 2 * 7_615_616_512 + 4 * adapters
+    assert state_bytes(seven, "qlora", rank=16) == pytest.approx(5.64e9 + adapters, rel=0.01)
     # transformers 5 leaves experts as they are: four bits save next to nothing on a mixture.
-    assert held_by(lite, "qlora") / held_by(lite, "lora") > 0.9
-    for method in ("lora", "qlora", "full"):
-        bare = memory_bytes(seven, method, rank=16)
-        one = memory_bytes(seven, method, rank=16, rows=1, length=1024, answer=8)
-        assert one - bare == 2 * 28 * 1024 * 3584 * 16 + 8 * 8 * 152064
-        assert memory_bytes(seven, method, rank=64) >= bare
+    assert state_bytes(lite, "qlora", rank=16) / state_bytes(lite, "lora", rank=16) > 0.9
+
+
+def test_the_shape_of_a_configuration_is_that_of_the_model() -> None:
+    for model in _COUNTED.values():
+        config = {"model_type": model.model_type, **model.shape}
+        assert Shape.from_config(config) == Shape.of(on_meta(config)), model.name
 
 
 def test_ids_of_marks_are_those_of_the_published_tokenizers(data_dir: Path) -> None:

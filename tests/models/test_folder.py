@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import struct
@@ -14,7 +15,7 @@ import torch
 
 from fittingroom.errors import ModelError
 from fittingroom.models import needs
-from fittingroom.models.belonging import differences
+from fittingroom.models.belonging import differences, refuse_foreign_tokenizer
 from fittingroom.models.folder import inventory
 from fittingroom.models.load import ModelConfig, check_folder, load_model, read_config, resolve, weights_of
 from fittingroom.models.recognise import recognise
@@ -79,10 +80,10 @@ def larger_vocabulary(copy: Path) -> None:
     (copy / "tokenizer.json").write_text(json.dumps(whole))
 
 
-FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle below": (pickle_below, r"pickle files.*\.old/states/optimizer\.PT"),
     "an index of pickles": (
-        lambda copy: (copy / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "x.bin"}}') and None,
+        lambda copy: (copy / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "x.bin"}}'),
         r"points at the pickle file x\.bin",
     ),
     "an index that leaves the folder": (lambda copy: index(copy, "../model.safetensors"), r"'\.\./model\.safetensors'"),
@@ -92,20 +93,17 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "an index of missing files": (lambda copy: index(copy, "model-2.safetensors"), "which is not there"),
     "an index that is torn": (
-        lambda copy: (copy / "model.safetensors.index.json").write_text("{") and None,
+        lambda copy: (copy / "model.safetensors.index.json").write_text("{"),
         "index.json cannot be read",
     ),
     "a shard without its tensor": (
-        lambda copy: (
-            (copy / "model.safetensors.index.json").write_text(
-                '{"weight_map": {"model.extra.weight": "model.safetensors"}}'
-            )
-            and None
+        lambda copy: (copy / "model.safetensors.index.json").write_text(
+            '{"weight_map": {"model.extra.weight": "model.safetensors"}}'
         ),
         "lacks model.extra.weight",
     ),
     "weights by another name": (
-        lambda copy: (copy / "model.safetensors").rename(copy / "weights.safetensors") and None,
+        lambda copy: (copy / "model.safetensors").rename(copy / "weights.safetensors"),
         "neither model.safetensors nor",
     ),
     "bytes behind the end": (lambda copy: longer(copy / "model.safetensors"), "is torn: it holds"),
@@ -114,12 +112,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda copy: header(copy / "model.safetensors", lambda said: said["lm_head.weight"].update(dtype="Q9")),
         "is torn: its header cannot",
     ),
-    "an empty file": (lambda copy: (copy / "model.safetensors").write_bytes(b"") and None, "header is cut off"),
+    "an empty file": (lambda copy: (copy / "model.safetensors").write_bytes(b""), "header is cut off"),
     "a larger vocabulary": (larger_vocabulary, "highest id is 151935, and the model has"),
     "another end mark": (
-        lambda copy: (
-            [change(copy / f"{name}.json", eos_token_id=4) for name in ("config", "generation_config")] and None
-        ),
+        lambda copy: ([change(copy / f"{name}.json", eos_token_id=4) for name in ("config", "generation_config")]),
         r"end mark has the id 1, and the model ends its answers with 4",
     ),
     "two id tables": (
@@ -128,7 +124,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "half-width marks": (half_width, r"<\|User\|> with plain bars"),
     "a mark in the template alone": (template_only, "<｜Assistant｜>, which the vocabulary does not hold"),
-    "a broken tokenizer": (lambda copy: (copy / "tokenizer.json").write_text("[]") and None, "tokenizer.json cannot"),
+    "a broken tokenizer": (lambda copy: (copy / "tokenizer.json").write_text("[]"), "tokenizer.json cannot"),
     "FP4 experts": (
         lambda copy: change(copy / "config.json", quantization_config={"quant_method": "fp8", "expert_dtype": "fp4"}),
         "stored in FP4",
@@ -209,6 +205,38 @@ def test_fp8_blocks_become_plain_weights_that_can_be_saved(tmp_path: Path) -> No
 
 
 # ------------------------------------------------------------------------------------------ recognition
+
+
+@pytest.fixture
+def distilled(data_dir: Path, tmp_path: Path) -> Path:
+    """The published small files of DeepSeek-R1-Distill-Qwen-1.5B, in a folder of another name."""
+    source = data_dir.parent / "tokenizers" / "DeepSeek-R1-Distill-Qwen-1.5B"
+    if not source.is_dir():
+        pytest.skip("the published tokenizers are not on this machine")
+    folder = tmp_path / "our-model"
+    folder.mkdir()
+    for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
+        shutil.copyfile(source / name, folder / name)
+    (folder / "tokenizer.json").write_bytes(gzip.decompress((source / "tokenizer.json.gz").read_bytes()))
+    return folder
+
+
+def test_published_files_belong_together_and_are_recognised(distilled: Path, data_dir: Path) -> None:
+    config = read_config(distilled, "x")
+    refuse_foreign_tokenizer(distilled, config, 151936, "x")
+    found = recognise(distilled, config)
+    assert found.one is not None
+    assert found.one.name == "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"
+    # As published: config.json has the BOS of Qwen, the tokenizer that of DeepSeek.
+    assert [line.en for line in differences(distilled, config, "x")] == [
+        "config.json has bos 151643, the tokenizer 151646: the tokenizer's is used"
+    ]
+    other = data_dir.parent / "tokenizers" / "DeepSeek-R1"
+    (distilled / "tokenizer.json").write_bytes(gzip.decompress((other / "tokenizer.json.gz").read_bytes()))
+    shutil.copyfile(other / "tokenizer_config.json", distilled / "tokenizer_config.json")
+    with pytest.raises(ModelError, match="end mark has the id 1, and the model ends its answers with 151643"):
+        refuse_foreign_tokenizer(distilled, config, 151936, "x")
+
 
 QWEN_7B = {
     "model_type": "qwen2", "num_hidden_layers": 28, "hidden_size": 3584, "num_attention_heads": 28,

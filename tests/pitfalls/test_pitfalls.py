@@ -28,7 +28,7 @@ BLOCKING = {
     "double-bos", "forged-control-tokens", "labels-of-the-same-tokens", "loss-on-the-prompt", "missing-end-mark",
     "prompt-differs-in-service", "tokenizer-changes-text",
 }  # fmt: skip
-TOLD = {"labels-with-one-beginning", "no-chat-template", "special-ids-disagree", "uncorrected-prior"}
+TOLD = {"labels-with-one-beginning", "no-chat-template", "plan-missed", "special-ids-disagree", "uncorrected-prior"}
 """Those that are no cause to look for: what they tell may be wanted."""
 TRAIN = {
     "method": "full",

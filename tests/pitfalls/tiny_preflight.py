@@ -12,7 +12,7 @@ from fittingroom.tasks import classify
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.passes import Layout
 from fittingroom.training.preflight import Measured, Subject
-from fittingroom.training.preflight.few import few
+from fittingroom.training.preflight.few import SMALL, few
 from fittingroom.training.preflight.mechanics import as_trained
 from fittingroom.training.preflight.wrapped import Adapt, as_planned
 from fittingroom.training.rows import Encoded, encode
@@ -39,7 +39,7 @@ def subject(train: TrainConfig, model: Any = None, folder: Path | None = None) -
 
 def short(looked_at: Subject) -> Encoded:
     """The rows that are measured with."""
-    return few(looked_at.rows, 8)
+    return few(looked_at.rows, SMALL)
 
 
 def trained(train: TrainConfig, model: Any = None, adapt: Adapt | None = None) -> Measured:

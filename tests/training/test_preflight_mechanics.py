@@ -13,7 +13,7 @@ from fittingroom.models.load import load_model
 from fittingroom.pitfalls import detect_all
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.preflight import mechanics
-from fittingroom.training.preflight.few import few
+from fittingroom.training.preflight.few import LARGE, SMALL, few, size_for
 from fittingroom.training.preflight.gradients import packing
 from fittingroom.training.preflight.wrapped import as_planned, expected
 from fittingroom.training.rows import Encoded
@@ -154,8 +154,11 @@ def test_long_rows_are_cut_but_their_answers_are_kept() -> None:
         truncated=0,
     )
 
-    made = few(long, 8)
+    made = few(long, SMALL)
+    fewer = few(long, size_for(7_000_000_000))
 
+    assert len(fewer) == LARGE.rows
+    assert max(len(ids) for ids in fewer.ids) <= 30
     assert len(made) == 8
     assert max(len(ids) for ids in made.ids) <= 64
     assert len({len(ids) for ids in made.ids}) > 1

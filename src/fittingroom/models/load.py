@@ -23,7 +23,7 @@ from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.needs import refuse_too_large
 from fittingroom.models.quantised import is_fp8, refuse_untrainable
-from fittingroom.models.recognise import Recognised, recognise
+from fittingroom.models.recognise import Recognised, recognise, recognise_id
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
@@ -67,30 +67,36 @@ class BaseModelInfo:
 def resolve(config: ModelConfig, root: Path) -> BaseModelInfo:
     """Find (or download) and check the base model; `root` is where relative folders start. Raises ModelError."""
     name, revision, claimed = config.base, "", ""
-    if config.base == "nano":
-        from fittingroom.models.nano import nano_path
-
-        path = nano_path()
+    local = local_folder(config, root)
+    if local is not None:
+        path, name = local, config.base if config.base == "nano" else local.name
     elif config.base.startswith(_MODELSCOPE):
         name = claimed = config.base.removeprefix(_MODELSCOPE)
+        _refuse_known(config.base)
         path, revision = hubs.from_modelscope(name, config.revision, _judge)
+    elif _HUB_ID.fullmatch(config.base) and not config.base.startswith("."):
+        claimed = config.base
+        _refuse_known(config.base)
+        path, revision = hubs.from_hub(config.base, config.revision, _judge)
     else:
-        folder = Path(config.base).expanduser()
-        folder = folder if folder.is_absolute() else root / folder
-        if folder.is_dir():
-            path, name = folder, folder.name
-        elif _HUB_ID.fullmatch(config.base) and not config.base.startswith("."):
-            claimed = config.base
-            path, revision = hubs.from_hub(config.base, config.revision, _judge)
-        else:
-            raise ModelError(
-                "is neither 'nano', nor an existing folder, nor a hub id such as org/name: correct model.base",
-                "既不是 nano，也不是已有的文件夹，也不是 org/name 形式的模型编号：请修改 model.base",
-                place=f"model.base = {config.base}",
-            )
+        raise ModelError(
+            "is neither 'nano', nor an existing folder, nor a hub id such as org/name: correct model.base",
+            "既不是 nano，也不是已有的文件夹，也不是 org/name 形式的模型编号：请修改 model.base",
+            place=f"model.base = {config.base}",
+        )
     check_folder(path, config.base)
     found = recognise(path, read_config(path, f"model.base = {config.base}"), hub_id=claimed)
     return BaseModelInfo(path, name, revision, folder_digest(path), _licence(path, name, found), found)
+
+
+def local_folder(config: ModelConfig, root: Path) -> Path | None:
+    """The folder that `model.base` names on this machine; None when it names none."""
+    if config.base == "nano":
+        from fittingroom.models.nano import nano_path
+
+        return nano_path()
+    folder = root / Path(config.base).expanduser()
+    return folder if not config.base.startswith(_MODELSCOPE) and folder.is_dir() else None
 
 
 def check_folder(path: Path, place: str) -> Inventory:
@@ -112,6 +118,17 @@ def check_folder(path: Path, place: str) -> Inventory:
     refuse_foreign_tokenizer(path, config, held.embedded, place)
     refuse_too_large(weights_of(config, held), place)
     return held
+
+
+def _refuse_known(name: str) -> None:
+    """A public model that is known not to work is not asked for at all."""
+    known = recognise_id(name)
+    if known is not None and known.refused is not None:
+        raise ModelError(
+            f"{known.refused.en}; `fittingroom models` lists others",
+            f"{known.refused.zh}；`fittingroom models` 列出其他可用的模型",
+            place=f"model.base = {name}",
+        )
 
 
 def _judge(path: Path, place: str) -> None:

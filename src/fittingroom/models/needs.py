@@ -1,48 +1,36 @@
-"""How much memory a model takes by method, from its sizes alone; and whether this machine has it.
+"""What weights and optimiser take by method, from a model's sizes alone; and whether this machine can hold it at all.
 
-Weights and optimiser: full 16 bytes a weight (fp32 weight, gradient, two moments); LoRA the frozen weights in their
-number format, and 16 bytes for each adapter weight; QLoRA 0.53 bytes a weight (4-bit NF4 with its scales), but 2 for
-embedding, head and, in transformers 5, for experts, and the adapters.
+Full 16 bytes a weight (fp32 weight, gradient, two moments); LoRA the frozen weights in bf16, and 16 bytes for each
+weight of an adapter; QLoRA 0.53 bytes a weight (4-bit NF4 with its scales), but 2 for embedding, head and, in
+transformers 5, for experts, and the adapters. What a training takes besides is reckoned by `memory.estimate`.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy
+from fittingroom.models.memory import Method
 
-Method = Literal["lora", "qlora", "full"]
 METHODS: tuple[Method, ...] = ("lora", "qlora", "full")
 LOADED = 4
 """Bytes a weight takes while `load_model` holds it (fp32)."""
 _HALF = 2
 _NF4 = 0.53
+_LEARNING = 16
 
 
-def held_by(sizes: Anatomy, method: Method, *, frozen: int = _HALF) -> int:
-    """Bytes of the base's weights; `frozen`: bytes of one that does not learn."""
+def state_bytes(sizes: Anatomy, method: Method, *, rank: int) -> int:
+    """Bytes of weights, gradients and optimiser, with adapters of this rank."""
     if method == "full":
-        return 4 * sizes.parameters
+        return _LEARNING * sizes.parameters
+    adapters = _LEARNING * rank * sizes.lora_per_rank
     if method == "lora":
-        return frozen * sizes.parameters
+        return _HALF * sizes.parameters + adapters
     whole = sizes.tables + sizes.experts
-    return round(_NF4 * (sizes.parameters - whole) + _HALF * whole)
-
-
-def memory_bytes(
-    sizes: Anatomy, method: Method, *, rank: int, rows: int = 0, length: int = 0, answer: int = 0, frozen: int = _HALF
-) -> int:
-    """Bytes to train `rows` rows at a time, of `length` tokens, `answer` of them with a loss; 0 rows: the weights and
-    their optimiser alone.
-    """
-    learning = sizes.parameters if method == "full" else rank * sizes.lora_per_rank
-    state = held_by(sizes, method, frozen=frozen) + (12 if method == "full" else 16) * learning
-    # What a layer keeps for the way back is taken as 32 bytes a token and width; `memory.estimate` knows better, but
-    # needs the whole configuration.
-    return state + 32 * sizes.layers * rows * length * sizes.hidden + 8 * rows * answer * sizes.vocabulary
+    return round(_NF4 * (sizes.parameters - whole) + _HALF * whole) + adapters
 
 
 def host_bytes() -> int:

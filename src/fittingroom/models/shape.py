@@ -1,12 +1,10 @@
-"""The numbers of a model that memory depends on, read from a configuration alone: no weights are loaded."""
+"""The numbers of a model that memory depends on, read from a model or from its `config.json` alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from fittingroom.models.catalog import FAMILIES
-from fittingroom.models.targets import is_router, lora_targets
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,104 +53,90 @@ class Shape:
     """How many layers these are."""
     wraps_mlp: bool
     """Whether those of the MLP are among them."""
-    bytes_per_weight: int = 4
-    """As loaded."""
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Shape:
-        """Read from a model, with or without weights."""
-        config: Any = model.config
+        """Read from a model, with or without weights; of one that is in no catalogue, too."""
+        from fittingroom.models.families import FAMILIES
+        from fittingroom.models.targets import is_router, lora_targets
+
+        config: dict[str, Any] = model.config.to_dict()
         named = list(model.named_parameters())
-        tables = {id(table.weight): table.weight for table in _tables(model)}
-        heads = int(config.num_attention_heads)
-        key_heads = _key_heads(config)
-        query, shared, value, normed = _attention(config, heads, key_heads)
-        dense, chosen, sent, routed = _mlp(model)
-        wrapped = _wrapped(model)
+        whole: Any = model
+        ends: list[Any] = [whole.get_input_embeddings(), whole.get_output_embeddings()]
+        tables = {id(end.weight): end.weight for end in ends if end is not None}
+        modules: dict[str, Any] = dict(model.named_modules())
+        known = str(config["model_type"]) in FAMILIES
+        wrapped = {name: modules[name] for name in (lora_targets(model) if known else [])}
         return cls(
             parameters=sum(weight.numel() for _, weight in named),
             router=sum(weight.numel() for name, weight in named if is_router(name)),
             tables=sum(weight.numel() for weight in tables.values()),
-            experts=sum(weight.numel() for name, weight in named if _is_expert(name)),
-            layers=int(config.num_hidden_layers),
-            hidden=int(config.hidden_size),
-            vocabulary=int(config.vocab_size),
-            heads=heads,
-            key_heads=key_heads,
-            query_width=query,
-            shared_width=shared,
-            value_width=value,
-            normed=normed,
-            unequal=query // heads != value // key_heads,
-            dense=dense,
-            chosen=chosen,
-            sent=sent,
-            routed=routed,
+            experts=sum(weight.numel() for name, weight in named if ".experts." in name and "shared" not in name),
             adapters=sum(layer.in_features + layer.out_features for layer in wrapped.values()),
             adapter_inputs=sum(layer.in_features for layer in wrapped.values()),
             wrapped=len(wrapped),
             wraps_mlp=any(".mlp." in name for name in wrapped),
-            bytes_per_weight=named[0][1].element_size(),
+            **widths(config),
         )
 
     @classmethod
-    def from_config(cls, config: Any) -> Shape:
-        """Read from a transformers configuration: the model is built without memory for its weights (4 bytes each)."""
-        import torch
-        from transformers import AutoModelForCausalLM
+    def from_config(cls, config: Mapping[str, Any]) -> Shape | None:
+        """Read from what stands in a `config.json`; None for an architecture whose weights cannot be counted."""
+        from fittingroom.models.anatomy import anatomy
 
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, dtype=torch.float32)
-        return cls.of(model)
+        counted = anatomy(config)
+        return None if counted is None else counted.shape
 
 
-def _tables(model: Any) -> list[Any]:
-    return [table for table in (model.get_input_embeddings(), model.get_output_embeddings()) if table is not None]
+def widths(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a `Shape` that stand in a configuration. Raises KeyError where one is missing."""
+    heads, layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
+    latent = bool(config.get("kv_lora_rank"))
+    key_heads = heads if latent else int(config.get("num_key_value_heads") or heads)
+    query, shared, value, normed = _latent(config, heads) if latent else _grouped(config, heads, key_heads)
+    return {
+        "layers": layers,
+        "hidden": int(config["hidden_size"]),
+        "vocabulary": int(config["vocab_size"]),
+        "heads": heads,
+        "key_heads": key_heads,
+        "query_width": query,
+        "shared_width": shared,
+        "value_width": value,
+        "normed": normed,
+        "unequal": query // heads != value // key_heads,
+        **_mlp(config, layers),
+    }
 
 
-def _is_expert(name: str) -> bool:
-    return ".experts." in name and "shared" not in name
-
-
-def _is_latent(config: Any) -> bool:
-    return bool(getattr(config, "kv_lora_rank", None))
-
-
-def _key_heads(config: Any) -> int:
-    heads = int(config.num_attention_heads)
-    return heads if _is_latent(config) else int(getattr(config, "num_key_value_heads", None) or heads)
-
-
-def _attention(config: Any, heads: int, key_heads: int) -> tuple[int, int, int, int]:
+def _latent(config: Mapping[str, Any], heads: int) -> tuple[int, int, int, int]:
     """Widths over all their heads of queries, of keys and values, of values; and what norms inside attention keep."""
-    if _is_latent(config):
-        nope, rope, value = int(config.qk_nope_head_dim), int(config.qk_rope_head_dim), int(config.v_head_dim)
-        asked, told = int(getattr(config, "q_lora_rank", None) or 0), int(config.kv_lora_rank)
-        # Both latents pass a norm, which keeps its input, what it normed and its output.
-        return heads * (nope + rope), heads * (nope + rope + value), heads * value, 3 * (asked + told) + rope
-    width = int(getattr(config, "head_dim", None) or int(config.hidden_size) // heads)
-    normed = 3 * (heads + key_heads) * width if str(config.model_type) == "qwen3" else 0
+    nope, rope, value = (int(config[name]) for name in ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"))
+    asked, told = int(config.get("q_lora_rank") or 0), int(config["kv_lora_rank"])
+    # Both latents pass a norm, which keeps its input, what it normed and its output.
+    return heads * (nope + rope), heads * (nope + rope + value), heads * value, 3 * (asked + told) + rope
+
+
+def _grouped(config: Mapping[str, Any], heads: int, key_heads: int) -> tuple[int, int, int, int]:
+    kind = config.get("model_type")
+    width = int(config.get("head_dim") or (128 if kind == "qwen3" else int(config["hidden_size"]) // heads))
+    normed = 3 * (heads + key_heads) * width if kind == "qwen3" else 0
     return heads * width, 2 * key_heads * width, key_heads * width, normed
 
 
-def _mlp(model: Any) -> tuple[int, int, int, int]:
-    """Inner widths summed over the layers: dense, of chosen experts; how many are chosen and weighed."""
-    config = model.config
-    dense = chosen = sent = routed = 0
-    each = int(getattr(config, "num_experts_per_tok", None) or 0)
-    for name, module in model.named_modules():
-        if _is_expert(f"{name}."):
-            if hasattr(module, "gate_up_proj"):
-                many, twice, _ = module.gate_up_proj.shape
-                chosen, sent, routed = chosen + each * (twice // 2), sent + each, routed + many
-        elif name.endswith(("mlp", "shared_experts")) and hasattr(module, "up_proj"):
-            dense += int(module.up_proj.out_features)
-    return dense, chosen, sent, routed
-
-
-def _wrapped(model: Any) -> dict[str, Any]:
-    """The linear layers that LoRA would wrap, by name; none for a family that is not known."""
-    if str(model.config.model_type) not in FAMILIES:
-        return {}
-    modules = dict(model.named_modules())
-    return {name: modules[name] for name in lora_targets(model)}
+def _mlp(config: Mapping[str, Any], layers: int) -> dict[str, int]:
+    """Inner widths over all layers: dense and of the experts that a token is sent to; how many it is sent to, and how
+    many the routers weigh."""
+    inner = int(config.get("intermediate_size") or 0)
+    experts, each = int(config.get("n_routed_experts") or 0), int(config.get("num_experts_per_tok") or 0)
+    if not experts:
+        return {"dense": layers * inner, "chosen": 0, "sent": 0, "routed": 0}
+    first = min(layers, int(config.get("first_k_dense_replace") or 0))
+    mixed, wide = layers - first, int(config["moe_intermediate_size"])
+    return {
+        "dense": first * inner + mixed * wide * int(config.get("n_shared_experts") or 0),
+        "chosen": mixed * each * wide,
+        "sent": mixed * each,
+        "routed": mixed * experts,
+    }

@@ -8,6 +8,7 @@ from typing import Any
 from fittingroom.report.charts import Line, lines
 from fittingroom.report.data import AttemptView, FindingView, ReportData, StageLine
 from fittingroom.report.html import Child, Html, details, join, number, table, tag
+from fittingroom.report.planned import planned
 from fittingroom.report.scores import badge
 from fittingroom.report.words import Say
 
@@ -56,7 +57,12 @@ def _attempt(
         parts.append(tag("p", f"{say('stopped')}{_sep(language)}{say(view.stopped)}", class_="soft"))
     parts += [tag("p", _speed(view.speed, say), class_="soft")] if view.speed.get("tokens_per_second") else []
     parts += [tag("p", text.say(language), class_="notice") for text in view.said]
-    parts += [_curves(view, say), tag("h3", say("findings")), findings(view.findings, say, language)]
+    parts += [
+        planned(view, say),
+        _curves(view, say),
+        tag("h3", say("findings")),
+        findings(view.findings, say, language),
+    ]
     return tag("details", tag("summary", head), *parts, class_="attempt", open=opened)
 
 

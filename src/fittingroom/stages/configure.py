@@ -16,6 +16,7 @@ from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
+from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
 from fittingroom.training.finders.planned import Bounds, found, wanted
@@ -93,8 +94,7 @@ def configure(
         examples=examples,
         memory=fitting.memory.parts,
         memory_bytes=fitting.memory.total,
-        # Evaluations and checkpoints come to about a quarter on top of the steps.
-        minutes=round(1.25 * seconds * steps / 60, 2),
+        minutes=round(OVERHEAD * seconds * steps / 60, 2),
         chosen=chosen,
     )
     if not wanted(train):

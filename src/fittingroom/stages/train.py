@@ -17,9 +17,11 @@ from fittingroom.models.render import Renderer
 from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
+from fittingroom.training.finders.watermark import Watermark
 from fittingroom.training.fit import Fitted, fit, prepared, repeatable
 from fittingroom.training.passes import Layout
 from fittingroom.training.response import rate_response
@@ -53,11 +55,12 @@ def train(
     """
     started = time.monotonic()
     base = resolve(model, context.root)
-    material = _material(base, model.think, plan, splits, train, task, seed)
+    material = material_of(base, model.think, plan, splits, train, task, seed)
 
     def fresh() -> Any:
         return prepared(load_model(base.path), plan, train, seed)
 
+    watermark = Watermark()
     model_to_train = fresh()
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
@@ -71,6 +74,7 @@ def train(
         seed=seed,
         context=context,
     )
+    happened = compared(plan, fitted, watermark.grown())
     facts = _facts(fitted, plan, material)
     if _unlearnt(fitted):
         with repeatable(context.threads):
@@ -94,12 +98,13 @@ def train(
         timing={
             "seconds": round(time.monotonic() - started, 1),
             **fitted.clock.timing(fitted.recorder),
+            **happened,
             "torn_checkpoints": float(len(fitted.skipped)),
         },
     )
 
 
-class _Material(NamedTuple):
+class Material(NamedTuple):
     """What there is to learn from."""
 
     labels: list[str]
@@ -108,7 +113,7 @@ class _Material(NamedTuple):
     pad: int
 
 
-def _material(
+def material_of(
     base: BaseModelInfo,
     think: ThinkPolicy,
     plan: Plan,
@@ -116,7 +121,7 @@ def _material(
     train: TrainConfig,
     task: TaskConfig,
     seed: int,
-) -> _Material:
+) -> Material:
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer, think)
@@ -134,7 +139,7 @@ def _material(
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
         seed=seed,
     )
-    return _Material(labels, rows, probe, int(tokenizer.pad_token_id))
+    return Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
 def _with_loss(rows: Encoded) -> Encoded:
@@ -149,7 +154,7 @@ def _unlearnt(fitted: Fitted) -> bool:
     return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
-def _facts(fitted: Fitted, plan: Plan, material: _Material) -> dict[str, Any]:
+def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
     weights = list(fitted.model.parameters())
     return {
         "labels": material.labels,

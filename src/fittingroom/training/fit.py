@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,10 +107,12 @@ def fit(
     base_digest: str,
     seed: int,
     context: Context,
+    enough: Callable[[Recorder], bool] | None = None,
 ) -> Fitted:
     """Train, evaluate, keep the best weights; take up a training that was killed in the same scratch folder.
 
     `model` is what `prepared` gave; every row of `rows` must carry loss. The best weights are in place afterwards.
+    `enough` is asked after every evaluation whether to stop (`stopped` is "pruned" then).
     """
     recorder = Recorder(plan.steps, train.early_stopping)
     clock = Clock()
@@ -133,8 +135,9 @@ def fit(
     if not recorder.stopped:
         _room(model, checkpoints, telling)
         best = _run(
-            model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, telling, clock
-        )
+            model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, telling, clock,
+            enough,
+        )  # fmt: skip
     state.restore(model, best)
     model.eval()
     return Fitted(model, recorder, clock, passed)
@@ -176,6 +179,7 @@ def _run(
     start: Path | None,
     telling: Telling,
     clock: Clock,
+    enough: Callable[[Recorder], bool] | None,
 ) -> dict[str, Tensor]:
     """The loop itself; returns the best weights."""
     from fittingroom.training.trainer import AnswerTrainer, Parts
@@ -194,6 +198,7 @@ def _run(
         layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
+        enough=enough,
     )
     telling.started(int(start.name.removeprefix("step-")) if start is not None else 0)
     with repeatable(context.threads):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,8 @@ class Parts:
     """The best weights so far."""
     best_kept: int = -1
     """The step whose best weights lie on disk."""
+    enough: Callable[[Recorder], bool] | None = None
+    """Asked after every evaluation: whether to stop here."""
 
 
 class AnswerTrainer(Trainer):
@@ -290,6 +292,9 @@ class _Watch(TrainerCallback):
         self.parts.clock.stop("evaluating")
         if self.parts.recorder.evaluated(step, epoch, measured):
             self.parts.best = state.copied(model)
+        recorder = self.parts.recorder
+        if self.parts.enough is not None and self.parts.enough(recorder) and not recorder.stopped:
+            recorder.stopped = "pruned"
 
     def _due(self, step: int) -> bool:
         """Whether it is time for a checkpoint. The clock decides when one is written, never what is in it."""

@@ -88,8 +88,7 @@ def test_the_smallest_of_about_equally_fast_sizes_is_taken() -> None:
 def test_a_size_that_would_not_fit_is_not_tried_on_a_processor(rows: Encoded) -> None:
     model = load_model(tiny_folder())
     layout = Layout.of(model, 1, packing=False)
-    room = 64 * GIB
-    found = largest_pass(model, rows, layout, batch=16, room=room, most=224, need=lambda tokens: tokens * GIB)
+    found = largest_pass(model, rows, layout, batch=16, room=40 * GIB, most=224, need=lambda tokens: tokens * GIB)
     assert [one.tokens for one in found.tried] == [14, 28, 56], "56 more GiB do not fit beside what is held"
     none = largest_pass(model, rows, layout, batch=16, room=1000, most=224)
     assert none.tokens == 0

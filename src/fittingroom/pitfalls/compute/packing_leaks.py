@@ -9,7 +9,7 @@ Why it hurts
 How it is detected
     A few short rows go through as one pack and one after the other: loss and, per tensor, gradient may differ by
     rounding only (0.001 in 32 bit, 0.25 in 16 bit). Then the words of one row are exchanged: the loss of every other
-    row must stay. More ends the attempt.
+    row must stay (0.01). More ends the attempt.
 What the remedy does
     Switches packing off: every row is computed by itself, padded.
 Not detected
@@ -23,17 +23,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import Field
+
 from fittingroom.pitfalls.compute.exactness import Exactness
 from fittingroom.types import Finding, Page, Pitfall, Plan, Remedy, Safety, Severity, Text
 
 
-def detect(plan: Plan, settings: Exactness) -> Iterator[Finding]:
+class Settings(Exactness):
+    """Limits."""
+
+    leak: float = Field(default=0.01, gt=0)
+    """Change of a row's loss by another row's words."""
+
+
+def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
     """Fires when a pack is not its rows."""
     found = plan.preflight.get("packing", {})
     if not found:
         return
-    limit, worst = settings.limit(found), max(found["loss"], found["gradient"], found["leak"])
-    if worst <= limit:
+    limit, worst = settings.limit(found), max(found["loss"], found["gradient"])
+    strength = max(worst / limit, found["leak"] / settings.leak)
+    if strength <= 1:
         return
     yield Finding(
         severity=Severity.BLOCK,
@@ -44,8 +54,8 @@ def detect(plan: Plan, settings: Exactness) -> Iterator[Finding]:
             f"只换别行的文字时相差 {found['leak']:.1%}",
         ),
         measured={"difference": worst, **{name: found[name] for name in ("loss", "gradient", "leak")}},
-        limits={"difference": limit},
-        strength=worst / limit,
+        limits={"difference": limit, "leak": settings.leak},
+        strength=strength,
     )
 
 
@@ -67,10 +77,10 @@ ZH = Page(
     why_it_hurts="前一行的答案出现在后一行的上下文里，模型学会去那里抄。上线时每次只有一个问题，无处可抄，训练时的损失好得不真实。",
     how_it_is_detected="让几行短数据作为一个包计算，再逐行计算："
     "损失以及每个张量的梯度只应有舍入误差（32 位 0.001，16 位 0.25）。"
-    "再换掉一行的文字：其他行的损失必须不变。超出即终止本次尝试。",
+    "再换掉一行的文字：其他行的损失必须不变（0.01）。超出即终止本次尝试。",
     what_the_remedy_does="关闭打包：每行单独计算并填充。",
     not_detected="共享开头只抽取一次的 dropout；这是有意为之。",
     source="transformers 46634,axolotl 3796。",
 )
 
-PITFALL = Pitfall("packing-leaks", "configure", Exactness(), detect, remedy, ZH, rank=16)
+PITFALL = Pitfall("packing-leaks", "configure", Settings(), detect, remedy, ZH, rank=16)

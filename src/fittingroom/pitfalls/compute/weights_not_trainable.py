@@ -9,7 +9,8 @@ Why it hurts
 How it is detected
     The types of the weights as they were loaded, and of those in the folder's files. All weights trained while some are
     in 8 or 4 bit floating point, or adapters beside 4-bit ones, ends the attempt. Weights that the loader turned into
-    16 or 32 bit are fine. (Models that only run by their own code, `auto_map`, are refused by the loader before.)
+    16 or 32 bit are fine. (Folders in FP4, and models that only run by their own code, `auto_map`, are refused by the
+    loader before.)
 What the remedy does
     Trains adapters beside frozen FP8 weights. For FP4 it advises a version of the model in 16 bit.
 Not detected
@@ -81,7 +82,7 @@ ZH = Page(
     why_it_hurts="transformers 报“不支持训练”，或内核在第一次反向计算时报错，而八卡机器正在计费。",
     how_it_is_detected="加载后权重的类型，以及文件夹中文件的类型。训练全部权重而其中有 8 位或 4 位浮点数，"
     "或在 4 位权重旁训练适配器，都会终止本次尝试。加载时已转换为 16 或 32 位的没有问题。"
-    "（只能靠自带代码 `auto_map` 运行的模型，加载时就已拒绝。）",
+    "（FP4 的文件夹和只能靠自带代码 `auto_map` 运行的模型，加载时就已拒绝。）",
     what_the_remedy_does="FP8：冻结权重，训练适配器。FP4：建议使用 16 位版本的模型。",
     not_detected="窄类型本身造成的质量损失；bitsandbytes 的 4 位权重，适配器可以在其旁训练。",
     source="transformers 41516；transformers 文档（细粒度 FP8）；ms-swift 4737（远程代码）。",

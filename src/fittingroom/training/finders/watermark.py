@@ -34,6 +34,10 @@ class Watermark:
         told = _peak() if self.exact else 0
         return told or held_bytes()[1]
 
+    def grown(self) -> int:
+        """By how much the highest is above what was held at the making; 0 where the system does not tell it."""
+        return max(0, self.bytes() - self.before) if self.exact else 0
+
 
 def _forget_peak() -> bool:
     """Let Linux count the peak of this process anew; False where it does not allow that."""

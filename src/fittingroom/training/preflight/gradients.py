@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.costs import Costs
+from fittingroom.models.packing import in_order
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.rows import Encoded
@@ -25,6 +26,11 @@ _NUMBERS = 64_000_000
 """Numbers whose slopes are compared at most; of a larger model some tensors are taken, evenly."""
 _FLOOR = 1e-3
 """A tensor whose slopes are this much smaller than the largest ones is compared with that, not with itself."""
+
+
+def placed(batch: Mapping[str, Any], model: Any) -> dict[str, Any]:
+    """A pass where the model is."""
+    return {name: value.to(model.device) for name, value in batch.items()}
 
 
 def learners(model: Any) -> list[Tensor]:
@@ -88,7 +94,8 @@ def packing(model: Any, layout: Layout, rows: Encoded, smoothing: float = 0.0) -
         return {}
     singly = [one for row in range(len(rows)) for one in tight.collate(rows, [row])]
     packed, alone = (_step(model, passes, smoothing, loss_sum) for passes in (together, singly))
-    leak = max(_leak(model, tight, rows, row) for row in {0, len(rows) // 2, len(rows) - 1})
+    order = in_order(rows.ids).rows  # what comes later in a pack would see what comes first
+    leak = _leak(model, tight, rows, sorted({order[0], order[len(order) // 2]}))
     return {**_compared(packed, alone), "leak": leak, "rows": float(len(rows)), "bits": bits(model)}
 
 
@@ -104,7 +111,7 @@ def _step(model: Any, passes: Sequence[Mapping[str, Any]], smoothing: float, los
     value = 0.0
     slopes: list[Tensor] = []
     for batch in passes:
-        part = loss(model, batch, smoothing) / total
+        part = loss(model, placed(batch, model), smoothing) / total
         value += float(part.detach())
         found = gradients(part, chosen)
         slopes = [have + more for have, more in zip(slopes, found, strict=True)] if slopes else found
@@ -123,18 +130,19 @@ def _apart(some: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
     return max((far / max(size, floor, 1e-30) for far, size in zip(apart, sizes, strict=True)), default=0.0)
 
 
-def _leak(model: Any, layout: Layout, rows: Encoded, changed: int) -> float:
-    """The largest relative change of another row's loss when this row says something else."""
-    ids = list(rows.ids)
-    ids[changed] = _exchanged(ids[changed], rows.answer_starts[changed], int(model.config.vocab_size))
+def _leak(model: Any, layout: Layout, rows: Encoded, each: Sequence[int]) -> float:
+    """The largest relative change of a row's loss when another one, `each` in turn, says something else."""
     was = _losses(model, layout, rows)
-    now = _losses(model, layout, replace(rows, ids=ids))
     usual = sum(was) / len(was)
-    return max(
-        abs(one - other) / max(other, usual, 1e-12)
-        for row, (one, other) in enumerate(zip(now, was, strict=True))
-        if row != changed
-    )
+    worst = 0.0
+    for changed in each:
+        ids = list(rows.ids)
+        ids[changed] = _exchanged(ids[changed], rows.answer_starts[changed], int(model.config.vocab_size))
+        now = _losses(model, layout, replace(rows, ids=ids))
+        for row, (one, other) in enumerate(zip(now, was, strict=True)):
+            if row != changed:
+                worst = max(worst, abs(one - other) / max(other, usual, 1e-12))
+    return worst
 
 
 def _losses(model: Any, layout: Layout, rows: Encoded) -> list[float]:
@@ -146,7 +154,8 @@ def _losses(model: Any, layout: Layout, rows: Encoded) -> list[float]:
     for batch in layout.collate(replace(rows, weights=[float(row) for row in range(count)]), range(count)):
         of = batch["weights"].tolist()  # each token's weight names its row
         weights = batch["weights"].clone().requires_grad_(True)
-        (losses,) = torch.autograd.grad(loss_sum(model, {**batch, "weights": weights}), weights)
+        loss = loss_sum(model, placed({**batch, "weights": weights}, model))
+        (losses,) = torch.autograd.grad(loss, weights)
         for row, loss in zip(of, losses.tolist(), strict=True):
             found[int(row)] += loss
     return found

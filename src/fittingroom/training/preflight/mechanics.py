@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.training.preflight import attention, gradients, storage, wrapped
-from fittingroom.training.preflight.few import few, how_many
+from fittingroom.training.preflight.few import few, size_for
 from fittingroom.training.preflight.untouched import undisturbed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def measured(subject: Subject) -> Measured:
     """Checks that put a few short rows through the model itself."""
     model = subject.model
-    rows = few(subject.rows, how_many(model.num_parameters()))
+    rows = few(subject.rows, size_for(model.num_parameters()))
     checks = {
         "weights": storage.weights(model),
         "stored": storage.stored(model, subject.folder),

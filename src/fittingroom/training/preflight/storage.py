@@ -6,12 +6,11 @@ measurement (a temperature without sampling makes saving fail, after training).
 
 from __future__ import annotations
 
-import json
-import struct
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.models.folder import inventory
 from fittingroom.models.memory import machine_bytes
 
 if TYPE_CHECKING:
@@ -53,10 +52,7 @@ def in_four_bit(model: Any) -> dict[str, float]:
 
 def stored(model: Any, folder: Path) -> dict[str, float]:
     """Shares of bytes in 8-bit and in 4-bit floating point, in the folder's files and in the model as it was loaded."""
-    sizes: dict[str, int] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        for kind, size in _kinds(file):
-            sizes[kind] = sizes.get(kind, 0) + size
+    sizes = inventory(folder, folder.name).bytes_by_dtype
     total = max(1, sum(sizes.values()))
     bytes_of = weights(model)
     widths = [(_float_width(value), value.numel() * value.element_size()) for value in model.parameters()]
@@ -128,12 +124,3 @@ def _part(name: str) -> str:
     if ".experts." in name:
         return "experts"
     return "attention" if "attn" in name else "other"
-
-
-def _kinds(file: Path) -> list[tuple[str, int]]:
-    """(type, bytes) of every tensor of a file, from its head alone; torch has no names for some of these types."""
-    with file.open("rb") as stream:
-        (size,) = struct.unpack("<Q", stream.read(8))
-        head = json.loads(stream.read(size))
-    return [(entry["dtype"], entry["data_offsets"][1] - entry["data_offsets"][0])
-            for name, entry in head.items() if name != "__metadata__"]  # fmt: skip

@@ -25,7 +25,8 @@ def undisturbed(model: Any) -> Iterator[None]:
     flags = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
     settings = [(one, _copied(vars(one))) for one in (model.config, model.generation_config) if one is not None]
     try:
-        with torch.random.fork_rng(), repeatable(torch.get_num_threads()):
+        devices = [model.device] if model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), repeatable(torch.get_num_threads()):
             torch.manual_seed(0)
             model.eval()
             yield

@@ -16,7 +16,7 @@ from fittingroom.training import plan
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
-from fittingroom.training.preflight.gradients import gradients, learners
+from fittingroom.training.preflight.gradients import gradients, learners, placed
 from fittingroom.training.rows import Encoded
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def learning(adapted: Any, layout: Layout, rows: Encoded) -> dict[str, float]:
     import torch
 
     # One pass is enough to see what moves; rows of one pass that are laid out in several would only cost more.
-    batch = layout.collate(rows, range(len(rows)))[0]
+    batch = placed(layout.collate(rows, range(len(rows)))[0], adapted)
     chosen = learners(adapted)
     found = gradients(loss_sum(adapted, batch) / weight_of(batch), chosen)
     if hasattr(adapted, "peft_config"):
@@ -130,7 +130,7 @@ def precision(adapted: Any, train: TrainConfig) -> dict[str, float]:
     learns = [value for value in adapted.parameters() if value.requires_grad]
     total = sum(value.numel() for value in learns)
     rate = train.learning_rate
-    if rate == "auto":
+    if isinstance(rate, str):  # `auto`, or still to be found; then by the size of the model
         rate, _ = plan.learning_rate(adapted.num_parameters(), train.method)
     sample = [_sampled(value) for value in _spread(learns)]
     count = max(1, sum(value.numel() for value in sample))
