@@ -119,7 +119,11 @@ def test_a_touched_base_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     ("name", "kind", "words", "eos"),
-    [("DeepSeek-R1-Distill-Qwen-1.5B", "qwen2", 151936, 151643), ("DeepSeek-V3", "deepseek_v3", 129280, 1)],
+    [
+        ("DeepSeek-R1-Distill-Qwen-1.5B", "qwen2", 151936, 151643),
+        pytest.param("DeepSeek-R1", "deepseek_v3", 129280, 1, marks=pytest.mark.slow),
+        pytest.param("DeepSeek-V3", "deepseek_v3", 129280, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_published_tokenizers_render_as_their_templates(
     name: str, kind: str, words: int, eos: int, data_dir: Path, tmp_path: Path, context: Context
