@@ -195,7 +195,7 @@ def test_the_page_agrees_with_what_plans_a_training(method: Any, checkpointing: 
     # Frozen weights in 16 bits: a name of its own, or part of what `mixed` means.
     names = get_args(get_type_hints(estimate)["precision"])
     theirs = estimate(
-        Shape.from_config(configuration(quarter=False, layers=plan.LAYERS)),
+        Shape.from_config(configuration(quarter=False, layers=plan.LAYERS).to_dict()),
         method=method,
         tokens=plan.TOKENS,
         answers=plan.ANSWERS,

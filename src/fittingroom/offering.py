@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,19 +247,9 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
 
 def _shape(said: Mapping[str, Any]) -> Shape | None:
     """What memory depends on, without weights; None where the configuration does not tell all of it."""
-    return _shape_of(json.dumps(said, sort_keys=True)) if anatomy(said) is not None else None
-
-
-@cache
-def _shape_of(config: str) -> Shape:
-    """Of a `config.json`: building a model takes a moment, also one without weights."""
-    from transformers import AutoConfig
-
     from fittingroom.models.shape import Shape
 
-    said = json.loads(config)
-    rest = {name: value for name, value in said.items() if name not in ("model_type", "quantization_config")}
-    return Shape.from_config(AutoConfig.for_model(str(said["model_type"]), **rest))
+    return Shape.from_config(said)
 
 
 def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, usable: int) -> Need:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fittingroom.models.families import FAMILIES
+from fittingroom.models.shape import Shape, widths
 
 Config = Mapping[str, Any]
 """What stands in a `config.json`."""
@@ -42,9 +43,8 @@ class Anatomy:
     """Routed experts, which 4-bit quantisation of transformers 5 leaves as they are."""
     lora_per_rank: int
     """Weights that adapters on the family's targets have for each unit of rank."""
-    layers: int
-    hidden: int
-    vocabulary: int
+    shape: Shape
+    """The same and the widths, as the memory of a training depends on them."""
 
 
 def anatomy(config: Config) -> Anatomy | None:
@@ -54,6 +54,7 @@ def anatomy(config: Config) -> Anatomy | None:
         return None
     try:
         parts = [*_ends(config), *count(config)]
+        wide = widths(config)
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     wanted = re.compile(FAMILIES[str(config["model_type"])].lora_targets)
@@ -61,19 +62,28 @@ def anatomy(config: Config) -> Anatomy | None:
     def total(chosen: Iterator[Part] | list[Part]) -> int:
         return sum(part.inputs * part.outputs * part.times for part in chosen)
 
+    wrapped = [part for part in parts if wanted.fullmatch(f"model.layers.0.{part.name}")]
+    tables = total([part for part in parts if part.name in ("embed_tokens", "lm_head")])
+    experts = total([part for part in parts if part.name == "mlp.experts"])
+    adapters = sum((part.inputs + part.outputs) * part.times for part in wrapped)
+    shape = Shape(
+        parameters=total(parts),
+        router=total([part for part in parts if part.name == "mlp.gate"]),
+        tables=tables,
+        experts=experts,
+        adapters=adapters,
+        adapter_inputs=sum(part.inputs * part.times for part in wrapped),
+        wrapped=sum(part.times for part in wrapped),
+        wraps_mlp=any(part.name.startswith("mlp.") for part in wrapped),
+        **wide,
+    )
     return Anatomy(
         parameters=total(parts),
         active=round(sum(part.inputs * part.outputs * part.times * part.used for part in parts)),
-        tables=total([part for part in parts if part.name in ("embed_tokens", "lm_head")]),
-        experts=total([part for part in parts if part.name == "mlp.experts"]),
-        lora_per_rank=sum(
-            (part.inputs + part.outputs) * part.times
-            for part in parts
-            if wanted.fullmatch(f"model.layers.0.{part.name}")
-        ),
-        layers=int(config["num_hidden_layers"]),
-        hidden=int(config["hidden_size"]),
-        vocabulary=int(config["vocab_size"]),
+        tables=tables,
+        experts=experts,
+        lora_per_rank=adapters,
+        shape=shape,
     )
 
 

@@ -62,7 +62,8 @@ class Shape:
 
         config: dict[str, Any] = model.config.to_dict()
         named = list(model.named_parameters())
-        ends: list[Any] = [model.get_input_embeddings(), model.get_output_embeddings()]
+        whole: Any = model
+        ends: list[Any] = [whole.get_input_embeddings(), whole.get_output_embeddings()]
         tables = {id(end.weight): end.weight for end in ends if end is not None}
         modules: dict[str, Any] = dict(model.named_modules())
         known = str(config["model_type"]) in FAMILIES

@@ -18,6 +18,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.enough import check_rows
 from fittingroom.training.finders.planned import Bounds, found, wanted
 from fittingroom.training.fit import prepared, repeatable
 from fittingroom.training.needs import needed
@@ -58,6 +59,7 @@ def configure(
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
     labels = labels_of(splits, task)
+    check_rows(splits, labels)
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
     reads = int(loaded.config.max_position_embeddings)
@@ -164,12 +166,6 @@ def _length(
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
-    if not splits.train.rows:
-        raise RecipeError(
-            "no training rows are left: look at what the earlier stages dropped, and why",
-            "没有剩下任何训练数据：请查看前面各阶段丢弃了哪些数据及原因",
-            place="train",
-        )
     whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
     # Every row is cut as if its answer were the longest label, so that is the length that counts.
     length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
@@ -193,6 +189,8 @@ def _choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, st
     batch, count, rate = train.batch_size, train.epochs, train.learning_rate
     if batch == "auto":
         batch, chosen["batch_size"] = rules.batch_size(rows, train.method)
+    if batch > rows:
+        batch, chosen["batch_size"] = rows, f"all {rows} rows at once: there are fewer than {batch}"
     if count == "auto":
         count, chosen["epochs"] = rules.epochs(rows, batch, parameters)
     if isinstance(rate, str):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.errors import NoRoom, UserError
+from fittingroom.errors import NoRoom
 from fittingroom.models.adapters import save_adapter
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
@@ -19,6 +19,7 @@ from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
 from fittingroom.training.finders.watermark import Watermark
 from fittingroom.training.fit import Fitted, fit, prepared, repeatable
@@ -127,9 +128,11 @@ def material_of(
     labels = labels_of(splits, task)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    dev = render(splits.dev)
+    learnable(dev, "dev")
     probe = make_probe(
         rows,
-        render(splits.dev),
+        dev,
         [renderer.answer_ids(answer(label)) for label in labels],
         rows=train.eval_rows,
         epochs=plan.epochs,
@@ -141,13 +144,7 @@ def material_of(
 
 def _with_loss(rows: Encoded) -> Encoded:
     """Without the rows whose answer did not fit; a UserError when none is left."""
-    kept = rows.with_loss()
-    if not kept:
-        raise UserError(
-            "no training row has room for its answer: raise train.max_length or shorten task.instruction",
-            "没有一条训练数据能放下答案：请增大 train.max_length 或缩短 task.instruction",
-            place="train.max_length",
-        )
+    kept = learnable(rows, "training")
     return rows if len(kept) == len(rows) else rows.only(kept)
 
 

@@ -185,7 +185,7 @@ def _finished(study: Any) -> list[Tried]:
     """All trials that count, in their order; those that a kill cut off do not: they failed without an error."""
     states = _optuna().trial.TrialState
     names = {states.COMPLETE: "completed", states.PRUNED: "pruned", states.FAIL: "failed"}
-    found = []
+    found: list[Tried] = []
     for trial in study.get_trials(deepcopy=False):
         why = str(trial.user_attrs.get(_REASON, ""))
         if trial.state in names and (why or trial.state != states.FAIL):
