@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fittingroom.cli import main
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.load import ModelConfig
@@ -140,3 +141,29 @@ def test_published_tokenizers_render_as_their_templates(
         good, said, measured = check(state)
         assert good, said.en
     assert measured["changed"] == 0
+
+
+def test_the_command_prints_a_table_or_json_and_says_by_its_exit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = family_folder("llama", tmp_path / "base")
+    before = sorted(tmp_path.rglob("*"))
+
+    def ran(*arguments: str) -> tuple[int | str | None, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(["--lang", "zh", "verify", *arguments])
+        return stop.value.code, capsys.readouterr().out
+
+    code, said = ran("--base", "base", "--steps", "2", "--json")
+    told = json.loads(said)
+    assert (code, told["ok"], told["base"]) == (0, True, "base")
+    assert [check["name"] for check in told["checks"]] == list(CHECKS)
+    assert sorted(tmp_path.rglob("*")) == before
+    (base / "tokenizer.json").unlink()
+    code, said = ran("--base", "base")
+    assert code == 1
+    assert "缺少 tokenizer.json" in said
+    code, said = ran("--base", "no-such-model")
+    assert code == 1
+    assert "既不是 nano" in said
