@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, NoteSink, unheard
 from fittingroom.models.load import load_model, load_tokenizer
 from fittingroom.models.render import Renderer
 from fittingroom.models.targets import is_router
@@ -65,6 +65,7 @@ def run(
     patience: int | None = None,
     seed: int = 7,
     dev: Encoded | None = None,
+    note: NoteSink = unheard,
 ) -> Fitted:
     scratch.mkdir(exist_ok=True)
 
@@ -85,7 +86,7 @@ def run(
         layout=Layout.of(model, 1),
         base_digest="base",
         seed=seed,
-        context=Context(root=scratch, scratch=scratch, secret=b"", progress=progress, threads=1),
+        context=Context(root=scratch, scratch=scratch, secret=b"", progress=progress, threads=1, note=note),
     )
 
 

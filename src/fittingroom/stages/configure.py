@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
-from fittingroom.models.memory import Shape, machine_bytes, training_bytes
+from fittingroom.models.memory import Memory, Shape, machine_bytes
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
+from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.enough import check_rows
+from fittingroom.training.finders.planned import Bounds, found, wanted
+from fittingroom.training.fit import prepared, repeatable
+from fittingroom.training.needs import needed
 from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 _MEMORY_SHARE = 0.8
@@ -54,6 +59,7 @@ def configure(
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
     labels = labels_of(splits, task)
+    check_rows(splits, labels)
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
     reads = int(loaded.config.max_position_embeddings)
@@ -65,16 +71,17 @@ def configure(
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    budget, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
-    layout = layout.within(budget)
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen)
+    layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
-    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
-    return Plan(
+    resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
+    plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
         batch_size=choice.batch,
-        pass_tokens=budget,
+        pass_tokens=fitting.budget,
         epochs=choice.epochs,
         steps=steps,
         warmup_steps=int(steps * train.warmup),
@@ -86,11 +93,19 @@ def configure(
         layout=laid,
         preflight=checks,
         examples=examples,
-        memory_bytes=memory,
-        # Evaluations and checkpoints come to about a quarter on top of the steps.
-        minutes=round(1.25 * seconds * steps / 60, 2),
+        memory=fitting.memory.parts,
+        memory_bytes=fitting.memory.total,
+        minutes=round(OVERHEAD * seconds * steps / 60, 2),
         chosen=chosen,
     )
+    if not wanted(train):
+        return plan
+    del loaded  # what is tried is tried on a model of its own
+
+    def fresh() -> Any:
+        return prepared(load_model(base.path), plan, train, seed)
+
+    return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
 
 
 _LOOKED_AT = 200
@@ -152,12 +167,6 @@ def _length(
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
-    if not splits.train.rows:
-        raise RecipeError(
-            "no training rows are left: look at what the earlier stages dropped, and why",
-            "没有剩下任何训练数据：请查看前面各阶段丢弃了哪些数据及原因",
-            place="train",
-        )
     whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
     # Every row is cut as if its answer were the longest label, so that is the length that counts.
     length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
@@ -181,39 +190,51 @@ def _choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, st
     batch, count, rate = train.batch_size, train.epochs, train.learning_rate
     if batch == "auto":
         batch, chosen["batch_size"] = rules.batch_size(rows, train.method)
+    if batch > rows:
+        batch, chosen["batch_size"] = rows, f"all {rows} rows at once: there are fewer than {batch}"
     if count == "auto":
         count, chosen["epochs"] = rules.epochs(rows, batch, parameters)
-    if rate == "auto":
+    if isinstance(rate, str):
         rate, chosen["learning_rate"] = rules.learning_rate(parameters, train.method)
     return _Choice(batch, count, rate)
 
 
+class _Fitting(NamedTuple):
+    """What memory allows, by the estimate."""
+
+    budget: int
+    """Tokens per forward pass."""
+    memory: Memory
+    bounds: Bounds
+
+
 def _fit_into_memory(
-    model: PreTrainedModel, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
-) -> tuple[int, int]:
-    """Tokens per forward pass and the bytes they need; ModelError when not even one row fits."""
-    shape = Shape.of(model, _lora_parameters(model, train) if train.method == "lora" else None)
+    shape: Shape, layout: Layout, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
+) -> _Fitting:
+    """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    def need(length: int) -> int:
-        return training_bytes(shape, tokens=length, answers=math.ceil(length * answers))
+    def need(length: int) -> Memory:
+        return needed(shape, layout, train, tokens=length, answers=math.ceil(length * answers), longest=longest)
 
     device, memory = machine_bytes()
     room = int(memory * _MEMORY_SHARE)
-    wanted = max(longest, min(PASS_TOKENS, batch * longest))
-    budget = rules.pass_tokens(longest, wanted, lambda length: need(length) <= room)
+    most = max(longest, min(PASS_TOKENS, batch * longest))
+    asked = most if isinstance(train.pass_tokens, str) else max(longest, min(train.pass_tokens, most))
+    budget = rules.pass_tokens(longest, asked, lambda length: need(length).total <= room)
     if budget == 0:
+        least = need(longest).total / 2**30
         raise ModelError(
-            f"training needs about {need(longest) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
+            f"training needs about {least:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
             "smaller base model, train.method lora, or a smaller train.max_length",
-            f"训练约需 {need(longest) / 2**30:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB："
+            f"训练约需 {least:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB："
             "请改用更小的基础模型、train.method 设为 lora，或减小 train.max_length",
             place="model.base",
         )
-    if budget < wanted:
+    if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return budget, need(budget)
+    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total))
 
 
 _LAID = 8
@@ -247,14 +268,6 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     }
 
 
-def _lora_parameters(model: PreTrainedModel, train: TrainConfig) -> int:
-    from fittingroom.models.targets import lora_targets
-
-    modules: dict[str, Any] = dict(model.named_modules())
-    layers = [modules[name] for name in lora_targets(model)]
-    return sum(train.lora_rank * (layer.in_features + layer.out_features) for layer in layers)
-
-
 def _timed(
     model: PreTrainedModel,
     rows: Encoded,
@@ -267,7 +280,6 @@ def _timed(
     """Seconds of an optimiser step's passes forward and back, from the shortest of a few times of one pass; the first
     ones warm up.
     """
-    from fittingroom.training.fit import repeatable
     from fittingroom.training.objective import loss_sum
 
     usual = rows.with_loss()
