@@ -103,7 +103,7 @@ def refuse_long_answers(
     table: Table, *, task: TaskConfig, labels: Sequence[str], renderer: Renderer, reads: int
 ) -> None:
     """UserError when an answer does not fit into the `reads` tokens of the model even behind an empty message: every
-    row is cut as if it had the longest answer, so none would be left to learn from.
+    row is cut as if it had the longest answer, so nothing would be left of any message.
     """
     bare = len(renderer.prompt_ids(classify.messages({}, task, labels)))
     lengths = {label: len(renderer.answer_ids(classify.answer(label))) for label in labels}
