@@ -11,12 +11,13 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from fittingroom.errors import ModelError
 from fittingroom.models import catalog
+from fittingroom.models.nf4 import loading
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
@@ -237,8 +238,23 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(path: Path) -> PreTrainedModel:
-    """The causal language model of a folder: native class, safetensors, fp32, evaluation mode, greedy generation."""
+Stored = Literal["fp32", "bf16", "nf4"]
+
+
+def stored_half(path: Path) -> bool:
+    """Whether a folder's weights are in 16 bits, by its configuration: then bfloat16 in memory loses nothing more."""
+    from transformers import AutoConfig
+
+    said = str(AutoConfig.from_pretrained(str(path), local_files_only=True).dtype)
+    return said in ("torch.bfloat16", "torch.float16")
+
+
+def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> PreTrainedModel:
+    """The causal language model of a folder: native class, safetensors, evaluation mode, greedy generation.
+
+    In fp32 on the processor; `stored` says otherwise for weights that do not learn: `bf16`, or `nf4` (4 bits, at once
+    on `device`).
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -246,10 +262,9 @@ def load_model(path: Path) -> PreTrainedModel:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is the stages' to show
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
+    options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            str(path), dtype=torch.float32, output_loading_info=True, **options
-        )
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"the weights cannot be loaded ({type(error).__name__}): download the model again",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fittingroom.models.device import device
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -44,10 +46,13 @@ class Shape:
         )
 
 
-def training_bytes(shape: Shape, *, tokens: int, answers: int) -> int:
-    """Bytes for one process whose passes hold `tokens` tokens, `answers` of them with a loss."""
+def training_bytes(shape: Shape, *, tokens: int, answers: int, checkpointed: bool = False) -> int:
+    """Bytes for one process whose passes hold `tokens` tokens, `answers` of them with a loss; `checkpointed`: only the
+    input of each layer is kept, and one layer at a time is computed again.
+    """
     state = shape.parameters * shape.bytes_per_weight + shape.trainable * 12
-    activations = 2 * shape.layers * tokens * shape.hidden * 16
+    kept = shape.layers + 16 if checkpointed else 16 * shape.layers
+    activations = 2 * kept * tokens * shape.hidden
     logits = 8 * answers * shape.vocabulary
     return state + activations + logits
 
@@ -57,17 +62,8 @@ def machine_bytes() -> tuple[str, int]:
 
     The whole and not the free memory: the answer is part of a store key and may not change from minute to minute.
     """
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0), int(torch.cuda.get_device_properties(0).total_memory)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file():
-        said = limit.read_text(encoding="ascii").strip()
-        if said.isdigit():
-            total = min(total, int(said))
-    return "cpu", total
+    found = device()
+    return found.name, found.memory
 
 
 def held_bytes() -> tuple[int, int]:

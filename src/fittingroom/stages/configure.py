@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
+from fittingroom.models.device import Device, device, precision
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
-from fittingroom.models.memory import Shape, machine_bytes, training_bytes
+from fittingroom.models.memory import Shape, training_bytes
+from fittingroom.models.nf4 import NF4_BYTES, demand, quantisable
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.freezing import plan_of
 from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Measured, Subject, preflight
+from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode
-from fittingroom.types import Plan, Splits
+from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 _MEMORY_SHARE = 0.8
@@ -35,21 +40,33 @@ _MEMORY_SHARE = 0.8
 _TIMED_PASSES = 3
 
 
-def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
-    """The base model's files, and the machine that the plan is for."""
-    device, memory = machine_bytes()
+def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
+    """The base model's files, those of general data, and the machine that the plan is for."""
+    used = device(train.device)
     return {
         "base": resolve(model, context.root).digest,
-        "device": device,
-        "memory": str(memory),
+        "device": used.name,
+        "memory": str(used.memory),
         "threads": str(context.threads),
+        **fingerprint(train.replay, context),
     }
 
 
 def configure(
-    splits: Splits, *, model: ModelConfig, train: TrainConfig, task: TaskConfig, seed: int, context: Context
+    splits: Splits,
+    *,
+    model: ModelConfig,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+    prepare: Frozen | None = None,
 ) -> Plan:
     """The plan of a training. Raises RecipeError or ModelError when it cannot work on this machine or these rows."""
+    used = device(train.device)
+    arithmetic, why = precision(train.precision, used.kind)
+    if train.method == "qlora":
+        demand(used)
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path))
     loaded = load_model(base.path)
@@ -63,11 +80,21 @@ def configure(
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
+    frozen = plan_of(
+        train.freeze, layers=int(loaded.config.num_hidden_layers), steps=steps, full=train.method == "full"
+    )
+    chosen |= {"precision": why} if train.precision == "auto" and arithmetic != "fp32" else {}
+    chosen |= _four_bits(loaded) if train.method == "qlora" else {}
+    extra = _general(base, splits, train, prepare, context, renderer)
+    replay = _replayed(extra, train, choice.batch)
+    tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    budget, memory = _fit_into_memory(loaded, train, choice.batch, tokens, chosen)
+    budget, memory, checkpointed = _fit_into_memory(loaded, train, choice.batch, tokens, chosen, used, arithmetic)
     layout = layout.within(budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
+    more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
+    seconds *= (1 + more) * (4 / 3 if checkpointed else 1)
     checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
     return Plan(
         method=train.method,
@@ -78,9 +105,16 @@ def configure(
         steps=steps,
         warmup_steps=int(steps * train.warmup),
         schedule=train.schedule,
+        decay_steps=max(1, int(steps * train.decay)) if train.schedule == "wsd" else 0,
         weight_decay=train.weight_decay,
+        l1=train.l1,
         dropout=train.dropout,
         max_length=length,
+        device=used.kind,
+        precision=arithmetic,
+        activation_checkpointing=checkpointed,
+        frozen=frozen,
+        replay=replay,
         tokens=tokens,
         layout=laid,
         preflight=checks,
@@ -123,6 +157,50 @@ def _preflight(
             seed=seed,
         )
     )
+
+
+def _general(
+    base: BaseModelInfo,
+    splits: Splits,
+    train: TrainConfig,
+    prepare: Frozen | None,
+    context: Context,
+    renderer: Renderer,
+) -> General | None:
+    """The general rows, read before training as training will read them."""
+    if train.replay is None:
+        return None
+    return general(
+        train.replay,
+        context.path(train.replay.path),
+        renderer=renderer,
+        redact=rules_of(prepare),
+        secret=context.secret,
+        held_out=texts_that_judge(splits),
+    )
+
+
+def _replayed(extra: General | None, train: TrainConfig, batch: int) -> dict[str, float]:
+    """See `Plan.replay`."""
+    if extra is None or train.replay is None:
+        return {}
+    lengths = [len(ids) for ids in extra.rows.ids]
+    share = train.replay.share
+    return {
+        "rows": float(len(lengths)),
+        "too_long": float(extra.too_long),
+        "held_out": float(extra.held_out),
+        "per_step": float(per_step(share, batch)),
+        "tokens": round(statistics.fmean(lengths), 2),
+        "longest": float(max(lengths)),
+        "share": share,
+    }
+
+
+def _four_bits(model: PreTrainedModel) -> dict[str, str]:
+    """What four bits are worth on this model: of a mixture, bitsandbytes leaves the experts in bfloat16."""
+    inside, all_of_them = quantisable(model)
+    return {"method": f"4 bits hold {inside / all_of_them:.0%} of the weights; the others stay in bfloat16"}
 
 
 class _Choice(NamedTuple):
@@ -186,32 +264,60 @@ def _choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, st
     return _Choice(batch, count, rate)
 
 
+_SMALL_PASS = 2048
+"""Tokens of a pass below which it pays to compute layers twice for longer ones."""
+
+
 def _fit_into_memory(
-    model: PreTrainedModel, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
-) -> tuple[int, int]:
-    """Tokens per forward pass and the bytes they need; ModelError when not even one row fits."""
-    shape = Shape.of(model, _lora_parameters(model, train) if train.method == "lora" else None)
+    model: PreTrainedModel,
+    train: TrainConfig,
+    batch: int,
+    tokens: dict[str, float],
+    chosen: dict[str, str],
+    used: Device,
+    arithmetic: str,
+) -> tuple[int, int, bool]:
+    """Tokens per forward pass, the bytes they need, and whether activations are computed again on the way back;
+    ModelError when not even one row fits.
+    """
+    shape = _shape(model, train, arithmetic)
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    def need(length: int) -> int:
-        return training_bytes(shape, tokens=length, answers=math.ceil(length * answers))
+    def need(length: int, checkpointed: bool) -> int:
+        return training_bytes(shape, tokens=length, answers=math.ceil(length * answers), checkpointed=checkpointed)
 
-    device, memory = machine_bytes()
-    room = int(memory * _MEMORY_SHARE)
+    room = int(used.memory * _MEMORY_SHARE)
     wanted = max(longest, min(PASS_TOKENS, batch * longest))
-    budget = rules.pass_tokens(longest, wanted, lambda length: need(length) <= room)
+    checkpointed = train.activation_checkpointing == "on"
+    if train.activation_checkpointing == "auto" and need(max(longest, min(wanted, _SMALL_PASS)), False) > room:
+        checkpointed = True
+        chosen["activation_checkpointing"] = f"on: {room / 2**30:.1f} GiB hold only small passes without it"
+    budget = rules.pass_tokens(longest, wanted, lambda length: need(length, checkpointed) <= room)
     if budget == 0:
+        needed, there = need(longest, checkpointed) / 2**30, used.memory / 2**30
         raise ModelError(
-            f"training needs about {need(longest) / 2**30:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
-            "smaller base model, train.method lora, or a smaller train.max_length",
-            f"训练约需 {need(longest) / 2**30:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB："
-            "请改用更小的基础模型、train.method 设为 lora，或减小 train.max_length",
+            f"training needs about {needed:.1f} GiB and {used.name} has {there:.1f} GiB: choose a "
+            "smaller base model, train.method lora or qlora, or a smaller train.max_length",
+            f"训练约需 {needed:.1f} GiB，而 {used.name} 只有 {there:.1f} GiB："
+            "请改用更小的基础模型、train.method 设为 lora 或 qlora，或减小 train.max_length",
             place="model.base",
         )
     if budget < wanted:
-        chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return budget, need(budget)
+        chosen["pass_tokens"] = f"{budget} tokens at a time fit into {used.memory / 2**30:.1f} GiB"
+    return budget, need(budget, checkpointed), checkpointed
+
+
+def _shape(model: PreTrainedModel, train: TrainConfig, arithmetic: str) -> Shape:
+    """The model as it will lie in memory while it is trained."""
+    if train.method == "full":
+        return Shape.of(model)
+    whole = Shape.of(model, _lora_parameters(model, train))
+    if train.method == "lora":
+        return replace(whole, bytes_per_weight=4 if arithmetic == "fp32" else 2)
+    inside, all_of_them = quantisable(model)
+    # As many bfloat16 weights as take the room of four bits and of what stays beside them.
+    return replace(whole, bytes_per_weight=2, parameters=int(all_of_them - inside + inside * NF4_BYTES / 2))
 
 
 _LAID = 8
