@@ -12,7 +12,7 @@ from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import make_probe
 from fittingroom.training.fit import Fitted, fit, prepared
 from fittingroom.training.passes import Layout
-from fittingroom.training.rows import Encoded
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying
 from fittingroom.training.state import trainable
 from fittingroom.types import Plan
 from tiny_model import tiny_folder
@@ -62,6 +62,8 @@ def run(
     seed: int = 7,
     dev: Encoded | None = None,
     model: Any = None,
+    replay: Replaying = NO_REPLAY,
+    probed: Encoded | None = None,
     **said: Any,
 ) -> Fitted:
     """Train as `plan` says; `said` goes into the section `train`."""
@@ -74,15 +76,17 @@ def run(
     renderer = Renderer(load_tokenizer(tiny_folder()))
     answers = [renderer.answer_ids(label) for label in LABELS]
     config = TrainConfig(**{"method": this.method, "early_stopping": patience, **said})
+    own = probed or rows
     model = model or prepared(load_model(tiny_folder()), this, config, seed)
     return fit(
         model,
         rows=rows,
-        probe=make_probe(rows, dev or rows, answers, rows=60, epochs=this.epochs, evaluations=5, seed=seed),
+        probe=make_probe(own, dev or own, answers, rows=60, epochs=this.epochs, evaluations=5, seed=seed),
         plan=this,
         train=config,
         layout=Layout.of(model, 1),
         base_digest="base",
+        replay=replay,
         seed=seed,
         context=Context(root=scratch, scratch=scratch, secret=b"", progress=progress, threads=1),
     )

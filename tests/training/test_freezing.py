@@ -104,7 +104,7 @@ def test_impossible_shares_are_refused() -> None:
 
     recipe = {
         "task": {"kind": "classify", "input": ["t"], "target": "l"},
-        "sources": [{"kind": "files", "path": "a.csv", "key": "id", "format": "csv"}],
+        "sources": [{"kind": "csv", "path": "a.csv", "key": "id"}],
     }
     for train, said in (
         (

@@ -46,11 +46,15 @@ def test_no_step_no_pull() -> None:
 
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_training_gets_exact_zeros_and_spares_the_norms(method: Any, rows: Encoded, tmp_path: Path) -> None:
-    steps: dict[str, Any] = {"steps": 3, "epochs": 0.5, "learning_rate": 1e-3, "warmup_steps": 0}
+    steps: dict[str, Any] = {"steps": 3, "epochs": 0.5, "learning_rate": 1e-2, "warmup_steps": 0}
     plain = trainable(run(tmp_path / "plain", rows, plan(method, **steps)).model)
     pulled = run(tmp_path / "pulled", rows, plan(method, **steps, l1=0.5))
-    zeros = {name: float((value == 0).float().mean()) for name, value in trainable(pulled.model).items()}
     assert pulled.recorder.best_step > 0
-    matrices = [name for name in zeros if "norm" not in name and not name.endswith("bias")]
-    assert all(zeros[name] > float((plain[name] == 0).float().mean()) for name in matrices if "lora_B" not in name)
-    assert all(zeros[name] == 0 for name in zeros if "norm" in name)
+    learning = trainable(pulled.model)
+    pulls = [name for name in learning if "norm" not in name and "lora_B" not in name]  # B is zero at first
+
+    def zeros(weights: dict[str, Any], names: list[str]) -> int:
+        return sum(int((weights[name] == 0).sum()) for name in names)
+
+    assert zeros(plain, pulls) < zeros(learning, pulls) / 10
+    assert zeros(learning, [name for name in learning if "norm" in name]) == 0

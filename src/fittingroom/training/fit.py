@@ -88,10 +88,18 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) 
             model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout, master=plan.precision != "bf16"
         )
     if plan.activation_checkpointing:
-        # The reentrant way would need inputs with gradients, and loses what is frozen below.
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _checkpoint_activations(model)
     ready.freezing = Freezing(ready, plan.frozen)
     return ready
+
+
+def _checkpoint_activations(model: Any) -> None:
+    """Not the reentrant way, which needs embeddings with a gradient: transformers gives them one in any case, and the
+    way back would go through all that is frozen.
+    """
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+    model.disable_input_require_grads()
 
 
 def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
