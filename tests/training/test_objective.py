@@ -102,7 +102,7 @@ def test_unequal_passes_smooth_as_the_whole_step(smoothing: float) -> None:
         sure = functional.cross_entropy(logits, targets, reduction="sum")
         wanted = wanted + weight * ((1 - smoothing) * sure + smoothing * uniform)
         size += weight * len(targets)
-    assert float(cut) == pytest.approx(float(wanted / size), abs=1e-5)
+    assert cut.item() == pytest.approx((wanted / size).item(), abs=1e-5)
 
 
 def test_weights_are_those_of_the_rows() -> None:

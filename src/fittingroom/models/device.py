@@ -65,7 +65,7 @@ def device(wanted: Wanted = "auto", *, place: str = "train.device") -> Device:
 def _known(said: str) -> Wanted:
     for one in ("auto", "cpu", "cuda", "mps", "tpu"):
         if said == one:
-            return one  # type: ignore[return-value]  # a member of the literal
+            return one
     raise ModelError("choose auto, cpu, cuda or mps", "请选择 auto、cpu、cuda 或 mps", place=f"{CHOICE} = {said}")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fittingroom.models.device import device
+from fittingroom.models.device import Wanted, device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -57,12 +57,12 @@ def training_bytes(shape: Shape, *, tokens: int, answers: int, checkpointed: boo
     return state + activations + logits
 
 
-def machine_bytes() -> tuple[str, int]:
+def machine_bytes(wanted: Wanted = "auto") -> tuple[str, int]:
     """Name of the device that trains, and its whole memory: a GPU's, else this machine's within its cgroup limit.
 
     The whole and not the free memory: the answer is part of a store key and may not change from minute to minute.
     """
-    found = device()
+    found = device(wanted)
     return found.name, found.memory
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
-from fittingroom.models.device import Device, device, precision
+from fittingroom.models.device import device, precision
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
-from fittingroom.models.memory import Shape, training_bytes
+from fittingroom.models.memory import Shape, machine_bytes, training_bytes
 from fittingroom.models.nf4 import NF4_BYTES, demand, quantisable
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
@@ -42,11 +42,11 @@ _TIMED_PASSES = 3
 
 def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
     """The base model's files, those of general data, and the machine that the plan is for."""
-    used = device(train.device)
+    name, memory = machine_bytes(train.device)
     return {
         "base": resolve(model, context.root).digest,
-        "device": used.name,
-        "memory": str(used.memory),
+        "device": name,
+        "memory": str(memory),
         "threads": str(context.threads),
         **fingerprint(train.replay, context),
     }
@@ -89,7 +89,7 @@ def configure(
     replay = _replayed(extra, train, choice.batch)
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    budget, memory, checkpointed = _fit_into_memory(loaded, train, choice.batch, tokens, chosen, used, arithmetic)
+    budget, memory, checkpointed = _fit_into_memory(loaded, train, choice.batch, tokens, chosen, arithmetic)
     layout = layout.within(budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
@@ -274,7 +274,6 @@ def _fit_into_memory(
     batch: int,
     tokens: dict[str, float],
     chosen: dict[str, str],
-    used: Device,
     arithmetic: str,
 ) -> tuple[int, int, bool]:
     """Tokens per forward pass, the bytes they need, and whether activations are computed again on the way back;
@@ -287,7 +286,8 @@ def _fit_into_memory(
     def need(length: int, checkpointed: bool) -> int:
         return training_bytes(shape, tokens=length, answers=math.ceil(length * answers), checkpointed=checkpointed)
 
-    room = int(used.memory * _MEMORY_SHARE)
+    name, memory = machine_bytes(train.device)
+    room = int(memory * _MEMORY_SHARE)
     wanted = max(longest, min(PASS_TOKENS, batch * longest))
     checkpointed = train.activation_checkpointing == "on"
     if train.activation_checkpointing == "auto" and need(max(longest, min(wanted, _SMALL_PASS)), False) > room:
@@ -295,16 +295,16 @@ def _fit_into_memory(
         chosen["activation_checkpointing"] = f"on: {room / 2**30:.1f} GiB hold only small passes without it"
     budget = rules.pass_tokens(longest, wanted, lambda length: need(length, checkpointed) <= room)
     if budget == 0:
-        needed, there = need(longest, checkpointed) / 2**30, used.memory / 2**30
+        needed, there = need(longest, checkpointed) / 2**30, memory / 2**30
         raise ModelError(
-            f"training needs about {needed:.1f} GiB and {used.name} has {there:.1f} GiB: choose a "
+            f"training needs about {needed:.1f} GiB and {name} has {there:.1f} GiB: choose a "
             "smaller base model, train.method lora or qlora, or a smaller train.max_length",
-            f"训练约需 {needed:.1f} GiB，而 {used.name} 只有 {there:.1f} GiB："
+            f"训练约需 {needed:.1f} GiB，而 {name} 只有 {there:.1f} GiB："
             "请改用更小的基础模型、train.method 设为 lora 或 qlora，或减小 train.max_length",
             place="model.base",
         )
     if budget < wanted:
-        chosen["pass_tokens"] = f"{budget} tokens at a time fit into {used.memory / 2**30:.1f} GiB"
+        chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
     return budget, need(budget, checkpointed), checkpointed
 
 
