@@ -36,8 +36,8 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 def test_every_verb_of_the_plan_is_a_command(tmp_path: Path) -> None:
     verbs = (
-        "init check run resume runs approve review discover export report explain pitfalls models deploy rollback "
-        "serve ask monitor"
+        "init check run resume runs approve review discover export report explain pitfalls models verify deploy "
+        "rollback serve ask monitor"
     )
     shown = run("--help", cwd=tmp_path).stdout
     assert [verb for verb in verbs.split() if f"\n  {verb} " not in shown] == []

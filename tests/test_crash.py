@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from fittingroom.history import curves
+from fittingroom.journal import Journal
 from fittingroom.store import Store
 from shop import write_shop
 
@@ -99,6 +101,48 @@ def test_killed_a_few_times_and_resumed(tmp_path: Path) -> None:
     moments = [random.Random(5).uniform(0.5, 0.9) * seconds, 0.6 * seconds]
     assert killed_and_resumed(tmp_path / "killed", moments) == expected
     assert_nothing_torn(tmp_path / "killed")
+
+
+def _trains_lora(folder: Path) -> Path:
+    """The shop with adapters, dropout and enough epochs for checkpoints between them."""
+    write_shop(folder)
+    recipe = folder / "recipe.yaml"
+    settings = "method: lora, dropout: 0.1, early_stopping: null, learning_rate: 2.0e-3, batch_size: 8, epochs: 6"
+    recipe.write_text(
+        recipe.read_text("utf-8").replace("method: full, learning_rate: 1.0e-3, batch_size: 16, epochs: 2", settings)
+    )
+    assert settings in recipe.read_text("utf-8")
+    return folder
+
+
+def _after_a_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a training has kept a checkpoint and gone on for a moment."""
+    while not list((folder / "scratch").glob("*/checkpoints/step-*/manifest.json")):
+        assert process.poll() is None, "it ended before it kept a checkpoint"
+        time.sleep(0.02)
+    time.sleep(1.0)
+
+
+@pytest.mark.slow
+def test_adapters_are_killed_while_they_are_trained(tmp_path: Path) -> None:
+    calm = _trains_lora(tmp_path / "calm")
+    run = fittingroom(calm, "run")
+    assert run.wait() == 0
+    folder = _trains_lora(tmp_path / "killed")
+    process = fittingroom(folder, "run")
+    _after_a_checkpoint(folder, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list((folder / "scratch").glob("*/checkpoints/step-*")), "it was killed inside the training"
+    assert fittingroom(folder, "resume").wait() == 0, (folder / "said.txt").read_text("utf-8")[-2000:]
+    assert outcome(folder) == outcome(calm)
+    assert_nothing_torn(folder)
+    told = {}
+    for shop in (calm, folder):
+        [journal] = (shop / "runs").glob("[!.]*/events.jsonl")
+        told[shop] = curves(list(Journal(journal).read()))[1]
+    assert told[folder].steps == told[calm].steps, "every step is told, none twice"
+    assert told[folder].evals == told[calm].evals
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fittingroom import model_docs
 from fittingroom.config import RunConfig
 from fittingroom.recipe_docs import render
 
@@ -29,10 +30,16 @@ def test_every_section_has_a_place_in_the_chinese_page() -> None:
     assert [name for name in RunConfig.model_fields if f"`{name}`" not in page] == []
 
 
+def test_the_pages_on_models_are_up_to_date() -> None:
+    for language, name in (("en", "models.md"), ("zh", "models.zh-CN.md")):
+        page = (ROOT / "docs" / name).read_text("utf-8")
+        assert page == model_docs.render(language), "run: python -m fittingroom.model_docs docs"
+
+
 def test_every_verb_stands_in_both_readmes() -> None:
     verbs = (
-        "init check run resume runs approve review discover export report explain pitfalls models deploy rollback "
-        "serve ask monitor forget"
+        "init check run resume runs approve review discover export report explain pitfalls models verify deploy "
+        "rollback serve ask monitor forget search"
     )
     for name in ("README.md", "README.zh-CN.md"):
         assert f"`{verbs}`" in (ROOT / name).read_text("utf-8")

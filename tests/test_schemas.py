@@ -13,11 +13,14 @@ from pydantic import BaseModel
 from fittingroom.discovering import Discovered
 from fittingroom.exporting import Exported
 from fittingroom.forgetting import Forgotten
+from fittingroom.offering import ModelTable
 from fittingroom.reviewing import Decided
+from fittingroom.searching import Searched
 from fittingroom.serving.predictor import Prediction
 from fittingroom.stages.monitor import DriftReport
 from fittingroom.types import Page, Release, RunSummary
-from fittingroom.workspace import Checked, ModelRow, PitfallRow
+from fittingroom.verifying import Verified
+from fittingroom.workspace import Checked, PitfallRow
 
 GOLDEN = Path(__file__).parent / "golden_schemas.json"
 SHOWN: tuple[type[BaseModel], ...] = (
@@ -27,12 +30,14 @@ SHOWN: tuple[type[BaseModel], ...] = (
     DriftReport,
     Forgotten,
     Exported,
-    ModelRow,
+    ModelTable,
     Page,
     PitfallRow,
     Prediction,
     Release,
     RunSummary,
+    Verified,
+    Searched,
 )
 
 

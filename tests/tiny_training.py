@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, NoteSink, unheard
 from fittingroom.models.load import load_model, load_tokenizer
 from fittingroom.models.render import Renderer
 from fittingroom.training.config import TrainConfig
@@ -61,6 +61,7 @@ def run(
     patience: int | None = None,
     seed: int = 7,
     dev: Encoded | None = None,
+    note: NoteSink = unheard,
     model: Any = None,
     replay: Replaying = NO_REPLAY,
     probed: Encoded | None = None,
@@ -88,7 +89,7 @@ def run(
         base_digest="base",
         replay=replay,
         seed=seed,
-        context=Context(root=scratch, scratch=scratch, secret=b"", progress=progress, threads=1),
+        context=Context(root=scratch, scratch=scratch, secret=b"", progress=progress, threads=1, note=note),
     )
 
 

@@ -35,9 +35,10 @@ class _Face:
     def __init__(self, root: Path, language: str) -> None:
         self.root = root
         self.language = language
+        self.as_json = False
 
     def workspace(self) -> Workspace:
-        from fittingroom.progress import ProgressLine
+        from fittingroom.progress import ProgressLine, ProgressLines
         from fittingroom.workspace import Workspace
 
         if not self.root.is_dir():
@@ -46,7 +47,8 @@ class _Face:
                 "没有这个文件夹；可用 `fittingroom init` 创建",
                 place=str(self.root),
             )
-        return Workspace(self.root, progress=ProgressLine(self.language))
+        line = ProgressLines() if self.as_json else ProgressLine(self.language)
+        return Workspace(self.root, progress=line, note=line.note)
 
     def say(self, en: str, zh: str) -> None:
         click.echo(zh if self.language.startswith("zh") else en)
@@ -80,7 +82,14 @@ def cli(context: click.Context, root: Path, lang: str) -> None:
     context.obj = _Face(root, lang)
 
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def _as_json(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    context.obj.as_json = value
+    return value
+
+
+_json = click.option(
+    "--json", "as_json", is_flag=True, callback=_as_json, help="Print the result as JSON (progress as JSON lines)."
+)
 _sets = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Replace one value of the recipe.")
 _recipe = click.argument("recipe", default="recipe.yaml")
 _run_id = click.argument("run_id", required=False)
@@ -149,6 +158,21 @@ def check(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
 def run(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
     """Run RECIPE: prepare, train, judge, and try again with a named cause until it passes or the bounds are reached."""
     _finish(face, face.workspace().run(recipe, sets), as_json)
+
+
+@cli.command()
+@_recipe
+@_sets
+@_json
+@_face
+def search(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
+    """Search for values of `train` by short trainings on a budget, judged on dev; called again, it goes on."""
+    from fittingroom.tell import tell_search
+
+    found = face.workspace().search(recipe, sets)
+    face.json(found) if as_json else click.echo(tell_search(found, face.language))
+    if found.best is None:
+        sys.exit(3)  # no training came to its end: nothing can be said
 
 
 @cli.command()
@@ -309,16 +333,33 @@ def pitfalls(face: _Face, as_json: bool) -> None:
 
 
 @cli.command()
+@click.option(
+    "--recipe", default="", metavar="FILE", help="Say what fits on this machine (the workspace's own recipe)."
+)
+@_sets
 @_json
 @_face
-def models(face: _Face, as_json: bool) -> None:
-    """List the base models that the loader knows."""
-    rows = face.workspace().models()
-    if as_json:
-        face.json(rows)
-        return
-    for row in rows:
-        click.echo(f"{row.name:<34} {row.architecture:<24} {row.parameters:<14} {row.template:<3} {row.licence}")
+def models(face: _Face, recipe: str, sets: Sequence[str], as_json: bool) -> None:
+    """List the base models: format, thinking, licence, memory; and for a recipe, what fits on this machine."""
+    from fittingroom.tell_models import tell_models
+
+    table = face.workspace().models(recipe, sets)
+    face.json(table) if as_json else click.echo(tell_models(table, face.language))
+
+
+@cli.command()
+@click.option("--base", required=True, metavar="PATH_OR_ID", help="Folder, hub id or modelscope:org/name.")
+@click.option("--revision", help="Commit, branch or tag of a hub id.")
+@click.option("--steps", type=click.IntRange(1, 200), default=8, show_default=True, help="Training steps.")
+@_json
+@_face
+def verify(face: _Face, base: str, revision: str | None, steps: int, as_json: bool) -> None:
+    """Try the whole road on real weights: recognise, render, train a few steps, merge, serve, compare."""
+    from fittingroom.tell_models import tell_verified
+
+    done = face.workspace().verify(base, revision=revision, steps=steps)
+    face.json(done) if as_json else click.echo(tell_verified(done, face.language))
+    sys.exit(0 if done.ok else 1)
 
 
 @cli.command()

@@ -27,6 +27,7 @@ from fittingroom.stages.split import SplitConfig
 from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Frozen
 from fittingroom.values import key_of, wrong
 
@@ -67,6 +68,7 @@ class RunConfig(Frozen):
     balance: BalanceConfig = BalanceConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    search: SearchConfig = SearchConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     adapt: AdaptConfig = AdaptConfig()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fittingroom.errors import RecipeError
-from fittingroom.types import Frozen
+from fittingroom.types import Frozen, Text
 
 _NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -26,6 +26,22 @@ Spread = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]
 
 ProgressSink = Callable[[str, float, float], None]
 """(what, done, total): how far the work inside a stage is."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a stage tells while it works, besides how far it is."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values."""
+    text: Text | None = None
+    """A sentence for people, where there is something to say."""
+    kept: bool = True
+    """Whether it is written to the run's journal; what changes with every step is only shown."""
+
+
+NoteSink = Callable[[Note], None]
 
 
 class EngineConfig(Frozen):
@@ -62,6 +78,10 @@ def silent(what: str, done: float, total: float) -> None:
     """A progress sink that shows nothing; for tests and library use."""
 
 
+def unheard(note: Note) -> None:
+    """A sink of notes that keeps none; for tests and library use."""
+
+
 def in_this_process(function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Iterator[T]:
     """One after the other, here."""
     return (function(*one) for one in arguments)
@@ -90,6 +110,7 @@ class Context:
     secret: bytes
     """Key of pseudonyms and row ids; comes from the environment, is never stored."""
     progress: ProgressSink = silent
+    note: NoteSink = unheard
     threads: int = field(default_factory=lambda: cpu_threads())
     spread: Spread = in_this_process
     """Where pure work on batches is done."""

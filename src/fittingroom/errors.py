@@ -6,6 +6,7 @@
     │   ├── SourceError      a source that is missing, empty or unreadable
     │   ├── ModelError       a base model that cannot or must not be loaded
     │   └── StoreError       an artifact, run or release that is not there or not whole
+    ├── NoRoom               a disk is full; what is done so far stays, `resume` goes on: exit code 2
     ├── Blocked              a blocking finding ended an attempt: exit code 1
     └── Interrupted          the run was stopped and can be resumed: exit code 130
 
@@ -62,6 +63,12 @@ class ModelError(UserError):
 
 class StoreError(UserError):
     """An artifact, run or release is not there, or not whole."""
+
+
+class NoRoom(FittingroomError):
+    """A disk is full. What was done until then is kept; `fittingroom resume` goes on once there is room."""
+
+    exit_code = 2
 
 
 class Blocked(FittingroomError):

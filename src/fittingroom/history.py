@@ -6,16 +6,18 @@ import fcntl
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from fittingroom.config import RunConfig, parse
 from fittingroom.errors import StoreError
 from fittingroom.journal import Journal
 from fittingroom.store import write_json
-from fittingroom.types import Attempt, RunStatus, RunSummary, Text, Verdict
+from fittingroom.types import Attempt, Frozen, RunStatus, RunSummary, Text, Verdict
 
 ENDED: frozenset[RunStatus] = frozenset({"passed", "failed", "inconclusive"})
 """A run that got this far said its last word."""
@@ -151,6 +153,47 @@ def _attempts(events: list[dict[str, Any]]) -> list[Attempt]:
             if event["kind"] == "attempt_done" or this.number not in found:
                 found[this.number] = this
     return [found[number] for number in sorted(found)]
+
+
+class TrainingCurves(Frozen):
+    """How far the training of an attempt is, as its journal tells while it runs; the fields as in `Trained`."""
+
+    attempt: int
+    total: int = 0
+    """Steps planned."""
+    steps: list[dict[str, float]] = Field(default_factory=list)
+    evals: list[dict[str, float]] = Field(default_factory=list)
+    speed: dict[str, float] = Field(default_factory=dict)
+    """Of the moment: tokens_per_second, examples_per_second."""
+    said: list[Text] = Field(default_factory=list)
+    """Checkpoints that were passed over or could not be written, and other words."""
+
+
+def curves(events: Iterable[dict[str, Any]]) -> dict[int, TrainingCurves]:
+    """Curves of the training of every attempt, finished or not, for faces that draw them live.
+
+    A training that is taken up after a kill tells its curves again from their beginning, and what was told before
+    counts no more: every step is there once, also where the kill or a full disk swallowed some events.
+    """
+    found: dict[int, TrainingCurves] = {}
+    number = 0
+    for event in events:
+        if event["kind"] == "attempt_started":
+            number = event["attempt"]["number"]
+        elif event.get("stage") == "train" and event["kind"] not in {"stage_started", "stage_done"}:
+            found[number] = _grown(found.get(number) or TrainingCurves(attempt=number), event)
+    return found
+
+
+def _grown(so_far: TrainingCurves, event: dict[str, Any]) -> TrainingCurves:
+    said = [*so_far.said, Text.model_validate(event["text"])] if event.get("text") else so_far.said
+    if event["kind"] == "training_started":
+        return so_far.model_copy(update={"total": event["steps"], "steps": [], "evals": []})
+    if event["kind"] != "training":
+        return so_far.model_copy(update={"said": said})
+    grown = {name: [*getattr(so_far, name), *event[name]] for name in ("steps", "evals")}
+    speed = {name: event[name] for name in ("tokens_per_second", "examples_per_second") if name in event}
+    return so_far.model_copy(update={**grown, "speed": speed})
 
 
 def _judgement(events: list[dict[str, Any]]) -> tuple[dict[str, float], Verdict | None, dict[str, str]]:

@@ -1,10 +1,14 @@
-"""Progress on standard error: which stage, how far, how long still."""
+"""Progress on standard error: which stage, how far, how long still; of a training also how it learns and how fast."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from fittingroom.engine import Note
 
 _STAGES = (
     "prepare",
@@ -41,6 +45,8 @@ _NAMES_ZH = {
     "render": "渲染",
     "time a step": "测一步用时",
 }
+STEP = "step"
+"""Kind of the notes that hold the values of a training's step."""
 
 
 class ProgressLine:
@@ -57,12 +63,25 @@ class ProgressLine:
         self._entered = 0.0
         self._started = 0.0
         self._said = 0.0
+        self._values: Mapping[str, float] = {}
+        """Of the last training step."""
+
+    def note(self, note: Note) -> None:
+        """Show a sentence on a line of its own; keep the values of a step for the next line."""
+        if note.kind == STEP:
+            self._values = note.data
+        if note.text is not None:
+            said = note.text.zh if self._chinese else note.text.en
+            clear = "\r\033[K" if self._live else ""
+            self._stream.write(f"{clear}{said}\n")
+            self._stream.flush()
 
     def __call__(self, what: str, done: float, total: float) -> None:
         """Show that `done` of `total` is done in `what`; done = 0 starts a stage, done = total ends it."""
         now = time.monotonic()
         if what in _STAGES and (what != self._stage or done <= 0):
             self._stage, self._entered, self._said = what, now, 0.0
+            self._values = {}
         if what != self._phase or done <= 0:
             self._phase, self._started = what, now
         finished = done >= total and what in _STAGES and what == self._stage
@@ -80,8 +99,10 @@ class ProgressLine:
             tail = f"{spent:6.1f} s"
         else:
             share = min(1.0, done / total) if total else 0.0
-            left = f", {self._left(spent / share * (1 - share))}" if share > 0.02 and spent > 1 else ""
-            tail = f"{share:4.0%}{left}"
+            learning = phase == "train" and bool(self._values)
+            seconds = self._values["seconds_left"] if learning else spent / share * (1 - share) if share else 0.0
+            left = f", {self._left(seconds)}" if share > 0.02 and spent > 1 else ""
+            tail = f"{share:4.0%}{left}{self._learning() if learning else ''}"
         line = f"{place}{name:<14} {tail}"
         if self._live:
             self._stream.write(f"\r\033[K{line}" + ("\n" if finished else ""))
@@ -89,7 +110,54 @@ class ProgressLine:
             self._stream.write(line + "\n")
         self._stream.flush()
 
+    def _learning(self) -> str:
+        """Step, loss, rate and speed of a training."""
+        values, zh = self._values, self._chinese
+        parts = [
+            f"{'第' if zh else 'step'} {values['step']:.0f}/{values['steps']:.0f}{' 步' if zh else ''}",
+            f"{'损失' if zh else 'loss'} {values['loss']:.4f}",
+            f"{'学习率' if zh else 'rate'} {values['learning_rate']:.3g}",
+            f"{values['tokens_per_second']:,.0f} {'词元/秒' if zh else 'tokens/s'}",
+            f"{values['examples_per_second']:,.1f} {'条/秒' if zh else 'examples/s'}",
+        ]
+        return "".join(f" · {part}" for part in parts)
+
     def _left(self, seconds: float) -> str:
         minutes, rest = divmod(round(seconds), 60)
         time_left = f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
         return f"还剩 {time_left}" if self._chinese else f"{time_left} left"
+
+
+class ProgressLines:
+    """A progress sink for programs (`--json`): one JSON object per line, every few seconds and for every sentence."""
+
+    def __init__(self, stream: TextIO | None = None, every: float = 5.0) -> None:
+        self._stream = stream or sys.stderr
+        self._every = every
+        self._what = ""
+        self._began = self._said = 0.0
+        self._values: Mapping[str, Any] = {}
+
+    def note(self, note: Note) -> None:
+        """A sentence at once; the values of a step with the next line of progress."""
+        if note.kind == STEP:
+            self._values = note.data
+        if note.text is not None:
+            self._write({"note": note.kind, **note.data, "text": note.text.model_dump()})
+
+    def __call__(self, what: str, done: float, total: float) -> None:
+        """One line where something begins or ends, and every few seconds between."""
+        now = time.monotonic()
+        if what != self._what or done <= 0:
+            self._what, self._began, self._said, self._values = what, now, 0.0, {}
+        if 0 < done < total and now - self._said < self._every:
+            return
+        self._said = now
+        share = done / total if total else 0.0
+        left = {"seconds_left": round((now - self._began) * (1 - share) / share, 1)} if 0 < share < 1 else {}
+        self._write({"progress": what, "done": done, "total": total, **left, **self._values})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        plain = {name: None if value != value else value for name, value in line.items()}  # JSON knows no NaN
+        self._stream.write(json.dumps(plain, ensure_ascii=False) + "\n")
+        self._stream.flush()

@@ -12,7 +12,7 @@ from typing import Any
 
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
-from fittingroom.history import History
+from fittingroom.history import History, TrainingCurves, curves
 from fittingroom.journal import Journal
 from fittingroom.report import render_report
 from fittingroom.report.data import AttemptView, Change, Example, FindingView, Judgement, ReportData, StageLine
@@ -25,6 +25,7 @@ from fittingroom.types import (
     Finding,
     GateDecision,
     Output,
+    Plan,
     Rows,
     RunSummary,
     Splits,
@@ -39,6 +40,7 @@ _KINDS: dict[str, type[Output]] = {
     "split": Splits,
     "audit": Splits,
     "balance": Splits,
+    "configure": Plan,
     "train": Trained,
     "evaluate": EvalReport,
     "gate": GateDecision,
@@ -68,8 +70,9 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
     events = list(Journal(folder / "events.jsonl").read())
     config, summary, store = history.config(folder), history.summary(folder), Store(root)
     configs = _configs(config, summary)
+    learning = curves(events)
     views = [
-        _view(attempt, _events_of(events, attempt.number), store, _changes(configs, number))
+        _view(attempt, _events_of(events, attempt.number), store, _changes(configs, number), learning)
         for number, attempt in enumerate(summary.attempts)
     ]
     return ReportData(
@@ -118,20 +121,32 @@ def _events_of(events: list[Event], number: int) -> list[Event]:
     return list(found.values())
 
 
-def _view(attempt: Attempt, stages: list[Event], store: Store, changed: list[Change]) -> AttemptView:
+def _view(
+    attempt: Attempt,
+    stages: list[Event],
+    store: Store,
+    changed: list[Change],
+    learning: dict[int, TrainingCurves],
+) -> AttemptView:
     outputs = {event["stage"]: _load(store, event) for event in stages}
     trained, report, decision = outputs.get("train"), outputs.get("evaluate.dev"), outputs.get("gate.dev")
-    texts = _Texts(outputs)
+    plan, texts = outputs.get("configure"), _Texts(outputs)
+    told = learning.get(attempt.number) or TrainingCurves(attempt=attempt.number)
+    shown = trained if isinstance(trained, Trained) else told
     return AttemptView(
         attempt=attempt,
         cause=_title(attempt.cause) if attempt.cause else None,
         changed=changed,
         stages=[_line(event, outputs[event["stage"]]) for event in stages],
         findings=[_finding(finding, texts) for finding in attempt.findings or _told(stages)],
-        steps=trained.steps if isinstance(trained, Trained) else [],
-        evals=trained.evals if isinstance(trained, Trained) else [],
+        steps=shown.steps,
+        evals=shown.evals,
         best_step=trained.best_step if isinstance(trained, Trained) else 0,
         stopped=trained.stopped if isinstance(trained, Trained) else "",
+        plan=plan if isinstance(plan, Plan) else None,
+        timing=trained.timing if isinstance(trained, Trained) else {},
+        speed=trained.timing if isinstance(trained, Trained) else told.speed,
+        said=told.said,
         report=report if isinstance(report, EvalReport) else None,
         decision=decision if isinstance(decision, GateDecision) else None,
     )

@@ -20,9 +20,10 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
-from fittingroom.engine import Context, ProgressSink, silent
-from fittingroom.errors import Blocked, FittingroomError
+from fittingroom.engine import Context, Note, NoteSink, ProgressSink, silent, unheard
+from fittingroom.errors import Blocked, FittingroomError, NoRoom
 from fittingroom.journal import Journal, alone
+from fittingroom.room import output_bytes, roomy
 from fittingroom.store import Store, digest_of, file_sha256
 from fittingroom.types import Attempt, Bundle, EvalReport, Finding, GateDecision, Output, Rows, Severity, Splits
 
@@ -44,7 +45,14 @@ class Run:
     """One run: its folder, its journal, and the step function through which every stage goes."""
 
     def __init__(
-        self, folder: Path, store: Store, *, root: Path, secret: bytes, progress: ProgressSink = silent
+        self,
+        folder: Path,
+        store: Store,
+        *,
+        root: Path,
+        secret: bytes,
+        progress: ProgressSink = silent,
+        note: NoteSink = unheard,
     ) -> None:
         self.folder = folder
         self.id = folder.name
@@ -52,6 +60,7 @@ class Run:
         self.root = root
         self.secret = secret
         self.progress = progress
+        self.note = note
         self.journal = Journal(folder / "events.jsonl")
         self.findings: list[Finding] = []
         self.attempts: list[Attempt] = []
@@ -115,7 +124,13 @@ class Run:
         arguments = self._arguments(stage, config, part)
         self.journal.append("stage_started", stage=name)
         self.progress(name, 0.0, 1.0)
-        context = Context(root=self.root, scratch=self.root, secret=self.secret, progress=self.progress)
+        context = Context(
+            root=self.root,
+            scratch=self.root,
+            secret=self.secret,
+            progress=self.progress,
+            note=functools.partial(self._noted, name),
+        )
         key = self._key(stage, arguments, inputs, context)
         digest, recalled = self._recall(key), True
         if digest is None:
@@ -123,7 +138,7 @@ class Run:
                 digest = self._recall(key)  # another process may have made it while this one waited
                 if digest is None:
                     digest, recalled = self._execute(stage, arguments, inputs, context, key, config), False
-        output = self.store.load(digest, kind)
+        output = self._as_it_came(key, self.store.load(digest, kind))
         self.outputs[name], self.digests[name] = output, digest
         self._digest_of[id(output)] = (output, digest)
         found = self._detect(stage.__name__, output, digest, config)
@@ -144,6 +159,13 @@ class Run:
         self.progress(name, 1.0, 1.0)
         self._stop_if_blocked(found, name, getattr(sys.modules[stage.__module__], "withdrawn", None), context)
         return output
+
+    def _noted(self, stage: str, note: Note) -> None:
+        """Show what a stage tells while it works, and keep it where it is worth keeping."""
+        self.note(note)
+        if note.kept:
+            text = {"text": note.text.model_dump()} if note.text is not None else {}
+            self.journal.append(note.kind, stage=stage, **note.data, **text)
 
     def digest(self, output: Output) -> str:
         """Store digest of an output of this attempt."""
@@ -190,6 +212,13 @@ class Run:
         self.store.discard(digest)
         return None
 
+    def _as_it_came(self, key: str, output: O) -> O:
+        """The output with the volatile fields that this action gave it. The store keeps those of whoever published the
+        same content first, and what was measured then may have been mended since.
+        """
+        volatile = (self.store.recall(key) or {}).get("volatile", {})
+        return type(output).model_validate({**dict(output), **volatile}) if volatile else output
+
     def _execute(
         self,
         stage: Callable[..., Output],
@@ -207,13 +236,18 @@ class Run:
             arguments = {**arguments, "context": inside}
         began = time.monotonic()
         try:
-            output = stage(*inputs, **arguments)
+            with roomy(scratch):
+                output = stage(*inputs, **arguments)
+        except NoRoom:
+            raise  # what is done so far lies in the scratch folder, to be taken up once there is room
         except FittingroomError:
             shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
             raise
-        digest = self.store.publish(output)
+        with roomy(self.store.root, output_bytes(output)):
+            digest = self.store.publish(output)
         seconds = round(time.monotonic() - began, 3)
-        self.store.remember(key, {"digest": digest, "stage": stage.__name__, "seconds": seconds})
+        memory = {"digest": digest, "stage": stage.__name__, "seconds": seconds, "volatile": _volatile(output)}
+        self.store.remember(key, memory)
         if (published := getattr(sys.modules[stage.__module__], "published", None)) is not None:
             published(context=inside)  # what a stage keeps for the next time may count from now on
         shutil.rmtree(scratch)
@@ -224,7 +258,7 @@ class Run:
     def _detect(self, stage: str, output: Output, digest: str, config: RunConfig) -> list[Finding]:
         """Findings are remembered too: the same output under the same settings has the same pits."""
         settings = config.pitfalls.model_dump(mode="json")
-        key = "detect-" + digest_of([_detectors(), stage, digest, settings])
+        key = "detect-" + digest_of([_detectors(), stage, digest, _volatile(output), settings])
         memory = self.store.recall(key)
         if memory is not None:
             return [Finding.model_validate(finding) for finding in memory["findings"]]
@@ -245,6 +279,11 @@ class Run:
                     withdrawn(context=context)
             first = blocking[0]
             raise Blocked(first.summary.en, first.summary.zh, place=first.pitfall)
+
+
+def _volatile(output: Output) -> dict[str, Any]:
+    """The fields that are no part of an output's digest, as JSON values."""
+    return output.model_dump(mode="json", include=set(type(output).VOLATILE))
 
 
 def ledger(output: Output) -> dict[str, int]:

@@ -76,19 +76,11 @@ class Store:
             return digest
         aside = self.root / "aside" / f"{digest}.{uuid.uuid4().hex[:8]}"
         aside.mkdir(parents=True)
-        _write_fields(output, aside)
-        files = {
-            str(path.relative_to(aside)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-            for path in sorted(aside.rglob("*"))
-            if path.is_file()
-        }
-        for folder in {path.parent for path in aside.rglob("*")} | {aside}:
-            for path in folder.iterdir():
-                if path.is_file():
-                    _fsync_file(path)
-            fsync_folder(folder)
-        manifest = {"kind": type(output).__name__, "digest": digest, "fields": fields, "files": files}
-        write_json(aside / MANIFEST, manifest)
+        try:
+            _fill(aside, output, digest, fields)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)  # on a full disk, the room that it took is wanted back
+            raise
         self.objects.mkdir(parents=True, exist_ok=True)
         if (target / MANIFEST).exists() and self._manifest(digest).get("amended"):
             shutil.rmtree(target)  # rows were taken out of it since, so it is not what its name says
@@ -189,6 +181,22 @@ class Store:
             raise StoreError("is not in the store", "不在存储中", place=f"objects/{digest}")
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return manifest
+
+
+def _fill(aside: Path, output: Output, digest: str, fields: dict[str, Any]) -> None:
+    """All files of an object, the manifest last, everything on disk."""
+    _write_fields(output, aside)
+    files = {
+        str(path.relative_to(aside)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(aside.rglob("*"))
+        if path.is_file()
+    }
+    for folder in {path.parent for path in aside.rglob("*")} | {aside}:
+        for path in folder.iterdir():
+            if path.is_file():
+                _fsync_file(path)
+        fsync_folder(folder)
+    write_json(aside / MANIFEST, {"kind": type(output).__name__, "digest": digest, "fields": fields, "files": files})
 
 
 def _digest(output: Output) -> tuple[str, dict[str, Any]]:

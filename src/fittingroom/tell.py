@@ -14,6 +14,7 @@ from fittingroom.report.words import speaker
 if TYPE_CHECKING:
     from fittingroom.checking import Shown
     from fittingroom.forgetting import Forgotten
+    from fittingroom.searching import Searched
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.types import Attempt, Finding, Page, RunSummary
     from fittingroom.workspace import Checked
@@ -51,6 +52,33 @@ def tell_run(summary: RunSummary, root: Path, language: str) -> str:
         where = "" if root.resolve() == Path.cwd() else f" -w {root}"
         question = "我买的鞋大了，能换小一码吗？" if chinese else "where is my parcel?"
         lines.append(f'  {"试一试" if chinese else "ask it"}: {_program()}{where} ask "{question}"')
+    return "\n".join(lines)
+
+
+def tell_search(found: Searched, language: str) -> str:
+    """The trainings of a search, best first, and what is proposed."""
+    chinese = language.startswith("zh")
+    say = speaker(language)
+    names = sorted({name for row in found.trials for name in row.values})
+    lines = ["", "  ".join([f"{'#':>4}", *(f"{name:<14}" for name in names), f"{say('macro_f1'):<10}", say("stopped")])]
+    for row in sorted(found.trials, key=lambda row: (-(row.score if row.score is not None else -1.0), row.number)):
+        values = [f"{row.values.get(name, '-')!s:<14}" for name in names]
+        score = "-" if row.score is None else f"{row.score:.3f}"
+        ended = say("trial_failed" if row.ended == "failed" else row.ended)
+        mark = "*" if row.number == found.best else " "
+        lines.append("  ".join([f"{mark}{row.number:>3}", *values, f"{score:<10}", f"{ended} {row.why}".rstrip()]))
+    number, minutes = len(found.trials), found.minutes
+    lines.append(
+        f"  {number} 次训练，共 {minutes:.1f} 分钟，在开发集 {found.dev_rows} 行上评判；页面：{found.report}"
+        if chinese
+        else f"  {number} trainings in {minutes:.1f} min, judged on {found.dev_rows} rows of dev; page: {found.report}"
+    )
+    if not found.patch:
+        lines.append(f"  {say('no_winner')}")
+    else:
+        sets = " ".join(f"--set {path}={value}" for path, value in sorted(found.patch.items()))
+        before, behind = ("：", f"（{found.proposal}）") if chinese else (": ", f" ({found.proposal})")
+        lines.append(f"  {say('proposal')}{before}{sets}{behind}")
     return "\n".join(lines)
 
 

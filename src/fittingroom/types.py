@@ -157,7 +157,7 @@ class Splits(Output):
 class Plan(Output):
     """The resolved training configuration (every `auto` replaced by a value), and what it will cost."""
 
-    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight")
+    VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight", "examples", "found")
     method: Literal["full", "lora", "qlora"]
     learning_rate: float
     batch_size: int
@@ -190,8 +190,15 @@ class Plan(Output):
     steps the tokens computed per token of the rows (`computed`)."""
     preflight: dict[str, dict[str, float]] = Field(default_factory=dict)
     """What the checks before training measured, by check."""
+    memory: dict[str, int] = Field(default_factory=dict)
+    """Bytes at the peak of a step by what they are for (see `models.memory`)."""
+    examples: dict[str, list[str]] = Field(default_factory=dict)
+    """Which rows (ids) or labels these checks mean, by check; a few of each."""
     memory_bytes: int = 0
+    """All of them."""
     minutes: float = 0.0
+    found: dict[str, Any] = Field(default_factory=dict)
+    """What was tried to find a value: curves and measured speeds, by the value's name."""
     chosen: dict[str, str] = Field(default_factory=dict)
     """For every value that was `auto`: why it came out as it did."""
 
@@ -209,9 +216,11 @@ class Trained(Output):
     """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample)."""
     best_step: int
     stopped: str
-    """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite."""
+    """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite, dead_gradients."""
     facts: dict[str, Any] = Field(default_factory=dict)
     timing: dict[str, float] = Field(default_factory=dict)
+    """seconds, and of them training_, evaluating_ and saving_seconds; per second of training: tokens_per_second (of the
+    rows), computed_tokens_per_second, examples_per_second; torn_checkpoints passed over."""
 
 
 class Bundle(Output):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from fittingroom.checking import Cost, Shown, cost, examples
-from fittingroom.engine import ProgressSink, silent
+from fittingroom.engine import NoteSink, ProgressSink, silent, unheard
 from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
 from fittingroom.journal import Journal, alone
 from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, Splits, Text
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from fittingroom.exporting import Exported
     from fittingroom.forgetting import Forgotten
     from fittingroom.models.load import BaseModelInfo
+    from fittingroom.offering import ModelTable
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
+    from fittingroom.searching import Searched
     from fittingroom.serving.predictor import Prediction
     from fittingroom.stages.monitor import DriftReport
+    from fittingroom.verifying import Verified
 
 KEY = "FITTINGROOM_KEY"
 RECIPE = "recipe.yaml"
@@ -62,23 +66,13 @@ class PitfallRow(Frozen):
     title: Text
 
 
-class ModelRow(Frozen):
-    """One base model that the loader knows."""
-
-    name: str
-    architecture: str
-    parameters: str
-    template: str
-    licence: str
-    note: str = ""
-
-
 class Workspace:
     """A folder with a recipe, its runs, artifacts and releases."""
 
-    def __init__(self, root: Path | str = ".", *, progress: ProgressSink = silent) -> None:
+    def __init__(self, root: Path | str = ".", *, progress: ProgressSink = silent, note: NoteSink = unheard) -> None:
         self.root = Path(root).resolve()
         self._progress = progress
+        self._note = note
 
     # ------------------------------------------------------------------------------------------ start
 
@@ -215,7 +209,9 @@ class Workspace:
                 raise Interrupted(_STOPPED.en, _STOPPED.zh, place=f"runs/{folder.name}") from error
             except FittingroomError as error:
                 told = Text(en=said(error.text("en")), zh=said(error.text("zh")))
-                run.journal.append("run_done", status="error", message=told.model_dump())
+                # On a full disk not even this may find room; the run then counts as interrupted, and can be resumed.
+                with contextlib.suppress(OSError):
+                    run.journal.append("run_done", status="error", message=told.model_dump())
                 raise
             except Exception as error:
                 # The text of a foreign error may quote a customer's words: only its class is kept.
@@ -227,6 +223,24 @@ class Workspace:
             )
             write_report(self.root, history, folder)
         return history.summary(folder)
+
+    def search(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Searched:
+        """Search for values of `train` as the recipe's section `search` says, by short trainings judged on dev.
+
+        A search that was stopped goes on where it was; with a larger budget it takes up again. The recipe stays as it
+        is: the winner is proposed. The test part is not looked at.
+        """
+        from fittingroom.pipeline import data_road
+        from fittingroom.searching import search_recipe
+
+        config = self._load(recipe, sets)
+        self._preflight(config)
+        with alone(self.root / "locks" / f"search-{config.digest}"):
+            folder = self.root / "checks" / f"search-{config.digest}"
+            shutil.rmtree(folder, ignore_errors=True)
+            run = self._run(folder)
+            run.folder.mkdir(parents=True)
+            return search_recipe(self.root, config, data_road(config, run), run, self._progress)
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -265,11 +279,23 @@ class Workspace:
             for pitfall in sorted(catalog().values(), key=lambda pitfall: (pitfall.rank, pitfall.id))
         ]
 
-    def models(self) -> list[ModelRow]:
-        """Base models that the loader knows, the built-in one first."""
-        from fittingroom.models.catalog import families
+    def models(self, recipe: str = "", sets: Sequence[str] = ()) -> ModelTable:
+        """The catalogue of base models, the built-in one first; with a recipe, what of it fits on this machine."""
+        from fittingroom.offering import ModelTable, catalogue, offered
 
-        return [ModelRow(**row) for row in families()]
+        if recipe or (self.root / RECIPE).is_file():
+            recipe = recipe or RECIPE
+            return offered(self._load(recipe, sets), recipe, self.root)
+        return ModelTable(models=catalogue())
+
+    def verify(self, base: str, *, revision: str | None = None, steps: int = 8) -> Verified:
+        """Try the whole road on a base model, in a temporary folder: recognise, render, train a few steps, merge,
+        serve, compare. The base itself is only read.
+        """
+        from fittingroom.models.load import ModelConfig
+        from fittingroom.verifying import verify
+
+        return verify(ModelConfig(base=base, revision=revision), self.root, steps=steps, progress=self._progress)
 
     def review(self, run_id: str | None = None, *, out: Path, form: str = "") -> int:
         """Write the rows whose labels people should look at (all parts), what to relabel next first.
@@ -447,7 +473,8 @@ class Workspace:
         from fittingroom.run import Run
         from fittingroom.store import Store
 
-        return Run(folder, Store(self.root), root=self.root, secret=self._secret(), progress=self._progress)
+        secret = self._secret()
+        return Run(folder, Store(self.root), root=self.root, secret=secret, progress=self._progress, note=self._note)
 
     @staticmethod
     def _pinned(config: RunConfig, base: BaseModelInfo) -> RunConfig:
@@ -460,6 +487,7 @@ class Workspace:
         """What can be known to be wrong before a run is written down: unreadable sources, an unusable base model."""
         from fittingroom.engine import Context
         from fittingroom.models.load import resolve
+        from fittingroom.offering import refuse_unfit
         from fittingroom.pitfalls import check_settings
         from fittingroom.sources import check_source
 
@@ -467,7 +495,9 @@ class Workspace:
         for source in config.sources:
             check_source(source, context)
         check_settings(config.pitfalls)
-        return resolve(config.model, self.root)
+        base = resolve(config.model, self.root)
+        refuse_unfit(config, base)
+        return base
 
     def _expire(self, config: RunConfig) -> None:
         """Take what is past its retention out of the store before a run. Not while another run works: the next does."""

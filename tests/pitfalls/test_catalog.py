@@ -35,6 +35,12 @@ WANTED = {
     "target-in-the-input", "template-leakage", "test-from-the-past", "texts-that-say-nothing", "torn-audit-folds",
     "train-serve-skew", "truncated-answers", "truncated-rows", "two-scripts", "uncorrected-prior", "underfitting",
     "unlabelled-rows", "unread-times", "unreadable-rows", "wrong-chat-template",
+    "accumulation-differs", "adapters-misplaced", "adapters-refused", "half-precision-training", "memory-almost-full",
+    "model-cannot-be-saved", "no-pad-token", "nothing-trains", "packing-leaks", "scores-depend-on-batch",
+    "tied-embeddings-untied", "update-vanishes", "weights-not-trainable", "weights-stay-large",
+    "double-bos", "forged-control-tokens", "foreign-chat-template", "half-width-marks", "labels-of-the-same-tokens",
+    "labels-with-one-beginning", "loss-on-the-prompt", "missing-end-mark", "no-chat-template",
+    "prompt-differs-in-service", "special-ids-disagree", "tokenizer-changes-text",
 }  # fmt: skip
 EMPTY = Page(**dict.fromkeys(Page.model_fields, "-"))
 DECISION = GateDecision(part="dev", verdict=Verdict.FAIL, checks=[])
@@ -93,7 +99,7 @@ def test_all_are_found_in_their_families() -> None:
     assert set(catalog()) >= WANTED
     assert list(catalog()) == sorted(catalog())
     assert {family(catalog()[name]) for name in WANTED} == {
-        "data", "labels", "template", "hyperparameters", "fit", "evaluation", "deployment", "monitoring",
+        "data", "labels", "template", "hyperparameters", "fit", "compute", "evaluation", "deployment", "monitoring",
     }  # fmt: skip
 
 

@@ -23,8 +23,12 @@ from pitfalls.small_training import draw, train
 
 BLOCKING = {
     "leaked-test-examples", "personal-data", "all-labels-masked", "personal-data-in-labels", "redacted-too-late",
+    "adapters-misplaced", "adapters-refused", "half-precision-training", "model-cannot-be-saved", "nothing-trains",
+    "packing-leaks", "weights-not-trainable",
+    "double-bos", "forged-control-tokens", "labels-of-the-same-tokens", "loss-on-the-prompt", "missing-end-mark",
+    "prompt-differs-in-service", "tokenizer-changes-text",
 }  # fmt: skip
-TOLD = {"uncorrected-prior"}
+TOLD = {"labels-with-one-beginning", "no-chat-template", "plan-missed", "special-ids-disagree", "uncorrected-prior"}
 """Those that are no cause to look for: what they tell may be wanted."""
 TRAIN = {
     "method": "full",

@@ -88,6 +88,23 @@ def test_what_cannot_work_is_refused(context: Context) -> None:
         planned(context, splits(train=table(0, 1)))
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_too_few_rows_are_refused_or_said(context: Context, method: Any) -> None:
+    """With every length fixed too, nothing is rendered before the rows are counted."""
+    fixed = {"method": method, "max_length": 64, "batch_size": 64, "epochs": 3}
+    with pytest.raises(RecipeError, match="no training rows"):
+        planned(context, splits(train=table(0, 1)), **fixed)
+    with pytest.raises(RecipeError, match="dev part is empty") as caught:
+        planned(context, splits(dev=table(0, 2)), **fixed)
+    assert caught.value.place == "split.dev"
+    assert "开发集为空" in caught.value.zh
+    with pytest.raises(RecipeError, match="2 training rows for 3 labels"):
+        planned(context, splits(2), **fixed)
+    few = planned(context, splits(9), **fixed)
+    assert (few.batch_size, few.steps) == (9, 3), "one step takes all rows there are"
+    assert few.chosen["batch_size"] == "all 9 rows at once: there are fewer than 64"
+
+
 def test_the_key_follows_the_base_and_the_machine(context: Context) -> None:
     seen = observes(model=ModelConfig(base=str(tiny_folder())), train=TrainConfig(), context=context)
     assert seen.keys() == {"base", "device", "memory", "threads"}

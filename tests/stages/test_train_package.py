@@ -146,3 +146,23 @@ def test_no_row_with_an_answer_is_refused(context: Context) -> None:
     plan = configure(rows, model=MODEL, train=config, task=task, seed=7, context=context)
     with pytest.raises(UserError, match="no training row has room"):
         train_stage(plan, rows, model=MODEL, train=config, task=task, seed=7, context=context)
+
+
+def test_a_dev_part_without_room_for_an_answer_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fittingroom.stages import train as stage
+
+    rows = splits()
+    config = TrainConfig(method="full", max_length=64, batch_size=8, epochs=1)
+    plan = configure(rows, model=MODEL, train=config, task=TASK, seed=7, context=context)
+    encoded = stage.encode
+
+    def dev_filled(table: Any, **values: Any) -> Any:
+        """Every dev row fills all tokens that a row may have."""
+        made = encoded(table, **values)
+        if table is rows.dev:
+            return dataclasses.replace(made, answer_starts=[len(ids) for ids in made.ids])
+        return made
+
+    monkeypatch.setattr(stage, "encode", dev_filled)
+    with pytest.raises(UserError, match="no dev row has room"):
+        train_stage(plan, rows, model=MODEL, train=config, task=TASK, seed=7, context=context)

@@ -20,14 +20,14 @@ def save(checkpoints: Checkpoints, step: int, best: int) -> Path:
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Checkpoints:
-    return Checkpoints(tmp_path / "checkpoints", "mine")
+    return Checkpoints(tmp_path / "checkpoints", {"seed": 1})
 
 
 def test_the_newest_is_found_and_old_ones_go(checkpoints: Checkpoints) -> None:
     for step, best in ((1, 0), (2, 2), (3, 2), (4, 4)):
         save(checkpoints, step, best)
     heard: list[str] = []
-    newest = checkpoints.newest(heard.append)
+    newest = checkpoints.newest(lambda passed: heard.append(passed.name))
     assert newest is not None
     assert heard == []
     assert read_value(newest, "recorder") == {"step": 4}
@@ -47,7 +47,7 @@ def test_a_torn_one_is_passed_over(checkpoints: Checkpoints, file: str, cut: int
     else:
         torn.write_bytes(torn.read_bytes()[:cut])
     heard: list[str] = []
-    newest = checkpoints.newest(heard.append)
+    newest = checkpoints.newest(lambda passed: heard.append(passed.name))
     assert newest is not None
     assert newest.name == "step-00000001"
     assert heard == ["step-00000002"]
@@ -64,7 +64,7 @@ def test_a_torn_best_counts_as_torn(checkpoints: Checkpoints) -> None:
 
 def test_one_of_another_training_is_never_taken_up(checkpoints: Checkpoints) -> None:
     save(checkpoints, 1, 1)
-    other = Checkpoints(checkpoints.folder, "another")
+    other = Checkpoints(checkpoints.folder, {"seed": 2})
     assert other.newest(lambda name: None) is None
 
 

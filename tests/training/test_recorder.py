@@ -72,6 +72,53 @@ def test_divergence_and_not_a_number() -> None:
     assert broken.stopped == "non_finite"
 
 
+def step(recorder: Recorder, number: int, loss: float, norm: float, ratio: float = 0.1) -> None:
+    recorder.add(loss)
+    recorder.step_done(number, epoch=0.0, rate=1.0, norm=norm, ratio=ratio if recorder.records(number) else None)
+
+
+def test_dead_gradients_end_the_training_and_learnt_rows_do_not() -> None:
+    dead = Recorder(total=100, patience=None)
+    for number in range(1, 31):
+        step(dead, number, 1.4, norm=0.5 if number <= 5 else 1e-9)
+        assert dead.stopped == ("dead_gradients" if number >= 25 else "")
+    learnt = Recorder(total=100, patience=None)
+    for number in range(1, 60):
+        step(learnt, number, 1e-4, norm=1e-9, ratio=0.0)
+    assert learnt.stopped == "", "a small gradient on learnt rows says that they are learnt"
+    gaps = Recorder(total=100, patience=None)
+    for number in range(1, 100):
+        step(gaps, number, 1.4, norm=0.5 if number % 15 == 0 else 0.0)
+    assert gaps.stopped == "", "never twenty in a row"
+
+
+def test_weights_that_no_step_moves_end_the_training() -> None:
+    """The gradient is there, but every update is lost in rounding; in a long training only some steps are measured."""
+    for total in (100, 4000):
+        still = Recorder(total=total, patience=None)
+        for number in range(1, total):
+            step(still, number, 1.4, norm=0.5, ratio=0.0)
+            if still.stopped:
+                break
+        assert still.stopped == "dead_gradients"
+        assert number <= max(20, total // 20) + still.every
+    moving = Recorder(total=100, patience=None)
+    for number in range(1, 100):
+        step(moving, number, 1.4, norm=0.5, ratio=0.0 if number % 2 else 1e-9)
+    assert moving.stopped == ""
+
+
+def test_it_is_the_metric_that_stops_and_not_the_loss() -> None:
+    """The dev loss rises from the first evaluation on, as over-confident models do, while macro-F1 still climbs."""
+    recorder = Recorder(total=100, patience=2)
+    for number, metric in enumerate([0.3, 0.5, 0.6, 0.7, 0.8, 0.8, 0.79]):
+        recorder.evaluated(number * 10, float(number), measured(metric, 1.0 + number / 10))
+        assert recorder.stopped == ("early_stopping" if number == 6 else "")
+    assert recorder.best_step == 40
+    lowest_loss = min(recorder.evals, key=lambda entry: entry["dev_loss"])
+    assert lowest_loss["step"] == 0
+
+
 def test_records_are_means_over_long_trainings() -> None:
     recorder = Recorder(total=4000, patience=None)
     walk(recorder, [float(step % 10) for step in range(40)])

@@ -11,24 +11,29 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
 from fittingroom.errors import ModelError
-from fittingroom.models import catalog
+from fittingroom.models import catalog, hubs
+from fittingroom.models.anatomy import anatomy
+from fittingroom.models.belonging import refuse_foreign_tokenizer
+from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_pickles
+from fittingroom.models.formats import ThinkPolicy
+from fittingroom.models.needs import refuse_too_large
 from fittingroom.models.nf4 import loading
+from fittingroom.models.quantised import is_fp8, refuse_untrainable
+from fittingroom.models.recognise import Recognised, recognise, recognise_id
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-_WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "LICENSE*", "LICENCE*", "COPYING*"]
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_MODELSCOPE = "modelscope:"
 # Runs of blanks, line ends, both scripts, digits: what a wrongly converted tokenizer loses.
 _PROBE = "  Two  blanks,\n\n换行 与 中文,1234 end."
-_digests: dict[tuple[str, int, int], str] = {}
 
 
 class ModelConfig(Frozen):
@@ -37,7 +42,13 @@ class ModelConfig(Frozen):
     base: str = Field(default="nano", min_length=1)
     """`nano` (built in), a local folder, a Hugging Face id `org/name`, or `modelscope:org/name`."""
     revision: str | None = None
-    """Commit of a hub id; without it, the newest one is looked up and its commit recorded."""
+    """Commit, branch or tag of a hub id; a branch becomes the commit at its head, which is recorded and loaded."""
+    think: ThinkPolicy = "auto"
+    """What stands before an answer. `none`: nothing. `empty`: a finished, empty thought that carries no loss, so that a
+    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between <think> and
+    </think> in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
+    `empty` where the publisher's template opens every answer with a mark of thought, else `none`. Serving repeats
+    it."""
 
 
 @dataclass(frozen=True)
@@ -47,66 +58,98 @@ class BaseModelInfo:
     path: Path
     name: str
     revision: str
+    """Commit of a hub id; empty for a folder."""
     digest: str
     """SHA-256 over weights, configuration and tokenizer."""
     licence_text: str
+    recognised: Recognised
 
 
 def resolve(config: ModelConfig, root: Path) -> BaseModelInfo:
     """Find (or download) and check the base model; `root` is where relative folders start. Raises ModelError."""
-    name, revision = config.base, ""
+    name, revision, claimed = config.base, "", ""
+    local = local_folder(config, root)
+    if local is not None:
+        path, name = local, config.base if config.base == "nano" else local.name
+    elif config.base.startswith(_MODELSCOPE):
+        name = claimed = config.base.removeprefix(_MODELSCOPE)
+        _refuse_known(config.base)
+        path, revision = hubs.from_modelscope(name, config.revision, _judge)
+    elif _HUB_ID.fullmatch(config.base) and not config.base.startswith("."):
+        claimed = config.base
+        _refuse_known(config.base)
+        path, revision = hubs.from_hub(config.base, config.revision, _judge)
+    else:
+        raise ModelError(
+            "is neither 'nano', nor an existing folder, nor a hub id such as org/name: correct model.base",
+            "既不是 nano，也不是已有的文件夹，也不是 org/name 形式的模型编号：请修改 model.base",
+            place=f"model.base = {config.base}",
+        )
+    check_folder(path, config.base)
+    found = recognise(path, read_config(path, f"model.base = {config.base}"), hub_id=claimed)
+    return BaseModelInfo(path, name, revision, folder_digest(path), _licence(path, name, found), found)
+
+
+def local_folder(config: ModelConfig, root: Path) -> Path | None:
+    """The folder that `model.base` names on this machine; None when it names none."""
     if config.base == "nano":
         from fittingroom.models.nano import nano_path
 
-        path = nano_path()
-    elif config.base.startswith("modelscope:"):
-        name = config.base.removeprefix("modelscope:")
-        path, revision = _from_modelscope(name, config.revision)
-    else:
-        folder = Path(config.base).expanduser()
-        folder = folder if folder.is_absolute() else root / folder
-        if folder.is_dir():
-            path, name = folder, folder.name
-        elif _HUB_ID.fullmatch(config.base) and not config.base.startswith("."):
-            path, revision = _from_hub(config.base, config.revision)
-        else:
-            raise ModelError(
-                "is neither 'nano', nor an existing folder, nor a hub id such as org/name: correct model.base",
-                "既不是 nano，也不是已有的文件夹，也不是 org/name 形式的模型编号：请修改 model.base",
-                place=f"model.base = {config.base}",
-            )
-    check_folder(path, config.base)
-    return BaseModelInfo(path, name, revision, folder_digest(path), _licence(path, name))
+        return nano_path()
+    folder = root / Path(config.base).expanduser()
+    return folder if not config.base.startswith(_MODELSCOPE) and folder.is_dir() else None
 
 
-def check_folder(path: Path, place: str) -> None:
-    """Refuse a folder that needs remote code, holds pickles, or lacks configuration, weights or tokenizer."""
+def check_folder(path: Path, place: str) -> Inventory:
+    """Refuse a folder that needs remote code, holds pickles, lacks or mixes files, or that this machine cannot hold.
+
+    Nothing is loaded: names, headers and the small files tell.
+    """
     place = f"model.base = {place}"
-    _check_config(path, place)
-    pickles = sorted(file.name for file in path.iterdir() if file.suffix in _PICKLES)
-    if pickles:
-        raise ModelError(
-            f"holds pickle files, which can run code when opened ({', '.join(pickles[:3])}): convert the weights to "
-            "safetensors and remove these files",
-            f"含有 pickle 文件，打开时可能执行代码（{'、'.join(pickles[:3])}）："
-            "请把权重转换为 safetensors 并删除这些文件",
-            place=place,
-        )
-    if not any(path.glob("*.safetensors")):
-        raise ModelError(
-            "holds no *.safetensors weights: download the model again, or convert its weights",
-            "没有 *.safetensors 权重文件：请重新下载模型或转换权重",
-            place=place,
-        )
+    config = read_config(path, place)
+    refuse_pickles(path, place)
+    held = inventory(path, place)
     if not (path / "tokenizer.json").is_file():
         raise ModelError(
             "has no tokenizer.json: put the tokenizer files of the same model into the folder",
             "缺少 tokenizer.json：请把同一模型的分词器文件放入该文件夹",
             place=place,
         )
+    refuse_untrainable(config, held.bytes_by_dtype, place)
+    refuse_foreign_tokenizer(path, config, held.embedded, place)
+    refuse_too_large(weights_of(config, held), place)
+    return held
 
 
-def _check_config(path: Path, place: str) -> None:
+def _refuse_known(name: str) -> None:
+    """A public model that is known not to work is not asked for at all."""
+    known = recognise_id(name)
+    if known is not None and known.refused is not None:
+        raise ModelError(
+            f"{known.refused.en}; `fittingroom models` lists others",
+            f"{known.refused.zh}；`fittingroom models` 列出其他可用的模型",
+            place=f"model.base = {name}",
+        )
+
+
+def _judge(path: Path, place: str) -> None:
+    """A hub's small files, before its weights are fetched."""
+    config = read_config(path, place)
+    refuse_untrainable(config, {}, place)
+    refuse_foreign_tokenizer(path, config, None, place)
+    counted = anatomy(config)
+    if counted is not None:
+        refuse_too_large(counted.parameters, place)
+
+
+def weights_of(config: dict[str, Any], held: Inventory) -> int:
+    """Number of weights that loading makes: counted from the configuration, or else those that are stored."""
+    counted = anatomy(config)
+    return counted.parameters if counted is not None else held.numbers
+
+
+def read_config(path: Path, place: str) -> dict[str, Any]:
+    """`config.json` of a model with a native class. Raises ModelError."""
     if not (path / "config.json").is_file():
         raise ModelError(
             "has no config.json: it is not the folder of a model in the transformers format",
@@ -114,7 +157,7 @@ def _check_config(path: Path, place: str) -> None:
             place=place,
         )
     try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
         model_type = str(config["model_type"])
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
@@ -134,67 +177,23 @@ def _check_config(path: Path, place: str) -> None:
             "请选择有内置类的模型（llama、qwen2、qwen3、deepseek_v2、deepseek_v3 等）",
             place=place,
         )
-
-
-def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
-    """Snapshot of a Hugging Face repository at one commit; `HF_ENDPOINT` and the local cache are honoured."""
-    import huggingface_hub as hub
-
-    try:
-        commit = revision or str(hub.HfApi().model_info(name).sha)
-        folder = hub.snapshot_download(name, revision=commit, allow_patterns=_WANTED)
-    except Exception as error:  # errors of the hub, of HTTP, of the disk: all mean that the model is not here
-        raise ModelError(
-            f"could not be fetched from the hub ({type(error).__name__}): check the name, the revision and the network "
-            "(HF_ENDPOINT names a mirror), or give a local folder",
-            f"无法从模型库获取（{type(error).__name__}）：请检查名称、版本与网络（HF_ENDPOINT 可指定镜像），"
-            "或改用本地文件夹",
-            place=f"model.base = {name}",
-        ) from error
-    # The snapshot folder is named after the commit, also when a branch or tag was asked for.
-    return Path(folder), Path(folder).name
-
-
-def _from_modelscope(name: str, revision: str | None) -> tuple[Path, str]:
-    try:
-        from modelscope import snapshot_download  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise ModelError(
-            "needs the package 'modelscope', which is not installed: pip install modelscope, or give a local folder",
-            "需要安装 modelscope:pip install modelscope，或改用本地文件夹",
-            place=f"model.base = modelscope:{name}",
-        ) from error
-    try:
-        folder = snapshot_download(name, revision=revision, allow_patterns=_WANTED)
-    except Exception as error:  # modelscope raises plain exceptions of many kinds; all mean: not fetched
-        raise ModelError(
-            f"could not be fetched from ModelScope ({type(error).__name__}): check name, revision and network",
-            f"无法从 ModelScope 获取（{type(error).__name__}）：请检查名称、版本与网络",
-            place=f"model.base = modelscope:{name}",
-        ) from error
-    return Path(folder), revision or ""
+    return config
 
 
 def folder_digest(path: Path) -> str:
     """SHA-256 over names and contents of weights, configuration and tokenizer; remembered while size and time stay."""
     seal = hashlib.sha256()
     for file in sorted(path.iterdir()):
-        if file.suffix not in (".safetensors", ".json", ".jinja", ".txt") or not file.is_file():
-            continue
-        state = file.stat()
-        key = (str(file.resolve()), state.st_size, state.st_mtime_ns)
-        if key not in _digests:
-            with file.open("rb") as stream:
-                _digests[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-        seal.update(f"{file.name} {_digests[key]}\n".encode())
+        if file.suffix in (".safetensors", ".json", ".jinja", ".txt") and file.is_file():
+            seal.update(f"{file.name} {file_digest(file)}\n".encode())
     return seal.hexdigest()
 
 
-def _licence(path: Path, name: str) -> str:
+def _licence(path: Path, name: str, found: Recognised) -> str:
     for pattern in ("LICENSE*", "LICENCE*", "COPYING*"):
         for file in sorted(path.glob(pattern)):
             return file.read_text(encoding="utf-8", errors="replace")
-    return catalog.licence_statement(name)
+    return catalog.licence_statement(name, found.one)
 
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
@@ -252,8 +251,7 @@ def stored_half(path: Path) -> bool:
 def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> PreTrainedModel:
     """The causal language model of a folder: native class, safetensors, evaluation mode, greedy generation.
 
-    In fp32 on the processor; `stored` says otherwise for weights that do not learn: `bf16`, or `nf4` (4 bits, at once
-    on `device`).
+    In fp32; `stored` says otherwise, for weights that do not learn: `bf16`, or `nf4` (4 bits). On `device`.
     """
     import torch
     from safetensors import SafetensorError
@@ -263,6 +261,10 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is the stages' to show
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
     options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
+    config = read_config(path, path.name)
+    refuse_too_large(weights_of(config, inventory(path, path.name)), path.name)
+    if is_fp8(config):
+        options["quantization_config"] = _plain_from_fp8(config)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -275,6 +277,10 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
     if hasattr(model.config, "auto_map"):
         # It points at the folder's own code, which is never run: what we write shall not ask for it either.
         del model.config.auto_map
+    if is_fp8(config):
+        # The conversions remember the scales, and saving (transformers 5.23) cannot turn these back: with none kept it
+        # takes those of the class, and writes plain weights.
+        model._weight_conversions = None
     missing = sorted(report["missing_keys"]) + sorted(str(item) for item in report.get("mismatched_keys", []))
     if missing:
         # transformers would fill these with random numbers and go on.
@@ -284,7 +290,16 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
             f"权重缺失或形状不符（{len(missing)} 个，首个：{missing[0]}）：文件不属于同一模型，请重新下载",
             place=path.name,
         )
-    return _settled(model, path)
+    settled: Any = _settled(model, path)
+    return cast("PreTrainedModel", settled if stored == "nf4" else settled.to(device))
+
+
+def _plain_from_fp8(config: dict[str, Any]) -> Any:
+    """Blocks of FP8 become plain numbers while loading: what is trained and merged must hold small changes."""
+    from transformers import FineGrainedFP8Config
+
+    said = {name: value for name, value in config["quantization_config"].items() if name != "quant_method"}
+    return FineGrainedFP8Config(**{**said, "dequantize": True})
 
 
 def _settled(model: PreTrainedModel, path: Path) -> PreTrainedModel:

@@ -1,9 +1,11 @@
-"""How much memory training needs, before it is tried.
+"""How much memory training needs, before it is tried: reckoned from the shape of the model alone.
 
-Formula (bytes): full fine-tuning in fp32 with Adam 16 P (weights, gradient, two moments); LoRA w P + 12 P_lora,
-where w is the size of a stored weight; plus 32 L t h for activations (L layers, t tokens in a pass, width h) and 8 a V
-for logits at the `a` answer positions among them. An estimate, good to about a factor 1.5; its use is to say no before
-hours of work are lost.
+Per weight that learns 4 bytes of gradient and 8 of Adam's moments, beside the weights themselves (full fine-tuning in
+float32: 16 P; LoRA 4 P + 16 P_lora, QLoRA 0.53 (P - tables - experts) + 2 (tables + experts) + 16 P_lora); per token of
+a pass what a layer keeps for the way back (with activation checkpointing the input of each layer, and one layer whole);
+per answer position two rows of logits; per pack its mask, and where attention has no fused kernel its weights.
+Sources: ZeRO (arXiv 1910.02054, section 3) for the state, Korthikanti et al. (arXiv 2205.05198) for what a layer keeps,
+QLoRA (arXiv 2305.14314) for 4-bit weights; the counts are those of transformers' layers (`benchmarks/memory_estimate`).
 """
 
 from __future__ import annotations
@@ -12,49 +14,153 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from fittingroom.models.device import Wanted, device
+from fittingroom.models.shape import Shape
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+__all__ = ["Memory", "Shape", "estimate", "held_bytes", "machine_bytes"]
+
+Method = Literal["full", "lora", "qlora"]
+Precision = Literal["float32", "mixed", "bfloat16"]
+"""`mixed`: float32 weights, computing in bfloat16 (autocast); `bfloat16`: the weights, too."""
+
+_NF4 = 0.53
+"""Bytes of a weight in 4 bits with its share of the doubly quantised scales."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The numbers of a model that memory depends on."""
+class Memory:
+    """Bytes of one process at the peak of a training step."""
 
-    parameters: int
-    trainable: int
-    layers: int
-    hidden: int
-    vocabulary: int
-    bytes_per_weight: int
+    parts: dict[str, int]
+    """weights, gradients, optimizer, best (a copy of what learns, kept beside), activations, attention (weights of all
+    pairs where no fused kernel takes them), mask, logits, working (what one layer needs for a moment on the way
+    back), watching (more than the pass when a step's change is measured)."""
 
-    @classmethod
-    def of(cls, model: PreTrainedModel, trainable: int | None = None) -> Shape:
-        """Read from a loaded model."""
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        config = model.config
-        return cls(
-            parameters=parameters,
-            trainable=parameters if trainable is None else trainable,
-            layers=int(config.num_hidden_layers),
-            hidden=int(config.hidden_size),
-            vocabulary=int(config.vocab_size),
-            bytes_per_weight=next(model.parameters()).element_size(),
-        )
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.parts.values())
 
 
-def training_bytes(shape: Shape, *, tokens: int, answers: int, checkpointed: bool = False) -> int:
-    """Bytes for one process whose passes hold `tokens` tokens, `answers` of them with a loss; `checkpointed`: only the
-    input of each layer is kept, and one layer at a time is computed again.
+def estimate(
+    shape: Shape,
+    *,
+    method: Method,
+    tokens: int,
+    answers: int,
+    longest: int,
+    masked: bool = False,
+    rank: int = 16,
+    dropout: float = 0.0,
+    checkpointing: bool = False,
+    precision: Precision = "float32",
+    device: str = "cpu",
+    master: bool = True,
+) -> Memory:
+    """Memory of a training whose passes hold `tokens` tokens (padding included), `answers` of them with a loss, in rows
+    of at most `longest` tokens; `masked`: these are packs, with a mask of their own.
+
+    `device` is `cpu` or the type of an accelerator: there the best weights lie outside its memory, and attention has
+    kernels for all families. `master` False: weights that learn are stored in the precision that computes.
     """
-    state = shape.parameters * shape.bytes_per_weight + shape.trainable * 12
-    kept = shape.layers + 16 if checkpointed else 16 * shape.layers
-    activations = 2 * kept * tokens * shape.hidden
-    logits = 8 * answers * shape.vocabulary
-    return state + activations + logits
+    how = _How(shape, method, precision, device, rank, dropout, masked)
+    learning, pairs = how.learning, tokens * longest
+    parts = {
+        "weights": how.weights(master),
+        "gradients": 4 * learning,
+        "optimizer": 8 * learning,
+        "best": 4 * learning if device == "cpu" else 0,
+        "activations": how.activations(tokens, checkpointing),
+        "attention": how.attention(pairs) * (1 if checkpointing else shape.layers),
+        # The mask, and for a moment the booleans it is made from.
+        "mask": pairs * (how.width + 1) if masked else 0,
+        # Logits and their logarithms or gradient; in bfloat16 these are in float32 beside them.
+        "logits": answers * shape.vocabulary * (8 if how.width == 4 else 12),
+        "working": how.working(tokens, pairs),
+    }
+    passing = sum(parts[name] for name in ("activations", "attention", "mask", "logits", "working"))
+    return Memory({**parts, "watching": max(0, 4 * learning - passing)})
+
+
+@dataclass(frozen=True)
+class _How:
+    """How a model is trained: what the terms of the sum depend on."""
+
+    shape: Shape
+    method: Method
+    precision: Precision
+    device: str
+    rank: int
+    dropout: float
+    masked: bool
+
+    @property
+    def learns(self) -> bool:
+        """Whether the base's own weights do."""
+        return self.method == "full"
+
+    @property
+    def learning(self) -> int:
+        """Weights that learn."""
+        return self.shape.parameters - self.shape.router if self.learns else self.rank * self.shape.adapters
+
+    @property
+    def width(self) -> int:
+        """Bytes of a number that is computed with."""
+        return 4 if self.precision == "float32" else 2
+
+    def weights(self, master: bool) -> int:
+        """Of the base, of adapters, and of copies in the precision that computes."""
+        shape = self.shape
+        if self.learns:
+            # Autocast keeps a copy of every weight that learns until the pass is over.
+            each = {"float32": 4, "mixed": 6, "bfloat16": 6 if master else 2}[self.precision]
+            return shape.parameters * each
+        if self.method == "qlora":
+            rest = shape.tables + shape.experts
+            return int(_NF4 * (shape.parameters - rest) + 2 * rest) + 4 * self.learning
+        return shape.parameters * (2 if self.precision == "bfloat16" else 4) + 4 * self.learning
+
+    def activations(self, tokens: int, checkpointing: bool) -> int:
+        """What all layers keep; with checkpointing their inputs and one of them whole."""
+        shape = self.shape
+        if not checkpointing:
+            return int(tokens * (self._layers() + 12 * shape.hidden))
+        return int(tokens * (4 * shape.hidden * (shape.layers + 3) + self._layers() / max(1, shape.layers)))
+
+    def attention(self, pairs: int) -> int:
+        """Weights of a layer's attention, where no fused kernel takes heads of unequal width."""
+        return self.shape.heads * pairs * self.width if self.shape.unequal and self.device == "cpu" else 0
+
+    def working(self, tokens: int, pairs: int) -> int:
+        """Gradients of one layer on the way back: of the stream, of the widest thing in it, of attention's weights."""
+        shape = self.shape
+        inner, sent = ((shape.dense + shape.chosen) / max(1, shape.layers), shape.sent / max(1, shape.layers))
+        wide = max(3 * inner + 2 * sent * shape.hidden, 2 * shape.query_width + shape.shared_width)
+        return int(tokens * (8 * shape.hidden + wide * self.width)) + 2 * self.attention(pairs)
+
+    def _layers(self) -> float:
+        """Bytes that all layers together keep of one token for the way back."""
+        shape, width, learns = self.shape, self.width, self.learns
+        # Two norms: each keeps the stream in float32, what it normed (for the sake of its own weight) and its output.
+        cast = 0 if self.precision == "float32" else 4
+        stream = 2 * shape.hidden * (4 + 4 * learns + width + cast)
+        values = shape.value_width // shape.key_heads * shape.heads
+        # A mask forbids the kernels that let several heads of queries share one of keys: those are then repeated.
+        keys = shape.query_width + values if self.masked else shape.shared_width
+        mixed = (shape.normed * (1.0 if learns else 0.67) + shape.query_width + keys + values) * width
+        inner = (4 if learns or shape.wraps_mlp else 3) * shape.dense * width
+        # An expert keeps both halves, what its activation made of them, its output; to learn also input and product.
+        sent = ((3 + 2 * learns) * shape.chosen + (1 + learns) * shape.sent * shape.hidden) * width
+        return shape.layers * (stream + mixed) + inner + sent + 16 * shape.routed + self._adapters()
+
+    def _adapters(self) -> float:
+        if self.learns:
+            return 0.0
+        dropped = self.shape.adapter_inputs * (self.width + 1) if self.dropout else 0
+        return self.shape.wrapped * self.rank * self.width + dropped
 
 
 def machine_bytes(wanted: Wanted = "auto") -> tuple[str, int]:

@@ -43,7 +43,7 @@ def loading(kind: str) -> dict[str, Any]:
     import torch
     from transformers import BitsAndBytesConfig
 
-    nf4 = BitsAndBytesConfig(
+    nf4 = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

@@ -1,8 +1,9 @@
 """The one renderer: messages to token ids, the same for training, evaluation and serving.
 
 * Ids are joined, never texts: the prompt's ids are an exact prefix of the example's ids.
-* Exactly one BOS; the answer ends with EOS, and EOS is part of the loss.
-* Text of customers is encoded by a copy of the tokenizer that knows no control tokens, so it cannot forge a turn.
+* Exactly one BOS; the answer ends with EOS, and EOS is part of the loss. Nothing else is.
+* Text of customers is encoded by a copy of the tokenizer that knows no control tokens, so it cannot forge a turn. Marks
+  of thought are read in turns of the assistant only, one thought in each.
 * What is too long is cut at the end of the input, never in the answer, and counted.
 """
 
@@ -12,9 +13,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from fittingroom.models.formats import ASSISTANT, THINK, THINK_END, USER, ChatFormat, chat_format
+from fittingroom.models.formats import ASSISTANT, THINK, THINK_END, USER, ChatFormat, ThinkPolicy, chat_format
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
 Message = dict[str, str]
 """{"role": "system" | "user" | "assistant", "content": text}"""
 
-_PLAIN_TURN = re.compile(r"\n\s*(?=(User|Assistant):)")
+_PLAIN_TURN = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*(?=(User|Assistant):)")
 _CONTROL_SIGNS = frozenset("<>[]|｜")
+_PLAIN: WeakKeyDictionary[PreTrainedTokenizerFast, tuple[int, Tokenizer]] = WeakKeyDictionary()
+"""Copies without control tokens, with the number of added tokens they were made for: a vocabulary of 130,000 words
+takes a second to copy."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,26 @@ class Rendered:
     truncated: int
     """Tokens cut off the input."""
 
+    @property
+    def mask(self) -> list[bool]:
+        """For every id, whether it carries loss."""
+        return [at >= self.answer_start for at in range(len(self.ids))]
+
 
 class Renderer:
-    """Messages to ids for one tokenizer. `think`: "empty" lets a thinking model answer at once, "none" is its own
-    opening.
-    """
+    """Messages to ids for one tokenizer; `think` says what stands between the assistant's mark and an answer."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, think: Literal["empty", "none"] = "empty") -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, think: ThinkPolicy = "auto") -> None:
+        """Raises ModelError for a tokenizer that is not DeepSeek's, or that cannot write what `think` asks for."""
         self.format: ChatFormat = chat_format(tokenizer)
-        self.think = think
+        self.think = self.format.policy(think)
         self.eos_id = int(tokenizer.eos_token_id)
         self.bos_id = None if tokenizer.bos_token_id is None else int(tokenizer.bos_token_id)
         self._added: dict[str, int] = dict(tokenizer.get_added_vocab())
         self._plain = _without_control_tokens(tokenizer)
-        self._escapes = self._unsafe_strings()
-        opening = self.format.empty_think if think == "empty" else self.format.opening
-        self._opening = _split_marks(opening, self._added)
+        self.control_ids = control_ids(tokenizer)
+        """Ids that only the template may put: marks of sentences, turns, thoughts, tools."""
+        self._opening = _split_marks(self.format.before_answer(self.think), self._added)
 
     def prompt_ids(self, messages: Sequence[Message], limit: int | None = None) -> list[int]:
         """Ids up to where the answer begins, at most `limit` of them (the input is cut)."""
@@ -78,9 +87,13 @@ class Renderer:
         return ids, whole - len(ids)
 
     def answer_ids(self, answer: str) -> list[int]:
-        """Ids of an answer with its EOS."""
-        lead = " " if self.format.kind == "plain" else ""
-        return [*self._text_ids(lead + answer), self.eos_id]
+        """Ids of an answer with its EOS; of its reasoning, too, where the policy keeps it."""
+        if self.format.kind == "plain":
+            return [*self.text_ids(" " + answer), self.eos_id]
+        thought, said = _thought_of(answer) if self.format.empty_think else (None, answer)
+        if self.think != "keep":
+            return [*self.text_ids(said if thought is None else said.lstrip("\n")), self.eos_id]
+        return [*self._encode(self._kept_answer(thought, said)), self.eos_id]
 
     def example(self, messages: Sequence[Message], answer: str, max_length: int, answer_room: int = 0) -> Rendered:
         """Prompt and answer of at most `max_length` ids.
@@ -96,34 +109,71 @@ class Renderer:
             return Rendered(ids, len(ids), cut)
         return Rendered([*prompt, *tail], len(prompt), cut)
 
+    def dialogue(self, messages: Sequence[Message], max_length: int, *, every: bool = False) -> list[Rendered]:
+        """A conversation that ends with an answer: one example, with the loss on the last answer.
+
+        `every`: one example for every answer, each behind what was said before it, as serving would have shown it (one
+        row with loss on several answers would show the later ones a history that serving never writes). Packing
+        computes what they share once. Raises ValueError where the last turn is not the assistant's.
+        """
+        if not messages or messages[-1]["role"] != "assistant":
+            raise ValueError("a conversation to learn from ends with a turn of the assistant")
+        answers = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
+        wanted = answers if every else answers[-1:]
+        return [self.example(messages[:at], messages[at]["content"], max_length) for at in wanted]
+
+    def folded(self, messages: Sequence[Message]) -> list[Message]:
+        """The conversation with its system text where this format has it: first, or heading the first user turn."""
+        system, turns = _system_and_turns(messages)
+        if system and self.format.system == "fold":
+            return _folded(system, turns)
+        return [{"role": "system", "content": system}, *turns] if system else turns
+
     def _parts(self, messages: Sequence[Message]) -> list[str | int]:
         """Text runs and control ids, in order; text is still to be encoded."""
-        system, turns = _system_and_turns(messages)
-        if self.format.kind == "plain":
-            return self._plain_parts(system, turns)
-        if system and self.format.system == "fold":
-            turns, system = _folded(system, turns), ""
         parts: list[str | int] = [] if self.bos_id is None else [self.bos_id]
-        parts.append(self._safe(system))
-        for turn in turns:
-            if turn["role"] == "user":
-                parts += [self._added[USER], self._safe(turn["content"])]
-            else:
-                said = turn["content"].rsplit(THINK_END, 1)[-1] if self.format.kind != "turns" else turn["content"]
-                parts += [self._added[ASSISTANT], *_split_marks(self.format.history_mark, self._added)]
-                parts += [self._safe(said), self.eos_id]
-        return [*parts, self._added[ASSISTANT], *self._opening]
+        write = self._plain_turn if self.format.kind == "plain" else self._marked_turn
+        for turn in self.folded(messages):
+            parts += write(turn)
+        return (
+            [*parts, "Assistant:"] if self.format.kind == "plain" else [*parts, self._added[ASSISTANT], *self._opening]
+        )
 
-    def _plain_parts(self, system: str, turns: list[Message]) -> list[str | int]:
-        if system and self.format.system == "fold":
-            turns, system = _folded(system, turns), ""
-        parts: list[str | int] = [] if self.bos_id is None else [self.bos_id]
-        parts.append(self._safe(system) + "\n\n" if system else "")
-        for turn in turns:
-            # Roles are plain words in this format: a line of a customer's text may not open with one.
-            text = _PLAIN_TURN.sub(" ", self._safe(turn["content"]))
-            parts += [f"User: {text}\n\n"] if turn["role"] == "user" else [f"Assistant: {text}", self.eos_id]
-        return [*parts, "Assistant:"]
+    def _marked_turn(self, turn: Message) -> list[str | int]:
+        if turn["role"] == "system":
+            return [turn["content"]]
+        if turn["role"] == "user":
+            return [self._added[USER], turn["content"]]
+        return [self._added[ASSISTANT], *self._earlier(turn["content"]), self.eos_id]
+
+    def _plain_turn(self, turn: Message) -> list[str | int]:
+        if turn["role"] == "system":
+            return [turn["content"] + "\n\n"]
+        # Roles are plain words in this format: a line of a customer's text may not open with one.
+        text = _PLAIN_TURN.sub(" ", turn["content"])
+        return [f"User: {text}\n\n"] if turn["role"] == "user" else [f"Assistant: {text}", self.eos_id]
+
+    def _earlier(self, content: str) -> list[str | int]:
+        """An earlier answer: with its thought where that is kept, else as the publisher's template leaves it."""
+        mark = _split_marks(self.format.history_mark, self._added)
+        thought, said = _thought_of(content) if self.format.empty_think else (None, content)
+        if thought is None:
+            return [*mark, said]
+        if self.think == "keep":
+            return [self._added[THINK], thought, self._added[THINK_END], said]
+        return [*mark, said if self.format.drops_thoughts else content]
+
+    def _kept_answer(self, thought: str | None, said: str) -> list[str | int]:
+        """Thought and answer behind the publisher's opening; an answer without a thought closes an empty one."""
+        opening, close = self.format.opening, self._added[THINK_END]
+        if thought is None:
+            if not opening:
+                return [said]  # the publisher leaves it to the model whether it thinks
+            between = self.format.empty_think.partition(THINK_END)
+            return [between[0].removeprefix(opening), close, between[2], said]
+        if opening:
+            return [thought.removeprefix(opening.removeprefix(THINK)), close, said]
+        return [self._added[THINK], thought, close, said]
 
     def _encode(self, parts: list[str | int]) -> list[int]:
         ids: list[int] = []
@@ -133,20 +183,20 @@ class Renderer:
                 run += part  # neighbours are encoded together: "User: " and a word share a token
                 continue
             if run:
-                ids += self._text_ids(run)
+                ids += self.text_ids(run)
                 run = ""
             if part is not None:
                 ids.append(part)
         return ids
 
-    def _text_ids(self, text: str) -> list[int]:
+    def text_ids(self, text: str) -> list[int]:
+        """Ids of text that is only text."""
         clean = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would stop the encoder
-        return list(self._plain.encode(clean, add_special_tokens=False).ids)
-
-    def _safe(self, text: str) -> str:
-        for forged, harmless in self._escapes.items():
-            text = text.replace(forged, harmless)
-        return text
+        ids = list(self._plain.encode(clean, add_special_tokens=False).ids)
+        if self.control_ids.isdisjoint(ids):
+            return ids
+        # The vocabulary itself holds a control string as a word: taken sign by sign it is none.
+        return [number for sign in clean for number in self._plain.encode(sign, add_special_tokens=False).ids]
 
     def _shortened(self, content: str, excess: int) -> str:
         """`content` without its last `excess` tokens, cut between characters."""
@@ -156,30 +206,32 @@ class Renderer:
         end = int(encoded.offsets[keep - 1][1]) if keep > 0 else 0
         return clean[: min(end, len(clean) - 1)]
 
-    def _unsafe_strings(self) -> dict[str, str]:
-        """Control strings that the copy without control tokens would still encode as one: they get a blank inside."""
-        ids = {number for text, number in self._added.items() if _is_control(text)}
-        return {
-            text: f"{text[0]} {text[1:]}"
-            for text in self._added
-            if _is_control(text) and ids.intersection(self._plain.encode(text, add_special_tokens=False).ids)
-        }
+
+def control_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    """Ids of all added tokens but those that are plain letters (deepseek-llm keeps some accented letters there)."""
+    added = tokenizer.added_tokens_decoder
+    return frozenset(number for number, token in added.items() if token.special or _is_control(token.content))
 
 
 def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     """A copy of the tokenizer that reads `<｜User｜>` as ordinary characters.
 
     The switch `encode_special_tokens` of the tokenizers library is not enough: DeepSeek marks role and think tokens
-    as not special. Added tokens that are plain letters stay (deepseek-llm keeps some accented letters there).
+    as not special. Added tokens that are plain letters stay.
     """
     from tokenizers import Tokenizer
 
+    count = len(tokenizer.get_added_vocab())
+    if tokenizer in _PLAIN and _PLAIN[tokenizer][0] == count:
+        return _PLAIN[tokenizer][1]
     whole: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     whole["added_tokens"] = [
         token for token in whole["added_tokens"] if not (token["special"] or _is_control(token["content"]))
     ]
     whole["post_processor"] = whole["truncation"] = whole["padding"] = None
-    return Tokenizer.from_str(json.dumps(whole))
+    plain = Tokenizer.from_str(json.dumps(whole))
+    _PLAIN[tokenizer] = (count, plain)
+    return plain
 
 
 def _is_control(text: str) -> bool:
@@ -193,6 +245,14 @@ def _split_marks(text: str, added: dict[str, int]) -> list[str | int]:
         return [text] if text else []
     pieces = re.split("(" + "|".join(re.escape(mark) for mark in marks) + ")", text)
     return [added[piece] if piece in marks else piece for piece in pieces if piece]
+
+
+def _thought_of(text: str) -> tuple[str | None, str]:
+    """(what was thought, what was said). Without an end of a thought nothing was thought: None."""
+    thought, end, said = text.rpartition(THINK_END)
+    if not end:
+        return None, text
+    return thought.removeprefix(THINK), said
 
 
 def _system_and_turns(messages: Sequence[Message]) -> tuple[str, list[Message]]:

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from fittingroom.types import Frozen, Trained
 
+DEAD = "dead_gradients"
+"""Why a training ended that had no gradient: neither rate nor length is to blame."""
 VISIBLE = 1e-4
 STUCK = 0.45
 

@@ -35,8 +35,15 @@ class Bar(NamedTuple):
     ours: bool = False
 
 
-def lines(curves: Sequence[Line], *, title: str, mark: float | None = None, mark_name: str = "") -> Html:
-    """Curves over steps, with an optional vertical mark. Values that are no finite numbers are left out."""
+def lines(
+    curves: Sequence[Line], *, title: str, mark: float | None = None, mark_name: str = "", log: bool = False
+) -> Html:
+    """Curves over steps (`log`: over the logarithm of what is above 0), with an optional vertical mark. Values that are
+    no finite numbers are left out.
+    """
+    if log:
+        curves = [curve._replace(points=[(math.log10(x), y) for x, y in curve.points if x > 0]) for curve in curves]
+        mark = None if mark is None else math.log10(mark)
     curves = [Line(curve.name, _thinned(curve.points), curve.colour) for curve in curves]
     curves = [curve for curve in curves if curve.points]
     if not curves:
@@ -46,7 +53,7 @@ def lines(curves: Sequence[Line], *, title: str, mark: float | None = None, mark
     ys = [y for curve in curves for _, y in curve.points]
     across = _Scale(min(xs), max(xs), _LEFT, WIDTH - _RIGHT)
     up = _Scale(min(ys), max(ys), height - _BOTTOM, _TOP)
-    parts = _axes(across, up, height)
+    parts = _axes(across, up, height, log=log)
     if mark is not None and across.low <= mark <= across.high:
         x = across.at(mark)
         parts.append(tag("line", x1=x, x2=x, y1=_TOP, y2=height - _BOTTOM, class_="mark"))
@@ -62,6 +69,19 @@ def lines(curves: Sequence[Line], *, title: str, mark: float | None = None, mark
             ]
     legend = tag("p", *(tag("span", curve.name, class_=f"key c{curve.colour}") for curve in curves), class_="legend")
     return tag("figure", tag("figcaption", title), _svg(parts, height, title), legend)
+
+
+def scatter(points: Sequence[tuple[float, float]], *, title: str, log: bool = False) -> Html:
+    """Points, across on a logarithmic axis where `log` says so."""
+    points = _thinned([(math.log10(x) if log and x > 0 else x, y) for x, y in points])
+    if not points:
+        return Html("")
+    height = 190
+    across = _Scale(min(x for x, _ in points), max(x for x, _ in points), _LEFT, WIDTH - _RIGHT)
+    up = _Scale(min(y for _, y in points), max(y for _, y in points), height - _BOTTOM, _TOP)
+    parts = _axes(across, up, height, log=log)
+    parts += [tag("circle", cx=across.at(x), cy=up.at(y), r=4, class_="point ours") for x, y in points]
+    return tag("figure", tag("figcaption", title), _svg(parts, height, title))
 
 
 def bars(values: Sequence[Bar], *, title: str, limit: float | None = None, limit_name: str = "") -> Html:
@@ -150,14 +170,15 @@ class _Scale:
         return [round(place * step, 12) for place in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def _axes(across: _Scale, up: _Scale, height: float) -> list[Html]:
+def _axes(across: _Scale, up: _Scale, height: float, *, log: bool = False) -> list[Html]:
     parts = []
     for tick in up.ticks():
         y = up.at(tick)
         parts.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid"))
         parts.append(_label(f"{tick:g}", _LEFT - 5, y + 4, "end"))
     for tick in across.ticks():
-        parts.append(_label(f"{tick:g}", across.at(tick), height - _BOTTOM + 14, "middle"))
+        shown = f"{10**tick:.1g}" if log else f"{tick:g}"
+        parts.append(_label(shown, across.at(tick), height - _BOTTOM + 14, "middle"))
     return parts
 
 

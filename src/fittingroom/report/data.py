@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fittingroom.types import Attempt, EvalReport, Finding, Frozen, GateDecision, RunSummary, Text
+from fittingroom.types import Attempt, EvalReport, Finding, Frozen, GateDecision, Plan, RunSummary, Text
 
 
 class StageLine(Frozen):
@@ -70,6 +70,14 @@ class AttemptView(Frozen):
     """`Trained.evals`."""
     best_step: int = 0
     stopped: str = ""
+    plan: Plan | None = None
+    timing: dict[str, float] = Field(default_factory=dict)
+    """`Trained.timing`."""
+    """Why training ended; empty while it runs."""
+    speed: dict[str, float] = Field(default_factory=dict)
+    """`Trained.timing`, or the speed of the moment while training runs."""
+    said: list[Text] = Field(default_factory=list)
+    """What training told besides its curves: checkpoints that were passed over or could not be written."""
     report: EvalReport | None = None
     """The dev part, judged."""
     decision: GateDecision | None = None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
+# Even if something foreign got into the page, a browser would fetch and run nothing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _VOID = {"br", "hr", "img", "meta", "line", "rect", "circle", "path", "polyline"}
 
 
@@ -41,6 +45,20 @@ def table(head: list[Child], rows: list[list[Child]], *, class_: str = "") -> Ht
     titles = (tag("th", name, class_=kind) for name, kind in zip(head, kinds, strict=True))
     body = tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *cells))
     return tag("div", body, class_=f"scroll {class_}".strip())
+
+
+def document(title: str, parts: Sequence[Child], language: str) -> str:
+    """A whole page with its style inside; nothing is fetched from anywhere, and there is no script."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", title),
+        tag("style", Html(files("fittingroom.report").joinpath("templates/style.css").read_text(encoding="utf-8"))),
+    )
+    body = tag("body", tag("main", *parts))
+    return "<!doctype html>\n" + tag("html", head, body, lang=language) + "\n"
 
 
 def details(summary: Child, *children: Child, opened: bool = False) -> Html:

@@ -8,6 +8,7 @@ from typing import Any
 from fittingroom.report.charts import Line, lines
 from fittingroom.report.data import AttemptView, FindingView, ReportData, StageLine
 from fittingroom.report.html import Child, Html, details, join, number, table, tag
+from fittingroom.report.planned import planned
 from fittingroom.report.scores import badge
 from fittingroom.report.words import Say
 
@@ -54,7 +55,14 @@ def _attempt(
     parts: list[Child] = [_why(view, say, language), _came(view, before, metric, say, language)]
     if view.stopped:
         parts.append(tag("p", f"{say('stopped')}{_sep(language)}{say(view.stopped)}", class_="soft"))
-    parts += [_curves(view, say), tag("h3", say("findings")), findings(view.findings, say, language)]
+    parts += [tag("p", _speed(view.speed, say), class_="soft")] if view.speed.get("tokens_per_second") else []
+    parts += [tag("p", text.say(language), class_="notice") for text in view.said]
+    parts += [
+        planned(view, say),
+        _curves(view, say),
+        tag("h3", say("findings")),
+        findings(view.findings, say, language),
+    ]
     return tag("details", tag("summary", head), *parts, class_="attempt", open=opened)
 
 
@@ -107,7 +115,25 @@ def _curves(view: AttemptView, say: Say) -> Html:
         mark=mark,
         mark_name=say("best"),
     )
-    return tag("div", loss, score, class_="pair")
+    rate = lines(
+        [Line(say("learning_rate"), _points(view.steps, "learning_rate"), 1)],
+        title=say("learning_rate"),
+        mark=mark,
+        mark_name=say("best"),
+    )
+    norm = lines(
+        [Line(say("grad_norm"), _points(view.steps, "grad_norm"), 4)],
+        title=say("grad_norm"),
+        mark=mark,
+        mark_name=say("best"),
+    )
+    return join(tag("div", loss, score, class_="pair"), tag("div", rate, norm, class_="pair"))
+
+
+def _speed(speed: dict[str, float], say: Say) -> str:
+    """Tokens and rows per second of training."""
+    tokens, examples = speed["tokens_per_second"], speed.get("examples_per_second", 0.0)
+    return f"{tokens:,.0f} {say('tokens_per_second')} · {examples:,.1f} {say('examples_per_second')}"
 
 
 def findings(found: list[FindingView], say: Say, language: str) -> Html:

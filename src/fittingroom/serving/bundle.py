@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from fittingroom.errors import StoreError
+from fittingroom.models.formats import ThinkPolicy
 from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
 from fittingroom.tasks.classify import messages
 from fittingroom.tasks.config import TaskConfig
@@ -78,6 +79,8 @@ class BundleInfo(Frozen):
     max_length: int = Field(ge=2)
     """Tokens of prompt and answer in training; serving cuts inputs at the same place."""
     method: Literal["full", "lora"] = "full"
+    think: ThinkPolicy = "auto"
+    """What stood between the assistant's mark and an answer in training; serving writes the same."""
     golden_prompt: str = ""
     """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""
 

@@ -83,7 +83,7 @@ class Predictor:
         from fittingroom.models.render import Renderer
 
         self.info = info
-        self.renderer: Renderer = Renderer(tokenizer)
+        self.renderer: Renderer = Renderer(tokenizer, info.think)
         self._model = model
         self._tokenizer = tokenizer
         self._temperature = info.temperature if calibrated else 1.0

@@ -15,7 +15,7 @@ def tuned(folder: Path) -> Any:
     from fittingroom.models.device import device
     from fittingroom.models.load import load_model
 
-    model: Any = load_model(folder / MODEL).to(device().kind)
+    model: Any = load_model(folder / MODEL, device=device().kind)
     return with_adapter(model, folder / ADAPTER) if (folder / ADAPTER).is_dir() else model
 
 
@@ -25,7 +25,7 @@ def untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
     from fittingroom.models.load import ModelConfig, load_model, resolve
 
     if (folder / ADAPTER).is_dir():
-        return load_model(folder / MODEL).to(device().kind)
+        return load_model(folder / MODEL, device=device().kind)
     # A bundle in a store lies at <workspace>/objects/<digest>/folder.
     base = resolve(ModelConfig(base=info.base.name, revision=info.base.revision or None), root or folder.parents[2])
     if base.digest != info.base.digest:
@@ -34,4 +34,4 @@ def untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
             "基座模型与制作此模型包时的不同；请重新运行配方",
             place=f"model.base = {info.base.name}",
         )
-    return load_model(base.path).to(device().kind)
+    return load_model(base.path, device=device().kind)

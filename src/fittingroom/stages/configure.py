@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.device import device, precision
-from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
-from fittingroom.models.memory import Shape, machine_bytes, training_bytes
-from fittingroom.models.nf4 import NF4_BYTES, demand, quantisable
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve, stored_half
+from fittingroom.models.memory import Memory, Shape, machine_bytes
+from fittingroom.models.nf4 import demand, quantisable
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
+from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.enough import check_rows
+from fittingroom.training.finders.planned import Bounds, found, wanted
+from fittingroom.training.fit import base_weights, prepared, repeatable
 from fittingroom.training.freezing import plan_of
+from fittingroom.training.needs import needed
 from fittingroom.training.passes import PASS_TOKENS, Layout
-from fittingroom.training.preflight import Measured, Subject, preflight
+from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode
 from fittingroom.types import Frozen, Plan, Splits
@@ -68,9 +72,10 @@ def configure(
     if train.method == "qlora":
         demand(used)
     base = resolve(model, context.root)
-    renderer = Renderer(load_tokenizer(base.path))
+    renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
     labels = labels_of(splits, task)
+    check_rows(splits, labels)
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
     reads = int(loaded.config.max_position_embeddings)
@@ -85,22 +90,23 @@ def configure(
     )
     chosen |= {"precision": why} if train.precision == "auto" and arithmetic != "fp32" else {}
     chosen |= _four_bits(loaded) if train.method == "qlora" else {}
-    extra = _general(base, splits, train, prepare, context, renderer)
-    replay = _replayed(extra, train, choice.batch)
+    replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    budget, memory, checkpointed = _fit_into_memory(loaded, train, choice.batch, tokens, chosen, arithmetic)
-    layout = layout.within(budget)
+    half = stored_half(base.path)
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, half)
+    layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
     more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
-    seconds *= (1 + more) * (4 / 3 if checkpointed else 1)
-    checks = _preflight(base, renderer, splits, task, encoded, loaded, train, seed)
-    return Plan(
+    seconds *= (1 + more) * (4 / 3 if fitting.checkpointed else 1)
+    resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
+    plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
         batch_size=choice.batch,
-        pass_tokens=budget,
+        pass_tokens=fitting.budget,
         epochs=choice.epochs,
         steps=steps,
         warmup_steps=int(steps * train.warmup),
@@ -112,17 +118,26 @@ def configure(
         max_length=length,
         device=used.kind,
         precision=arithmetic,
-        activation_checkpointing=checkpointed,
+        activation_checkpointing=fitting.checkpointed,
         frozen=frozen,
         replay=replay,
         tokens=tokens,
         layout=laid,
         preflight=checks,
-        memory_bytes=memory,
-        # Evaluations and checkpoints come to about a quarter on top of the steps.
-        minutes=round(1.25 * seconds * steps / 60, 2),
+        examples=examples,
+        memory=fitting.memory.parts,
+        memory_bytes=fitting.memory.total,
+        minutes=round(OVERHEAD * seconds * steps / 60, 2),
         chosen=chosen,
     )
+    if not wanted(train):
+        return plan
+    del loaded  # what is tried is tried on a model of its own
+
+    def fresh() -> Any:
+        return prepared(base_weights(base.path, plan), plan, train, seed)
+
+    return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
 
 
 _LOOKED_AT = 200
@@ -138,7 +153,7 @@ def _preflight(
     loaded: PreTrainedModel,
     train: TrainConfig,
     seed: int,
-) -> Measured:
+) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
     labels = labels_of(splits, task)
@@ -160,7 +175,6 @@ def _preflight(
 
 
 def _general(
-    base: BaseModelInfo,
     splits: Splits,
     train: TrainConfig,
     prepare: Frozen | None,
@@ -228,12 +242,6 @@ def _length(
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
-    if not splits.train.rows:
-        raise RecipeError(
-            "no training rows are left: look at what the earlier stages dropped, and why",
-            "没有剩下任何训练数据：请查看前面各阶段丢弃了哪些数据及原因",
-            place="train",
-        )
     whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
     # Every row is cut as if its answer were the longest label, so that is the length that counts.
     length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
@@ -257,11 +265,24 @@ def _choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, st
     batch, count, rate = train.batch_size, train.epochs, train.learning_rate
     if batch == "auto":
         batch, chosen["batch_size"] = rules.batch_size(rows, train.method)
+    if batch > rows:
+        batch, chosen["batch_size"] = rows, f"all {rows} rows at once: there are fewer than {batch}"
     if count == "auto":
         count, chosen["epochs"] = rules.epochs(rows, batch, parameters)
-    if rate == "auto":
+    if isinstance(rate, str):
         rate, chosen["learning_rate"] = rules.learning_rate(parameters, train.method)
     return _Choice(batch, count, rate)
+
+
+class _Fitting(NamedTuple):
+    """What memory allows, by the estimate."""
+
+    budget: int
+    """Tokens per forward pass."""
+    memory: Memory
+    bounds: Bounds
+    checkpointed: bool
+    """Whether activations are computed again on the way back."""
 
 
 _SMALL_PASS = 2048
@@ -269,55 +290,44 @@ _SMALL_PASS = 2048
 
 
 def _fit_into_memory(
-    model: PreTrainedModel,
+    shape: Shape,
+    layout: Layout,
     train: TrainConfig,
     batch: int,
     tokens: dict[str, float],
     chosen: dict[str, str],
-    arithmetic: str,
-) -> tuple[int, int, bool]:
-    """Tokens per forward pass, the bytes they need, and whether activations are computed again on the way back;
-    ModelError when not even one row fits.
-    """
-    shape = _shape(model, train, arithmetic)
+    half: bool,
+) -> _Fitting:
+    """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    def need(length: int, checkpointed: bool) -> int:
-        return training_bytes(shape, tokens=length, answers=math.ceil(length * answers), checkpointed=checkpointed)
+    checkpointed = train.activation_checkpointing == "on"
+
+    def need(length: int) -> Memory:
+        asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
+        return needed(shape, layout, train, **asked, half=half, checkpointed=checkpointed)
 
     name, memory = machine_bytes(train.device)
     room = int(memory * _MEMORY_SHARE)
-    wanted = max(longest, min(PASS_TOKENS, batch * longest))
-    checkpointed = train.activation_checkpointing == "on"
-    if train.activation_checkpointing == "auto" and need(max(longest, min(wanted, _SMALL_PASS)), False) > room:
-        checkpointed = True
-        chosen["activation_checkpointing"] = f"on: {room / 2**30:.1f} GiB hold only small passes without it"
-    budget = rules.pass_tokens(longest, wanted, lambda length: need(length, checkpointed) <= room)
+    most = max(longest, min(PASS_TOKENS, batch * longest))
+    asked = most if isinstance(train.pass_tokens, str) else max(longest, min(train.pass_tokens, most))
+    if train.activation_checkpointing == "auto" and need(max(longest, min(asked, _SMALL_PASS))).total > room:
+        checkpointed = True  # `need` reckons with it from here on
+        chosen["activation_checkpointing"] = f"on: {memory / 2**30:.1f} GiB hold only small passes without it"
+    budget = rules.pass_tokens(longest, asked, lambda length: need(length).total <= room)
     if budget == 0:
-        needed, there = need(longest, checkpointed) / 2**30, memory / 2**30
+        least = need(longest).total / 2**30
         raise ModelError(
-            f"training needs about {needed:.1f} GiB and {name} has {there:.1f} GiB: choose a "
+            f"training needs about {least:.1f} GiB and {name} has {memory / 2**30:.1f} GiB: choose a "
             "smaller base model, train.method lora or qlora, or a smaller train.max_length",
-            f"训练约需 {needed:.1f} GiB，而 {name} 只有 {there:.1f} GiB："
+            f"训练约需 {least:.1f} GiB，而 {name} 只有 {memory / 2**30:.1f} GiB："
             "请改用更小的基础模型、train.method 设为 lora 或 qlora，或减小 train.max_length",
             place="model.base",
         )
-    if budget < wanted:
+    if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return budget, need(budget, checkpointed), checkpointed
-
-
-def _shape(model: PreTrainedModel, train: TrainConfig, arithmetic: str) -> Shape:
-    """The model as it will lie in memory while it is trained."""
-    if train.method == "full":
-        return Shape.of(model)
-    whole = Shape.of(model, _lora_parameters(model, train))
-    if train.method == "lora":
-        return replace(whole, bytes_per_weight=4 if arithmetic == "fp32" else 2)
-    inside, all_of_them = quantisable(model)
-    # As many bfloat16 weights as take the room of four bits and of what stays beside them.
-    return replace(whole, bytes_per_weight=2, parameters=int(all_of_them - inside + inside * NF4_BYTES / 2))
+    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total), checkpointed)
 
 
 _LAID = 8
@@ -351,14 +361,6 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     }
 
 
-def _lora_parameters(model: PreTrainedModel, train: TrainConfig) -> int:
-    from fittingroom.models.targets import lora_targets
-
-    modules: dict[str, Any] = dict(model.named_modules())
-    layers = [modules[name] for name in lora_targets(model)]
-    return sum(train.lora_rank * (layer.in_features + layer.out_features) for layer in layers)
-
-
 def _timed(
     model: PreTrainedModel,
     rows: Encoded,
@@ -371,7 +373,6 @@ def _timed(
     """Seconds of an optimiser step's passes forward and back, from the shortest of a few times of one pass; the first
     ones warm up.
     """
-    from fittingroom.training.fit import repeatable
     from fittingroom.training.objective import loss_sum
 
     usual = rows.with_loss()

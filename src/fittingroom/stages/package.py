@@ -32,7 +32,7 @@ from fittingroom.training.rows import encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
 from fittingroom.version import __version__
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "safetensors", "tokenizers")
 
 _FEWEST = 20
@@ -75,7 +75,7 @@ def package(
     _copy_tokenizer(base, folder / TOKENIZER)
     (folder / LICENCE).write_text(base.licence_text, encoding="utf-8")
     labels = trained.facts["labels"]
-    renderer = Renderer(load_tokenizer(folder / TOKENIZER))
+    renderer = Renderer(load_tokenizer(folder / TOKENIZER), model.think)
     calibration = _calibrated(trained, splits, task, folder, renderer, context)
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
@@ -88,6 +88,7 @@ def package(
         prepare=Preparation.model_validate({name: prepared[name] for name in ("clean", "redact") if name in prepared}),
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
+        think=renderer.think,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -156,7 +157,7 @@ def _calibrated(
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}
     with repeatable(context.threads):
         scores = score_answers(
-            load_model(folder / MODEL).to(device().kind),
+            load_model(folder / MODEL, device=device().kind),
             rows.prompts(range(len(rows))),
             [renderer.answer_ids(answer(label)) for label in labels],
             progress=lambda done, total: context.progress("calibrate", done, total),

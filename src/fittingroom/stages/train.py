@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.errors import UserError
+from fittingroom.errors import NoRoom
 from fittingroom.models.adapters import save_adapter
 from fittingroom.models.device import arithmetic, device
+from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, resolve
 from fittingroom.models.nf4 import demand, parameters, stored_bytes
 from fittingroom.models.render import Renderer
+from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
+from fittingroom.training.finders.watermark import Watermark
 from fittingroom.training.fit import Fitted, base_weights, fit, prepared, repeatable
 from fittingroom.training.passes import Layout
 from fittingroom.training.replay import fingerprint, general, mixed, rules_of, texts_that_judge
@@ -27,7 +32,7 @@ from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
 from fittingroom.training.state import trainable
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 4
+VERSION = 5
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95
@@ -64,12 +69,13 @@ def train(
     if train.method == "qlora":
         demand(device(train.device))
     base = resolve(model, context.root)
-    material = _material(base, plan, splits, train, task, seed)
-    learnt, replay, told = _with_general(material, base, plan, splits, train, prepare, context)
+    material = material_of(base, model.think, plan, splits, train, task, seed)
+    learnt, replay, told = _with_general(material, base, model.think, plan, splits, train, prepare, context)
 
     def fresh() -> Any:
         return prepared(base_weights(base.path, plan), plan, train, seed)
 
+    watermark = Watermark()
     model_to_train = fresh()
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
@@ -84,6 +90,7 @@ def train(
         seed=seed,
         context=context,
     )
+    happened = compared(plan, fitted, watermark.grown())
     facts = _facts(fitted, plan, material) | told
     if _unlearnt(fitted):
         with repeatable(context.threads), arithmetic(plan.device, plan.precision):
@@ -95,19 +102,25 @@ def train(
                 seed=seed,
                 progress=lambda done, total: context.progress("rates", done, total),
             )
+    weights = _kept(fitted, base, context.scratch / "weights")
     return Trained(
-        weights=Folder(_saved(fitted, base, context.scratch / "weights")),
+        weights=Folder(weights),
         method=plan.method,
         steps=fitted.recorder.steps,
         evals=fitted.recorder.evals,
         best_step=fitted.recorder.best_step,
         stopped=fitted.recorder.stopped,
         facts=facts,
-        timing={"seconds": round(time.monotonic() - started, 1), "torn_checkpoints": float(len(fitted.skipped))},
+        timing={
+            "seconds": round(time.monotonic() - started, 1),
+            **fitted.clock.timing(fitted.recorder),
+            **happened,
+            "torn_checkpoints": float(len(fitted.skipped)),
+        },
     )
 
 
-class _Material(NamedTuple):
+class Material(NamedTuple):
     """What there is to learn from."""
 
     labels: list[str]
@@ -116,30 +129,39 @@ class _Material(NamedTuple):
     pad: int
 
 
-def _material(
-    base: BaseModelInfo, plan: Plan, splits: Splits, train: TrainConfig, task: TaskConfig, seed: int
-) -> _Material:
+def material_of(
+    base: BaseModelInfo,
+    think: ThinkPolicy,
+    plan: Plan,
+    splits: Splits,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
+) -> Material:
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
-    renderer = Renderer(tokenizer)
+    renderer = Renderer(tokenizer, think)
     labels = labels_of(splits, task)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    dev = render(splits.dev)
+    learnable(dev, "dev")
     probe = make_probe(
         rows,
-        render(splits.dev),
+        dev,
         [renderer.answer_ids(answer(label)) for label in labels],
         rows=train.eval_rows,
         epochs=plan.epochs,
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
         seed=seed,
     )
-    return _Material(labels, rows, probe, int(tokenizer.pad_token_id))
+    return Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
 def _with_general(
-    material: _Material,
+    material: Material,
     base: BaseModelInfo,
+    think: ThinkPolicy,
     plan: Plan,
     splits: Splits,
     train: TrainConfig,
@@ -152,7 +174,7 @@ def _with_general(
     extra = general(
         train.replay,
         context.path(train.replay.path),
-        renderer=Renderer(load_tokenizer(base.path)),
+        renderer=Renderer(load_tokenizer(base.path), think),
         redact=rules_of(prepare),
         secret=context.secret,
         held_out=texts_that_judge(splits),
@@ -163,13 +185,7 @@ def _with_general(
 
 def _with_loss(rows: Encoded) -> Encoded:
     """Without the rows whose answer did not fit; a UserError when none is left."""
-    kept = rows.with_loss()
-    if not kept:
-        raise UserError(
-            "no training row has room for its answer: raise train.max_length or shorten task.instruction",
-            "没有一条训练数据能放下答案：请增大 train.max_length 或缩短 task.instruction",
-            place="train.max_length",
-        )
+    kept = learnable(rows, "training")
     return rows if len(kept) == len(rows) else rows.only(kept)
 
 
@@ -179,17 +195,38 @@ def _unlearnt(fitted: Fitted) -> bool:
     return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
-def _facts(fitted: Fitted, plan: Plan, material: _Material) -> dict[str, Any]:
+def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
+    learning = list(trainable(fitted.model).values())
     return {
         "labels": material.labels,
         "max_length": plan.max_length,
         "parameters": parameters(fitted.model),
-        "trainable": sum(value.numel() for value in trainable(fitted.model).values()),
+        "trainable": sum(value.numel() for value in learning),
+        "trainable_tensors": len(learning),
         "device": plan.device,
         "precision": plan.precision,
         "bytes": stored_bytes(fitted.model),
+        "untouched": fitted.recorder.untouched,
         "eval_rows": {"dev": len(material.probe.dev_rows), "train": len(material.probe.train_rows)},
     }
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes of the weights that are kept: all of a model, or those of its adapters."""
+    adapters = hasattr(model, "peft_config")
+    return sum(
+        value.numel() * value.element_size() for value in model.parameters() if value.requires_grad or not adapters
+    )
+
+
+def _kept(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
+    """The best weights in a folder. Raises NoRoom on a full disk: the last checkpoint stays, and half a folder goes."""
+    try:
+        with roomy(folder.parent, weight_bytes(fitted.model)):
+            return _saved(fitted, base, folder)
+    except NoRoom:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:

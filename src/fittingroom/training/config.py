@@ -10,6 +10,7 @@ from fittingroom.models.device import Wanted
 from fittingroom.types import Frozen
 
 Auto = Literal["auto"]
+Find = Literal["find"]
 
 
 class FreezeConfig(Frozen):
@@ -58,10 +59,15 @@ class TrainConfig(Frozen):
     activation_checkpointing: Literal["auto", "on", "off"] = "auto"
     """`on`: layers are computed again on the way back instead of being kept: a third more work, a fraction of the
     memory, the same gradients. `auto`: where memory would leave room for small passes only."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
-    """Highest rate of the schedule."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto | Find = "auto"
+    """Highest rate of the schedule. `auto`: by the size of the model; `find`: read off a short training in which the
+    rate rises from step to step (range test); its curve stands in the report."""
     batch_size: Annotated[int, Field(ge=1, le=4096)] | Auto = "auto"
     """Rows per optimiser step; split into smaller passes where memory is short, with the same result."""
+    pass_tokens: Annotated[int, Field(ge=16, le=1_048_576)] | Auto | Find = "auto"
+    """Tokens of one forward pass at most; a step of more is accumulated, with the same result. `auto`: as many as the
+    memory estimate allows; `find`: passes of rising size are tried on the longest rows, and the fastest that fits into
+    memory is taken."""
     epochs: Annotated[float, Field(gt=0, le=1000)] | Auto = "auto"
     """Passes over the training rows at most."""
     schedule: Literal["cosine", "linear", "constant", "step", "wsd"] = "cosine"

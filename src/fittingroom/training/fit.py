@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,17 @@ from fittingroom.models.adapters import with_lora
 from fittingroom.models.device import arithmetic
 from fittingroom.models.load import load_model, stored_half
 from fittingroom.models.targets import freeze_router
-from fittingroom.store import canonical
+from fittingroom.room import free_bytes, no_room
 from fittingroom.training import state
-from fittingroom.training.checkpoint import Checkpoints, read_value
+from fittingroom.training.checkpoint import Checkpoints, Passed, read_value
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps
 from fittingroom.training.freezing import Freezing
+from fittingroom.training.origin import origin
 from fittingroom.training.passes import Layout
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import NO_REPLAY, Batches, Encoded, Replaying
+from fittingroom.training.telling import Clock, Telling
 from fittingroom.types import Plan
 
 if TYPE_CHECKING:
@@ -36,8 +37,14 @@ class Fitted:
 
     model: Any
     recorder: Recorder
-    skipped: list[str]
-    """Torn checkpoints that were passed over."""
+    clock: Clock
+    passed: list[Passed]
+    """Checkpoints that were not taken up, torn or of another training."""
+
+    @property
+    def skipped(self) -> list[str]:
+        """Names of torn checkpoints."""
+        return [one.name for one in self.passed if one.torn]
 
 
 @contextlib.contextmanager
@@ -67,7 +74,7 @@ def base_weights(path: Path, plan: Plan) -> Any:
     if plan.method == "qlora":
         return load_model(path, stored="nf4", device=plan.device)
     halved = plan.precision == "bf16" or (plan.method == "lora" and plan.precision == "mixed" and stored_half(path))
-    return load_model(path, stored="bf16" if halved else "fp32").to(plan.device)
+    return load_model(path, stored="bf16" if halved else "fp32", device=plan.device)
 
 
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:
@@ -129,36 +136,65 @@ def fit(
     base_digest: str,
     seed: int,
     context: Context,
+    enough: Callable[[Recorder], bool] | None = None,
     replay: Replaying = NO_REPLAY,
 ) -> Fitted:
     """Train, evaluate, keep the best weights; take up a training that was killed in the same scratch folder.
 
     `model` is what `prepared` gave; `rows` end with the general rows that `replay` counts; every one must carry loss.
     The best weights are in place afterwards.
+    `enough` is asked after every evaluation whether to stop (`stopped` is "pruned" then).
     """
     recorder = Recorder(plan.steps, train.early_stopping)
-    checkpoints = Checkpoints(context.scratch / "checkpoints", _identity(plan, train, rows, probe, base_digest, seed))
-    skipped: list[str] = []
-
-    def torn(name: str) -> None:
-        skipped.append(name)
-        context.progress(f"train: torn checkpoint {name} passed over", 0, plan.steps)
-
-    start = checkpoints.newest(torn)
+    clock = Clock()
+    checkpoints = Checkpoints(context.scratch / "checkpoints", origin(plan, train, rows, probe, base_digest, seed))
+    passed: list[Passed] = []
+    start = checkpoints.newest(passed.append)
     best: dict[str, Tensor] = {}
     if start is not None:
         recorder = Recorder(**read_value(start, "recorder"))
+        clock = Clock(**read_value(start, "clock"))
         best = checkpoints.best_weights(recorder.best_step)
     else:
         with arithmetic(plan.device, plan.precision):
             before = probe.measure(model)
         recorder.evaluated(0, 0.0, before)
         best = state.copied(model)
+    telling = Telling(context, recorder, clock)
+    for one in passed:
+        telling.passed(one)
+    if start is None and not passed and (other := checkpoints.elsewhere()) is not None:
+        telling.elsewhere(*other)
     if not recorder.stopped:
-        best = _run(model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, replay)
+        _room(model, checkpoints, telling)
+        best = _run(
+            model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, telling, clock,
+            enough, replay,
+        )  # fmt: skip
     state.restore(model, best)
     model.eval()
-    return Fitted(model, recorder, skipped)
+    return Fitted(model, recorder, clock, passed)
+
+
+_SPARE = 3
+"""Checkpoints that lie on disk at once: two that are kept, and the one being written."""
+
+
+def _room(model: Any, checkpoints: Checkpoints, telling: Telling) -> None:
+    """Look for room before training. Raises NoRoom when not even one checkpoint fits beside the final weights; says so
+    when fewer fit than are kept.
+    """
+    learning = state.trainable(model).values()
+    weights = sum(value.numel() * value.element_size() for value in learning)
+    moments = sum(2 * 4 * value.numel() for value in learning)
+    lying = sum(path.stat().st_size for path in checkpoints.folder.rglob("*") if path.is_file())
+    free = free_bytes(checkpoints.folder) + lying
+    # One checkpoint is the state and the best weights; the final weights come on top, once here and once in the store.
+    if free < 4 * weights + moments:
+        raise no_room(checkpoints.folder, 4 * weights + moments)
+    needed = _SPARE * (2 * weights + moments)
+    if free < needed + 2 * weights:
+        telling.little_room(needed + 2 * weights, free, _SPARE)
 
 
 def _run(
@@ -174,6 +210,9 @@ def _run(
     seed: int,
     context: Context,
     start: Path | None,
+    telling: Telling,
+    clock: Clock,
+    enough: Callable[[Recorder], bool] | None,
     replay: Replaying,
 ) -> dict[str, Tensor]:
     """The loop itself; returns the best weights."""
@@ -187,13 +226,16 @@ def _run(
         evaluate_after=frozenset(evaluation_steps(plan.steps, plan.epochs)),
         recorder=recorder,
         checkpoints=checkpoints,
-        progress=lambda done, total: context.progress("train", done, total),
+        telling=telling,
+        clock=clock,
         freezing=model.freezing,
         smoothing=train.label_smoothing,
         layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
+        enough=enough,
     )
+    telling.started(int(start.name.removeprefix("step-")) if start is not None else 0)
     with repeatable(context.threads):
         trainer = AnswerTrainer(model, _arguments(plan, train, seed, context.scratch), parts)
         trainer.train(resume_from_checkpoint=str(start) if start is not None else None)
@@ -223,13 +265,3 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
         remove_unused_columns=False,
         dataloader_pin_memory=plan.device == "cuda",
     )
-
-
-def _identity(plan: Plan, train: TrainConfig, rows: Encoded, probe: Probe, base_digest: str, seed: int) -> str:
-    """Digest of all that a training depends on; a checkpoint of another one is never taken up."""
-    seal = hashlib.sha256()
-    planned = plan.model_dump(mode="json", exclude={"minutes", "chosen", "memory_bytes", "tokens"})
-    seal.update(canonical([planned, train.model_dump(mode="json"), base_digest, seed]).encode())
-    seal.update(canonical([rows.ids, rows.answer_starts, rows.weights]).encode())
-    seal.update(canonical([probe.dev.ids, probe.dev_rows, probe.train_rows, probe.answers]).encode())
-    return seal.hexdigest()

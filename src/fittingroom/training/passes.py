@@ -105,6 +105,11 @@ class Layout:
         return batch if packed.plain else {**batch, "ends": packed.ends}
 
 
+def longest_pack(budget: int) -> int:
+    """Tokens of the longest pack that is tried where a pass may hold `budget` tokens."""
+    return max((length for length in LENGTHS if length <= budget), default=budget)
+
+
 def weight_of(batch: Mapping[str, Any]) -> Tensor:
     """Sum of the weights of all tokens with loss: what the loss of a step is divided by."""
     total: Tensor = batch["weights"].sum()

@@ -15,6 +15,13 @@ _RECORDS = 400
 _SMOOTH = 0.9
 _CLEARLY = 0.995
 """Share of the lowest dev loss below which a new one counts as still falling."""
+_FEWEST = 20
+"""Steps in a row that must look bad before training is stopped for it; a twentieth of the steps where that is more."""
+NO_GRADIENT = 1e-6
+"""Norm of the gradient of all weights below which nothing is learnt: spread over a million weights that is 1e-9 each,
+and Adam's epsilon (1e-8) swallows it."""
+LEARNT_LOSS = 0.05
+"""Smoothed loss (nats per answer token) below which a small gradient only says that the rows are learnt."""
 _BY_HEART = 0.005
 """Train loss (nats per answer token) below which, with every train row of the probe right, nothing is left to learn."""
 
@@ -38,6 +45,13 @@ class Recorder:
     smooth: float = math.nan
     first: float = math.nan
     high: int = 0
+    """Steps in a row with a smoothed loss far above that of the beginning."""
+    dead: int = 0
+    """Steps in a row without a gradient, or after a record whose step moved no weight."""
+    still: bool = False
+    """Whether the step of the last record moved no weight."""
+    untouched: list[str] = field(default_factory=list)
+    """Tensors that should learn and never had a gradient."""
     pass_tokens: int = 0
     """Tokens per forward pass at most, where memory asked for fewer than were planned; 0 as planned."""
     computed: int = 0
@@ -78,6 +92,7 @@ class Recorder:
             record = {"step": float(step), "epoch": epoch, "loss": mean}
             self.steps.append({**record, "learning_rate": rate, "grad_norm": norm, "update_ratio": ratio})
         self._watch(step, loss)
+        self._alive(norm, ratio)
 
     def _watch(self, step: int, loss: float) -> None:
         """Divergence: the smoothed loss stays above twice that of the beginning, far longer than a bad batch lasts."""
@@ -89,8 +104,17 @@ class Recorder:
             self.first = self.smooth if math.isnan(self.first) else max(self.first, self.smooth)
             return
         self.high = self.high + 1 if self.smooth > 2 * self.first + 0.5 else 0
-        if self.high >= max(20, self.total // 20):
+        if self.high >= max(_FEWEST, self.total // 20):
             self.stopped = "diverged"
+
+    def _alive(self, norm: float, ratio: float | None) -> None:
+        """Dead gradients: for many steps no gradient reaches a weight, or none moves, while the rows are not learnt."""
+        if ratio is not None:
+            self.still = ratio == 0
+        bad = self.smooth >= LEARNT_LOSS and (norm < NO_GRADIENT or self.still)
+        self.dead = self.dead + 1 if bad else 0
+        if not self.stopped and self.dead >= max(_FEWEST, self.total // 20, 2 * self.every):
+            self.stopped = "dead_gradients"
 
     def evaluated(self, step: int, epoch: float, measured: dict[str, float]) -> bool:
         """Note an evaluation; whether it is the best so far (dev metric, then dev loss). May ask to stop.

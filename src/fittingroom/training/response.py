@@ -8,12 +8,13 @@ rate that was used instead of a sweep.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
-from fittingroom.training.rows import Batches, Encoded, sample
+from fittingroom.training.rows import Encoded, sample
+from fittingroom.training.steps import backward, batches
 from fittingroom.types import Plan
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -58,26 +59,15 @@ def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, layout
     weights = [value for value in model.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
     model.train()
-    for step, batch in zip(range(steps), _batches(rows, plan, seed), strict=False):
+    for step, batch in zip(range(steps), batches(rows, plan.batch_size, seed), strict=False):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / _WARMUP)
         optimizer.zero_grad(set_to_none=True)
-        passes = layout.collate(rows, batch)
-        total = sum(float(weight_of(one)) for one in passes)
-        for one in passes:
-            (loss_sum(model, {name: value.to(model.device) for name, value in one.items()}) / total).backward()  # type: ignore[no-untyped-call]
+        backward(model, rows, batch, layout)
         norm = torch.nn.utils.clip_grad_norm_(weights, 1.0)
         if not math.isfinite(float(norm)):
             return
         optimizer.step()
-
-
-def _batches(rows: Encoded, plan: Plan, seed: int) -> Iterator[list[int]]:
-    order = Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, seed=seed)
-    epoch = 0
-    while True:
-        yield from order.epoch_batches(epoch)
-        epoch += 1
 
 
 def _loss(model: Any, rows: Encoded, probe: list[int], layout: Layout) -> float | None:

@@ -31,6 +31,8 @@ class Encoded:
     weights: list[float]
     truncated: int
     """Rows whose input was cut."""
+    prompt_limit: int | None = None
+    """Tokens of a prompt at most: where the input was cut, and where serving will cut."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -52,6 +54,7 @@ class Encoded:
             wanted=[self.wanted[row] for row in rows],
             weights=[self.weights[row] for row in rows],
             truncated=self.truncated,
+            prompt_limit=self.prompt_limit,
         )
 
     def with_loss(self) -> list[int]:
@@ -85,6 +88,7 @@ def encode(
         wanted=[known[target] for target in targets if target is not None],
         weights=[float(weights.get(target or "", 1.0)) for target in targets],
         truncated=sum(row.truncated > 0 for row in made),
+        prompt_limit=max_length - room,
     )
 
 

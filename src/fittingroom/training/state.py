@@ -52,6 +52,16 @@ def restore_optimizer(model: Module, optimizer: Any, tensors: Mapping[str, Tenso
         optimizer.state[value][part] = item.to(device, copy=True)
 
 
+def untouched(model: Module, optimizer: Any) -> list[str]:
+    """Tensors that should learn and never had a gradient: Adam's mean of squares is zero or was never made."""
+    found = []
+    for name, value in trainable(model).items():
+        squares = optimizer.state.get(value, {}).get("exp_avg_sq")
+        if squares is None or not bool(squares.any()):
+            found.append(name)
+    return found
+
+
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
     """State of every generator that may be drawn from: torch's (and the GPU's, CUDA or MPS), numpy's, Python's."""
     import numpy as np

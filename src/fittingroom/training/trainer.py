@@ -21,7 +21,7 @@ from transformers.trainer_callback import PrinterCallback
 from fittingroom.errors import ModelError
 from fittingroom.models.device import arithmetic
 from fittingroom.training import state
-from fittingroom.training.checkpoint import Checkpoints, read_tensors, read_value
+from fittingroom.training.checkpoint import Checkpoints, NotWritten, read_tensors, read_value
 from fittingroom.training.evaluation import Probe
 from fittingroom.training.freezing import Freezing
 from fittingroom.training.objective import loss_sum
@@ -29,7 +29,9 @@ from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Batches, Encoded
 from fittingroom.training.schedule import rate_factor
+from fittingroom.training.shortage import is_shortage, released
 from fittingroom.training.shrinking import shrink
+from fittingroom.training.telling import Clock, Telling
 from fittingroom.types import Plan
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ class Parts:
     evaluate_after: frozenset[int]
     recorder: Recorder
     checkpoints: Checkpoints
-    progress: Callable[[int, int], None]
+    telling: Telling
+    clock: Clock
     freezing: Freezing
     smoothing: float
     layout: Layout
@@ -60,6 +63,8 @@ class Parts:
     """The best weights so far."""
     best_kept: int = -1
     """The step whose best weights lie on disk."""
+    enough: Callable[[Recorder], bool] | None = None
+    """Asked after every evaluation: whether to stop here."""
 
 
 class AnswerTrainer(Trainer):
@@ -87,16 +92,24 @@ class AnswerTrainer(Trainer):
         transformers' accumulation cuts a step into equal numbers of rows; ours cuts it into passes of a bounded number
         of tokens, so it happens in here, and one batch of the loader is one step.
         """
-        import torch
-
-        while True:
-            try:
-                loss = self._passes(model, inputs)
-                break
-            except torch.OutOfMemoryError:
-                self._smaller_passes(model)
+        drawn = state.random_state()
+        while (loss := self._whole_step(model, inputs)) is None:
+            self._smaller_passes(model)
+            # The step is the same one again, with the same draws of dropout.
+            state.restore_random(*drawn)
         self.parts.recorder.add(float(loss))
         return loss
+
+    def _whole_step(self, model: Any, rows: list[int]) -> Tensor | None:
+        """Loss of a step; None where memory was too short for one of its passes. The error itself is gone by then: it
+        holds the tensors of the pass.
+        """
+        try:
+            return self._passes(model, rows)
+        except (RuntimeError, MemoryError) as error:
+            if not is_shortage(error):
+                raise
+        return None
 
     def _passes(self, model: Any, rows: list[int]) -> Tensor:
         """Loss of a step; the gradients are left in the model."""
@@ -118,10 +131,8 @@ class AnswerTrainer(Trainer):
 
     def _smaller_passes(self, model: Any) -> None:
         """Half as many tokens in a pass; the step is taken again from its beginning, with the same rows."""
-        import torch
-
         model.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
+        released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
         if self.layout.budget <= longest:
             raise ModelError(
@@ -186,9 +197,21 @@ class AnswerTrainer(Trainer):
     def _learner(self) -> Any:
         return self.model
 
+    def untouched(self) -> list[str]:
+        """Tensors that should learn and never had a gradient."""
+        return state.untouched(self._learner(), self._adam())
+
     # ------------------------------------------------------------------------------------------ checkpoints
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        try:
+            self._write_checkpoint()
+            self.parts.telling.written(self.state.global_step)
+        except NotWritten as error:
+            # What is learnt so far is in memory: training goes on, and the next checkpoint is tried in its time.
+            self.parts.telling.not_written(self.state.global_step, error)
+
+    def _write_checkpoint(self) -> None:
         parts, step = self.parts, self.state.global_step
         if parts.best_kept != parts.recorder.best_step:
             parts.checkpoints.save_best(parts.recorder.best_step, parts.best)
@@ -202,7 +225,12 @@ class AnswerTrainer(Trainer):
         parts.checkpoints.save(
             step,
             groups,
-            {"rng": values, "recorder": parts.recorder.state(), "trainer_state": asdict(self.state)},
+            {
+                "rng": values,
+                "recorder": parts.recorder.state(),
+                "clock": parts.clock.state(),
+                "trainer_state": asdict(self.state),
+            },
             best=parts.recorder.best_step,
         )
 
@@ -247,6 +275,7 @@ class _Watch(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.parts.freezing.at(state.global_step)
+        self.parts.clock.start()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         if self.parts.recorder.records(state.global_step + 1):
@@ -261,23 +290,33 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         recorder, step = self.parts.recorder, state.global_step
+        self.parts.clock.stop("training")
         # The scheduler has moved on already; the rate of this step is that of one step before.
         rate = self.parts.plan.learning_rate * self.trainer.factor(step - 1)
         recorder.step_done(step, epoch=float(state.epoch), rate=rate, norm=self.trainer.norm, ratio=self.ratio)
-        if step in self.parts.evaluate_after and recorder.stopped != "non_finite":
+        evaluate = step in self.parts.evaluate_after and recorder.stopped != "non_finite"
+        if evaluate:
             self._evaluate(step, float(state.epoch), model)
-        self.parts.progress(step, self.parts.plan.steps)
+        self.parts.telling.step(step, rate)
         last = step >= self.parts.plan.steps
         control.should_training_stop = control.should_training_stop or bool(recorder.stopped) or last
         if last and not recorder.stopped:
             recorder.stopped = "completed"
+        if control.should_training_stop and recorder.stopped != "non_finite":
+            recorder.untouched = self.trainer.untouched()
+        self.parts.telling.curves(due=evaluate or control.should_training_stop)
         control.should_save = control.should_training_stop or self._due(step)
 
     def _evaluate(self, step: int, epoch: float, model: Any) -> None:
+        self.parts.clock.start()
         with arithmetic(self.parts.plan.device, self.parts.plan.precision):
             measured = self.parts.probe.measure(model)
+        self.parts.clock.stop("evaluating")
         if self.parts.recorder.evaluated(step, epoch, measured):
             self.parts.best = state.copied(model)
+        recorder = self.parts.recorder
+        if self.parts.enough is not None and self.parts.enough(recorder) and not recorder.stopped:
+            recorder.stopped = "pruned"
 
     def _due(self, step: int) -> bool:
         """Whether it is time for a checkpoint. The clock decides when one is written, never what is in it."""
@@ -292,6 +331,7 @@ class _Watch(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         now = time.monotonic()
         self.cost, self.saved = now - self.saved, now
+        self.parts.clock.saving += self.cost
 
 
 def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
@@ -303,6 +343,7 @@ def _change(model: Any, before: dict[str, Tensor]) -> float:
     import torch
 
     names, after = zip(*((name, value.detach()) for name, value in _trainable(model)), strict=True)
-    moved = torch._foreach_norm(torch._foreach_sub(after, [before[name] for name in names]))
+    # One tensor after the other: the differences of all together would be one more copy of the model.
+    moved = [torch.linalg.vector_norm(value - before[name]) for name, value in zip(names, after, strict=True)]
     size = float(torch.stack(torch._foreach_norm(after)).norm())
     return float(torch.stack(moved).norm()) / size if size > 0 else 0.0

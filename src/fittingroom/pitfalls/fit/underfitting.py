@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import RateLimits, better_rate, read, response
+from fittingroom.pitfalls.curves import DEAD, RateLimits, better_rate, read, response
 from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
 
 MOST_EPOCHS = 40
@@ -32,7 +32,13 @@ MOST_PATIENCE = 20
 def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
     """Fires when the training rows were not learnt and the rate is not to blame."""
     curves, answer = read(trained), response(trained)
-    if curves is None or curves.broken or curves.jumped(settings.jump) or curves.learnt >= settings.learnt:
+    if (
+        curves is None
+        or curves.broken
+        or trained.stopped == DEAD
+        or curves.jumped(settings.jump)
+        or curves.learnt >= settings.learnt
+    ):
         return
     if answer is not None and better_rate(curves, answer, settings) != 1:
         return

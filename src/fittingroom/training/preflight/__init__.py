@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Measured = dict[str, dict[str, float]]
 """Name of the check -> what it measured."""
+Examples = dict[str, list[str]]
+"""Name of the check -> ids of the rows, or the labels, that it means; a few of each."""
 
 
 class Subject(NamedTuple):
@@ -44,8 +46,9 @@ class Subject(NamedTuple):
     seed: int
 
 
-def preflight(subject: Subject) -> Measured:
-    """All checks."""
+def preflight(subject: Subject) -> tuple[Measured, Examples]:
+    """All checks, and what they mean by name."""
     from fittingroom.training.preflight import mechanics, tokens
 
-    return {**tokens.measured(subject), **mechanics.measured(subject)}
+    found, examples = tokens.looked_at(subject)
+    return {**found, **mechanics.measured(subject)}, examples

@@ -1,0 +1,1 @@
+"""Pitfalls of this family, one file each."""

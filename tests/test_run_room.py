@@ -1,0 +1,82 @@
+"""A full disk when a result is kept: a clear error, nothing lost, and the same work goes on once there is room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fittingroom.config import parse
+from fittingroom.engine import Context
+from fittingroom.errors import NoRoom, UserError
+from fittingroom.run import Run
+from fittingroom.store import Store
+from fittingroom.types import Folder, Trained
+from training.test_full_disk import files_of_at_most
+
+VERSION = 1
+CONFIG = parse(
+    {
+        "task": {"kind": "classify", "input": ["text"], "target": "label"},
+        "sources": [{"kind": "jsonl", "path": "rows.jsonl", "key": "id"}],
+    },
+    "test",
+)
+SIZE = 300_000
+faults: list[Exception] = []
+
+
+def work(*, seed: int, context: Context) -> Trained:
+    """A stage that goes on from what its scratch folder holds, and brings weights along."""
+    with (context.scratch / "done.txt").open("a") as file:
+        file.write("x")
+    if faults:
+        raise faults.pop()
+    weights = context.scratch / "weights"
+    weights.mkdir(exist_ok=True)
+    for part in range(4):
+        (weights / f"{part}.bin").write_bytes(b"\0" * (SIZE // 4))
+    return Trained(
+        weights=Folder(weights), method="full", steps=[], evals=[], best_step=0, stopped="completed",
+        facts={"seen": len((context.scratch / "done.txt").read_text())},
+    )  # fmt: skip
+
+
+def run_in(root: Path) -> Run:
+    folder = root / "runs" / "one"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(folder, Store(root), root=root, secret=b"k" * 32)
+
+
+def test_what_is_done_stays_until_there_is_room(tmp_path: Path) -> None:
+    faults[:] = [NoRoom("the disk is full", "磁盘已满", place="scratch")]
+    with pytest.raises(NoRoom):
+        run_in(tmp_path).step(work, CONFIG)
+    with files_of_at_most(SIZE // 5), pytest.raises(NoRoom) as caught:
+        run_in(tmp_path).step(work, CONFIG)
+    assert list((tmp_path / "aside").iterdir()) == [] if (tmp_path / "aside").exists() else True
+    assert caught.value.exit_code == 2
+    assert run_in(tmp_path).step(work, CONFIG).facts["seen"] == 3
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_store_that_finds_no_room_says_how_much_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fittingroom.store as store_module
+
+    def refused(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module, "_fsync_file", refused)
+    with pytest.raises(NoRoom, match=r"293\.0 KiB are needed") as caught:
+        run_in(tmp_path).step(work, CONFIG)
+    assert str(tmp_path) in caught.value.place
+    assert list((tmp_path / "aside").iterdir()) == [], "what was written of it is gone again"
+    monkeypatch.undo()
+    assert run_in(tmp_path).step(work, CONFIG).facts["seen"] == 2
+
+
+def test_bad_input_still_leaves_nothing_behind(tmp_path: Path) -> None:
+    faults[:] = [UserError("bad", "坏", place="here")]
+    with pytest.raises(UserError):
+        run_in(tmp_path).step(work, CONFIG)
+    assert list((tmp_path / "scratch").iterdir()) == []

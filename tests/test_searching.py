@@ -1,0 +1,154 @@
+"""A search on a budget: it proposes, ends what is hopeless, survives a kill, and never looks at the test part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("optuna", reason="the extra `search` is not installed")
+
+from fittingroom import searching
+from fittingroom.config import RunConfig
+from fittingroom.errors import RecipeError, UserError
+from fittingroom.training.finders import study as studies
+from fittingroom.training.finders.space import SearchConfig
+from fittingroom.training.finders.study import Report, Values, search
+from fittingroom.workspace import Workspace
+from shop import write_shop
+from tiny_model import tiny_folder
+
+SPACE: dict[str, Any] = {"learning_rate": [1e-4, 1e-1, "log"], "batch_size": [8, 32], "trials": 9, "minutes": 100.0}
+
+
+class Killed(BaseException):
+    """Like a kill: no `except Exception` sees it."""
+
+
+class Hill:
+    """Trainings whose score is known: highest at a rate of 1e-2; batches of 32 come out worse."""
+
+    def __init__(self, *, kill_at: int | None = None) -> None:
+        self.asked: list[Values] = []
+        self.kill_at = kill_at
+
+    def __call__(self, values: Values, report: Report) -> float:
+        import math
+
+        self.asked.append(values)
+        if len(self.asked) - 1 == self.kill_at:
+            raise Killed
+        top = 1.0 - 0.3 * abs(math.log10(values["learning_rate"]) + 2) - (0.2 if values["batch_size"] == 32 else 0.0)
+        for step in (1, 2, 3):
+            if report(step, top * step / 3):
+                return top * step / 3
+        return top
+
+
+def searched(folder: Path, hill: Hill, **changes: Any) -> studies.Study:
+    config = SearchConfig.model_validate({**SPACE, **changes})
+    return search(folder, config, hill, start={"learning_rate": 1e-3, "batch_size": 8}, seed=5)
+
+
+def test_the_recipes_own_values_come_first_and_the_best_wins(tmp_path: Path) -> None:
+    hill = Hill()
+    study = searched(tmp_path, hill)
+    assert hill.asked[0] == {"learning_rate": 1e-3, "batch_size": 8}
+    assert len(study.tried) == 9
+    assert study.ended == "trials"
+    best = study.best()
+    assert best is not None
+    assert best.score == max(one.score or 0 for one in study.tried if one.ended == "completed")
+    assert "pruned" in {one.ended for one in study.tried}
+    assert {path.name for path in tmp_path.iterdir()} == {"study.sqlite3"}
+
+
+def test_a_search_that_is_killed_proposes_what_an_undisturbed_one_would(tmp_path: Path) -> None:
+    whole = searched(tmp_path / "whole", Hill())
+    asked: list[Values] = []
+    for kill_at in (0, 3, 2, None):
+        hill = Hill(kill_at=kill_at)
+        if kill_at is None:
+            study = searched(tmp_path / "killed", hill)
+        else:
+            with pytest.raises(Killed):
+                searched(tmp_path / "killed", hill)
+        if asked:
+            assert hill.asked[0] == asked[-1], "what was under way is taken up first"
+        asked = hill.asked
+    assert [(one.values, one.score, one.ended) for one in study.tried] == [
+        (one.values, one.score, one.ended) for one in whole.tried
+    ]
+    more = searched(tmp_path / "killed", Hill(), trials=11)
+    assert len(more.tried) == 11
+
+
+def test_the_time_is_kept_and_a_failure_is_no_end(tmp_path: Path) -> None:
+    assert searched(tmp_path / "a", Hill(), minutes=1e-9).ended == "minutes"
+
+    def broken(values: Values, report: Report) -> float:
+        raise ValueError("cannot be trained")
+
+    study = search(tmp_path / "b", SearchConfig(**{**SPACE, "trials": 2}), broken, start={}, seed=1)
+    assert [(one.ended, one.why, one.score) for one in study.tried] == [("failed", "ValueError", None)] * 2
+    assert study.best() is None
+
+
+def test_what_cannot_be_searched_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ({"learning_rate": [1e-2, 1e-3]}, {"learning_rate": [0, 1, "log"]}, {"lora_rank": [0]}, {"trials": 0}):
+        with pytest.raises(ValueError, match=r"search|greater"):
+            SearchConfig.model_validate(wrong)
+    write_shop(tmp_path, rows=60)
+    monkeypatch.setenv("FITTINGROOM_KEY", "0123456789abcdef0123")
+    with pytest.raises(RecipeError, match="nothing to search"):
+        Workspace(tmp_path).search()
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(UserError, match="Optuna"):
+        search(tmp_path / "c", SearchConfig.model_validate(SPACE), Hill(), start={}, seed=1)
+
+
+def test_the_verb_trains_on_train_judges_on_dev_and_proposes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_shop(tmp_path, rows=90)
+    monkeypatch.setenv("FITTINGROOM_KEY", "0123456789abcdef0123")
+    sets = [
+        f"model.base={tiny_folder()}",
+        "train.learning_rate=auto",
+        "search={learning_rate: [1.0e-4, 3.0e-2, log], batch_size: [8, 16], trials: 3, share: 0.5}",
+    ]
+    seen: list[set[str]] = []
+    true = searching.fit
+
+    def watched(model: Any, **given: Any) -> Any:
+        seen.append({*given["rows"].row_ids, *given["probe"].dev.row_ids, *given["probe"].train.row_ids})
+        if len(seen) == 2:
+            raise Killed
+        return true(model, **given)
+
+    monkeypatch.setattr(searching, "fit", watched)
+    with pytest.raises(Killed):
+        Workspace(tmp_path).search(sets=sets)
+    found = Workspace(tmp_path).search(sets=sets)
+    assert len(seen) == 4, "the training that was cut off is done again, the first one is not"
+    assert len(found.trials) == 3
+    assert found.patch.keys() == {"train.learning_rate", "train.batch_size"}
+    assert found.dev_rows > 0
+    config: RunConfig = Workspace(tmp_path)._load("recipe.yaml", sets)
+    assert config.patched(found.patch).train.learning_rate == found.patch["train.learning_rate"]
+    test = _ids_of_test(tmp_path, config)
+    assert test
+    assert not any(test & ids for ids in seen)
+    page = (tmp_path / found.report).read_text("utf-8")
+    assert "<svg" in page
+    assert f"train.batch_size={found.patch['train.batch_size']}" in page
+    assert "learning_rate" in (tmp_path / found.proposal).read_text("utf-8")
+    assert "搜索" in (tmp_path / "searches" / found.id / "search.zh.html").read_text("utf-8")
+    assert not (tmp_path / "searches" / found.id / "trials").exists()
+
+
+def _ids_of_test(root: Path, config: RunConfig) -> set[str]:
+    from fittingroom.pipeline import data_road
+
+    run = Workspace(root)._run(root / "checks" / "look")
+    run.folder.mkdir(parents=True)
+    return set(data_road(config, run).test.arrow()["id"].to_pylist())
