@@ -19,8 +19,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from machine import machine
-
 from fittingroom.engine import Context
 from fittingroom.models.memory import estimate
 from fittingroom.models.shape import Shape
@@ -31,6 +29,7 @@ from fittingroom.training.fit import fit, prepared
 from fittingroom.training.passes import Layout
 from fittingroom.training.rows import Encoded
 from fittingroom.types import Plan
+from machine import machine
 
 _MLA = {
     "n_routed_experts": 32, "num_experts_per_tok": 4, "n_shared_experts": 1, "n_group": 1, "topk_group": 1,
