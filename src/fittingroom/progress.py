@@ -46,6 +46,8 @@ _NAMES_ZH = {
     "calibrate": "校准",
     "render": "渲染",
     "time a step": "测一步用时",
+    "verify": "验证基座",
+    "trial steps": "试训练",
 }
 STEP = "step"
 """Kind of the notes that hold the values of a training's step."""
