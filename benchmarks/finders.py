@@ -240,20 +240,27 @@ def told(whole: dict[str, Any]) -> str:
     lines = [
         "# What the finders choose, against a grid",
         "",
-        f"{on['processor']}, pinned to one core of {on['cores']}, load {on['load_1min']} at the start: minutes are "
-        "the processor's, not the wall's. Built-in model; its scores say nothing about real DeepSeek models. One seed, a few "
-        "hundred rows of dev: differences of a few points of macro-F1 are chance. Made by `benchmarks/finders.py`.",
+        (
+            f"{on['processor']}, pinned to one core of {on['cores']}, load {on['load_1min']} at the start: minutes are "
+            "the processor's, not the wall's. Built-in model; its scores say nothing about real DeepSeek models. One "
+            "seed, a few hundred rows of dev: differences of a few points of macro-F1 are chance. Made by "
+            "`benchmarks/finders.py`."
+        ),
     ]
     for name, result in whole["sets"].items():
         found, verdict = result["finder"], judged(result)
         rule, best = result["rule"], verdict["best"]
         lines += [
             "",
-            f"## {name}: {result['labels']} labels, {result['train_rows']} rows, {result['method']}, "
-            f"{result['epochs']:g} epochs, dev {result['dev_rows']}",
+            (
+                f"## {name}: {result['labels']} labels, {result['train_rows']} rows, {result['method']}, "
+                f"{result['epochs']:g} epochs, dev {result['dev_rows']}"
+            ),
             "",
-            f"Grid of {len(result['grid'])} trainings, {verdict['grid_minutes']} min; best cell: rate "
-            f"{best['learning_rate']:g}, batch {best['batch_size']}, macro-F1 {best['dev_macro_f1']:.3f}.",
+            (
+                f"Grid of {len(result['grid'])} trainings, {verdict['grid_minutes']} min; best cell: rate "
+                f"{best['learning_rate']:g}, batch {best['batch_size']}, macro-F1 {best['dev_macro_f1']:.3f}."
+            ),
             "",
             "| chosen by | rate | batch | macro-F1 on dev | regret | dev loss | regret of loss | minutes | saved |",
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
@@ -275,9 +282,11 @@ def told(whole: dict[str, Any]) -> str:
         sizes = ", ".join(f"{one['tokens']}: {one['tokens_per_second']:.0f}" for one in passes["tried"])
         lines += [
             "",
-            f"The range test took {len(found['curve']['rates'])} steps and {found['seconds']:.1f} s (rule: rate "
-            f"{rule['learning_rate']:g}, batch {rule['batch_size']}). Sizes of passes, tokens per second: {sizes}; "
-            f"chosen: {passes['tokens']}. The size changes speed, never the result.",
+            (
+                f"The range test took {len(found['curve']['rates'])} steps and {found['seconds']:.1f} s (rule: rate "
+                f"{rule['learning_rate']:g}, batch {rule['batch_size']}). Sizes of passes, tokens per second: {sizes}; "
+                f"chosen: {passes['tokens']}. The size changes speed, never the result."
+            ),
         ]
     return "\n".join(lines) + "\n"
 

@@ -61,11 +61,11 @@ STEPS, ROWS, SHARED, OWN, ANSWER = 2, 24, 160, 60, 6
 def rows_of(shared: bool) -> Encoded:
     """Rows of 220 tokens, of which 160 are the same for all where `shared`."""
     dice = random.Random(3)
-    head = [dice.randrange(5, 30000) for _ in range(SHARED)]
+    head = [dice.randrange(5, 15000) for _ in range(SHARED)]
     ids = []
     for _ in range(ROWS):
-        first = head if shared else [dice.randrange(5, 30000) for _ in range(SHARED)]
-        ids.append([*first, *(dice.randrange(5, 30000) for _ in range(OWN))])
+        first = head if shared else [dice.randrange(5, 15000) for _ in range(SHARED)]
+        ids.append([*first, *(dice.randrange(5, 15000) for _ in range(OWN))])
     return Encoded(
         row_ids=[f"r{number}" for number in range(ROWS)], ids=ids, answer_starts=[SHARED + OWN - ANSWER] * ROWS,
         wanted=[number % 2 for number in range(ROWS)], weights=[1.0] * ROWS, truncated=0,
@@ -123,12 +123,18 @@ def told(whole: dict[str, Any]) -> str:
     lines = [
         "# The estimate of memory against measured peaks",
         "",
-        f"{on['processor']}, {on['cores']} cores, load {on['load_1min']} at the start (the machine was shared; memory "
-        "of a process does not depend on that); float32 on the processor, one thread. Made by `benchmarks/memory_estimate.py`.",
+        (
+            f"{on['processor']}, {on['cores']} cores, load {on['load_1min']} at the start (shared with others; memory "
+            "of a process does not depend on that); float32 on the processor, one thread. Made by "
+            "`benchmarks/memory_estimate.py`."
+        ),
         "",
-        f"Estimate over measured: {ratios[0]:.2f} to {ratios[-1]:.2f} in {len(done)} trainings, median "
-        f"{ratios[len(ratios) // 2]:.2f}; above 1 the estimate is on the safe side. What a process keeps of freed "
-        "memory and loads on first use counts as measured. No GPU was at hand: on one, the estimate has not been compared.",
+        (
+            f"Estimate over measured: {ratios[0]:.2f} to {ratios[-1]:.2f} in {len(done)} trainings, median "
+            f"{ratios[len(ratios) // 2]:.2f}; above 1 the estimate is on the safe side. What a process keeps of freed "
+            "memory and loads on first use counts as measured. No GPU was at hand: on one, the estimate "
+            "has not been compared."
+        ),
         "",
         "| shape | weights | method | layout | tokens of a pass | estimate, MiB | measured, MiB | ratio |",
         "|---|---:|---|---|---:|---:|---:|---:|",
