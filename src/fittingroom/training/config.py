@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fittingroom.models.device import Wanted
 from fittingroom.types import Frozen
@@ -106,6 +106,12 @@ class TrainConfig(Frozen):
     """What does not learn at first."""
     replay: ReplayConfig | None = None
     """General data against forgetting."""
+
+    @field_validator("activation_checkpointing", mode="before")
+    @classmethod
+    def _on_is_no_truth_value(cls, value: object) -> object:
+        """YAML 1.1 reads a bare `on` as true and `off` as false."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
