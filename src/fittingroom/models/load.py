@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from fittingroom.models.belonging import refuse_foreign_tokenizer
 from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_pickles
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.needs import refuse_too_large
+from fittingroom.models.nf4 import loading
 from fittingroom.models.quantised import is_fp8, refuse_untrainable
 from fittingroom.models.recognise import Recognised, recognise, recognise_id
 from fittingroom.types import Frozen
@@ -236,8 +237,22 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(path: Path) -> PreTrainedModel:
-    """The causal language model of a folder: native class, safetensors, fp32, evaluation mode, greedy generation."""
+Stored = Literal["fp32", "bf16", "nf4"]
+
+
+def stored_half(path: Path) -> bool:
+    """Whether a folder's weights are in 16 bits, by its configuration: then bfloat16 in memory loses nothing more."""
+    from transformers import AutoConfig
+
+    said = str(AutoConfig.from_pretrained(str(path), local_files_only=True).dtype)
+    return said in ("torch.bfloat16", "torch.float16")
+
+
+def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> PreTrainedModel:
+    """The causal language model of a folder: native class, safetensors, evaluation mode, greedy generation.
+
+    In fp32; `stored` says otherwise, for weights that do not learn: `bf16`, or `nf4` (4 bits). On `device`.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -245,14 +260,13 @@ def load_model(path: Path) -> PreTrainedModel:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is the stages' to show
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
+    options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
     config = read_config(path, path.name)
     refuse_too_large(weights_of(config, inventory(path, path.name)), path.name)
     if is_fp8(config):
         options["quantization_config"] = _plain_from_fp8(config)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            str(path), dtype=torch.float32, output_loading_info=True, **options
-        )
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"the weights cannot be loaded ({type(error).__name__}): download the model again",
@@ -276,7 +290,8 @@ def load_model(path: Path) -> PreTrainedModel:
             f"权重缺失或形状不符（{len(missing)} 个，首个：{missing[0]}）：文件不属于同一模型，请重新下载",
             place=path.name,
         )
-    return _settled(model, path)
+    settled: Any = _settled(model, path)
+    return cast("PreTrainedModel", settled if stored == "nf4" else settled.to(device))
 
 
 def _plain_from_fp8(config: dict[str, Any]) -> Any:

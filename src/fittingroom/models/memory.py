@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fittingroom.models.device import Wanted, device
 from fittingroom.models.shape import Shape
 
 __all__ = ["Memory", "Shape", "estimate", "held_bytes", "machine_bytes"]
@@ -162,22 +163,13 @@ class _How:
         return self.shape.wrapped * self.rank * self.width + dropped
 
 
-def machine_bytes() -> tuple[str, int]:
+def machine_bytes(wanted: Wanted = "auto") -> tuple[str, int]:
     """Name of the device that trains, and its whole memory: a GPU's, else this machine's within its cgroup limit.
 
     The whole and not the free memory: the answer is part of a store key and may not change from minute to minute.
     """
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0), int(torch.cuda.get_device_properties(0).total_memory)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file():
-        said = limit.read_text(encoding="ascii").strip()
-        if said.isdigit():
-            total = min(total, int(said))
-    return "cpu", total
+    found = device(wanted)
+    return found.name, found.memory
 
 
 def held_bytes() -> tuple[int, int]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
-from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.device import device, precision
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve, stored_half
 from fittingroom.models.memory import Memory, Shape, machine_bytes
+from fittingroom.models.nf4 import demand, quantisable
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
@@ -20,12 +22,14 @@ from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
 from fittingroom.training.finders.planned import Bounds, found, wanted
-from fittingroom.training.fit import prepared, repeatable
+from fittingroom.training.fit import base_weights, prepared, repeatable
+from fittingroom.training.freezing import plan_of
 from fittingroom.training.needs import needed
 from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
+from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
-from fittingroom.types import Plan, Splits
+from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,21 +44,33 @@ _MEMORY_SHARE = 0.8
 _TIMED_PASSES = 3
 
 
-def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
-    """The base model's files, and the machine that the plan is for."""
-    device, memory = machine_bytes()
+def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
+    """The base model's files, those of general data, and the machine that the plan is for."""
+    name, memory = machine_bytes(train.device)
     return {
         "base": resolve(model, context.root).digest,
-        "device": device,
+        "device": name,
         "memory": str(memory),
         "threads": str(context.threads),
+        **fingerprint(train.replay, context),
     }
 
 
 def configure(
-    splits: Splits, *, model: ModelConfig, train: TrainConfig, task: TaskConfig, seed: int, context: Context
+    splits: Splits,
+    *,
+    model: ModelConfig,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+    prepare: Frozen | None = None,
 ) -> Plan:
     """The plan of a training. Raises RecipeError or ModelError when it cannot work on this machine or these rows."""
+    used = device(train.device)
+    arithmetic, why = precision(train.precision, used.kind)
+    if train.method == "qlora":
+        demand(used)
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
@@ -70,11 +86,21 @@ def configure(
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
+    frozen = plan_of(
+        train.freeze, layers=int(loaded.config.num_hidden_layers), steps=steps, full=train.method == "full"
+    )
+    chosen |= {"precision": why} if train.precision == "auto" and arithmetic != "fp32" else {}
+    chosen |= _four_bits(loaded) if train.method == "qlora" else {}
+    replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
+    tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen)
+    half = stored_half(base.path)
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, half)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
+    more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
+    seconds *= (1 + more) * (4 / 3 if fitting.checkpointed else 1)
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
     checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
     plan = Plan(
@@ -86,9 +112,16 @@ def configure(
         steps=steps,
         warmup_steps=int(steps * train.warmup),
         schedule=train.schedule,
+        decay_steps=max(1, int(steps * train.decay)) if train.schedule == "wsd" else 0,
         weight_decay=train.weight_decay,
+        l1=train.l1,
         dropout=train.dropout,
         max_length=length,
+        device=used.kind,
+        precision=arithmetic,
+        activation_checkpointing=fitting.checkpointed,
+        frozen=frozen,
+        replay=replay,
         tokens=tokens,
         layout=laid,
         preflight=checks,
@@ -103,7 +136,7 @@ def configure(
     del loaded  # what is tried is tried on a model of its own
 
     def fresh() -> Any:
-        return prepared(load_model(base.path), plan, train, seed)
+        return prepared(base_weights(base.path, plan), plan, train, seed)
 
     return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
 
@@ -140,6 +173,49 @@ def _preflight(
             seed=seed,
         )
     )
+
+
+def _general(
+    splits: Splits,
+    train: TrainConfig,
+    prepare: Frozen | None,
+    context: Context,
+    renderer: Renderer,
+) -> General | None:
+    """The general rows, read before training as training will read them."""
+    if train.replay is None:
+        return None
+    return general(
+        train.replay,
+        context.path(train.replay.path),
+        renderer=renderer,
+        redact=rules_of(prepare),
+        secret=context.secret,
+        held_out=texts_that_judge(splits),
+    )
+
+
+def _replayed(extra: General | None, train: TrainConfig, batch: int) -> dict[str, float]:
+    """See `Plan.replay`."""
+    if extra is None or train.replay is None:
+        return {}
+    lengths = [len(ids) for ids in extra.rows.ids]
+    share = train.replay.share
+    return {
+        "rows": float(len(lengths)),
+        "too_long": float(extra.too_long),
+        "held_out": float(extra.held_out),
+        "per_step": float(per_step(share, batch)),
+        "tokens": round(statistics.fmean(lengths), 2),
+        "longest": float(max(lengths)),
+        "share": share,
+    }
+
+
+def _four_bits(model: PreTrainedModel) -> dict[str, str]:
+    """What four bits are worth on this model: of a mixture, bitsandbytes leaves the experts in bfloat16."""
+    inside, all_of_them = quantisable(model)
+    return {"method": f"4 bits hold {inside / all_of_them:.0%} of the weights; the others stay in bfloat16"}
 
 
 class _Choice(NamedTuple):
@@ -206,35 +282,53 @@ class _Fitting(NamedTuple):
     """Tokens per forward pass."""
     memory: Memory
     bounds: Bounds
+    checkpointed: bool
+    """Whether activations are computed again on the way back."""
+
+
+_SMALL_PASS = 2048
+"""Tokens of a pass below which it pays to compute layers twice for longer ones."""
 
 
 def _fit_into_memory(
-    shape: Shape, layout: Layout, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
+    shape: Shape,
+    layout: Layout,
+    train: TrainConfig,
+    batch: int,
+    tokens: dict[str, float],
+    chosen: dict[str, str],
+    half: bool,
 ) -> _Fitting:
     """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    def need(length: int) -> Memory:
-        return needed(shape, layout, train, tokens=length, answers=math.ceil(length * answers), longest=longest)
+    checkpointed = train.activation_checkpointing == "on"
 
-    device, memory = machine_bytes()
+    def need(length: int) -> Memory:
+        asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
+        return needed(shape, layout, train, **asked, half=half, checkpointed=checkpointed)
+
+    name, memory = machine_bytes(train.device)
     room = int(memory * _MEMORY_SHARE)
     most = max(longest, min(PASS_TOKENS, batch * longest))
     asked = most if isinstance(train.pass_tokens, str) else max(longest, min(train.pass_tokens, most))
+    if train.activation_checkpointing == "auto" and need(max(longest, min(asked, _SMALL_PASS))).total > room:
+        checkpointed = True  # `need` reckons with it from here on
+        chosen["activation_checkpointing"] = f"on: {memory / 2**30:.1f} GiB hold only small passes without it"
     budget = rules.pass_tokens(longest, asked, lambda length: need(length).total <= room)
     if budget == 0:
         least = need(longest).total / 2**30
         raise ModelError(
-            f"training needs about {least:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
-            "smaller base model, train.method lora, or a smaller train.max_length",
-            f"训练约需 {least:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB："
-            "请改用更小的基础模型、train.method 设为 lora，或减小 train.max_length",
+            f"training needs about {least:.1f} GiB and {name} has {memory / 2**30:.1f} GiB: choose a "
+            "smaller base model, train.method lora or qlora, or a smaller train.max_length",
+            f"训练约需 {least:.1f} GiB，而 {name} 只有 {memory / 2**30:.1f} GiB："
+            "请改用更小的基础模型、train.method 设为 lora 或 qlora，或减小 train.max_length",
             place="model.base",
         )
     if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total))
+    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total), checkpointed)
 
 
 _LAID = 8

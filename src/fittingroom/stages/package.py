@@ -9,6 +9,7 @@ from typing import Any
 
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
+from fittingroom.models.device import device
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
 from fittingroom.serving.bundle import (
@@ -42,8 +43,12 @@ _LARGE = 500_000_000
 
 
 def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
-    """The base model's files; the number of threads, on which the last bits of the calibration depend."""
-    return {"base": resolve(model, context.root).digest, "threads": str(context.threads)}
+    """The base model's files; device and number of threads, on which the last bits of the calibration depend."""
+    return {
+        "base": resolve(model, context.root).digest,
+        "device": device().name,
+        "threads": str(context.threads),
+    }
 
 
 def package(
@@ -56,8 +61,9 @@ def package(
     seed: int,
     context: Context,
 ) -> Bundle:
-    """The bundle. LoRA weights are merged into the base, and calibrated as merged: what is measured is what is
-    served.
+    """The bundle. Adapters are merged into the base as its files hold it, never into 4 bits (those of `qlora` learnt
+    beside rounded weights, but what they add belongs to the true ones: transformers issue 31293), and calibrated as
+    merged: what is measured is what is served.
     """
     started = time.monotonic()
     base = resolve(model, context.root)
@@ -151,7 +157,7 @@ def _calibrated(
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}
     with repeatable(context.threads):
         scores = score_answers(
-            load_model(folder / MODEL),
+            load_model(folder / MODEL, device=device().kind),
             rows.prompts(range(len(rows))),
             [renderer.answer_ids(answer(label)) for label in labels],
             progress=lambda done, total: context.progress("calibrate", done, total),

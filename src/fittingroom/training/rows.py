@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.errors import UserError
 from fittingroom.tasks import classify
@@ -148,18 +148,34 @@ def sample(rows: Encoded, count: int, seed: int) -> list[int]:
     return sorted(row for _, _, row in sorted(ranked)[:count])
 
 
+class Replaying(NamedTuple):
+    """General rows that go with every step; they stand behind the shop's own."""
+
+    rows: int
+    per_row: float
+    """How many of them go with one of the shop's."""
+
+
+NO_REPLAY = Replaying(0, 0.0)
+_OF_REPLAY = 1_000_003
+"""Keeps the draws of general rows apart from those of an epoch."""
+
+
 class Batches:
     """Rows of every optimiser step of an epoch; a batch sampler for a DataLoader.
 
-    The order depends on (seed, epoch) alone. A step is `batch_size` rows, the last of an epoch may be smaller; its rows
-    are of like length, and how they are cut into forward passes is the layout's to say.
+    The order depends on (seed, epoch) alone. A step is `batch_size` rows (and general ones in proportion), the last of
+    an epoch may be smaller; its rows are of like length, and how they are cut into forward passes is the layout's to
+    say.
     """
 
-    def __init__(self, lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
-        self.lengths = lengths
+    def __init__(self, lengths: Sequence[int], *, batch_size: int, seed: int, replay: Replaying = NO_REPLAY) -> None:
+        self.lengths = lengths[: len(lengths) - replay.rows]
+        self.replay = replay
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
+        self._orders: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
         return math.ceil(len(self.lengths) / self.batch_size)
@@ -186,4 +202,28 @@ class Batches:
             made = [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
             batches += [batch for batch in made if len(batch) == self.batch_size]
             short += [batch for batch in made if len(batch) < self.batch_size]
-        return [batches[at] for at in generator.permutation(len(batches))] + short
+        ordered = [batches[at] for at in generator.permutation(len(batches))] + short
+        return self._with_replay(ordered, epoch) if self.replay.rows else ordered
+
+    def _with_replay(self, batches: list[list[int]], epoch: int) -> list[list[int]]:
+        """Each step with its rows of general data: all of them once, in an order of their own, before any comes again.
+
+        An epoch takes as many of them as every other, so that where the next one goes on follows from its number.
+        """
+        counts = [max(1, round(self.replay.per_row * len(batch))) for batch in batches]
+        at = epoch * sum(counts)
+        mixed = []
+        for batch, count in zip(batches, counts, strict=True):
+            mixed.append(batch + [self._replayed(at + number) for number in range(count)])
+            at += count
+        return mixed
+
+    def _replayed(self, place: int) -> int:
+        """The row at a place of the endless sequence of general rows."""
+        import numpy as np
+
+        turn, at = divmod(place, self.replay.rows)
+        if turn not in self._orders:
+            order = np.random.default_rng([self.seed, _OF_REPLAY, turn]).permutation(self.replay.rows)
+            self._orders = {turn: [int(row) for row in order]}
+        return len(self.lengths) + self._orders[turn][at]

@@ -128,6 +128,8 @@ def precision(adapted: Any, train: TrainConfig) -> dict[str, float]:
     import torch
 
     learns = [value for value in adapted.parameters() if value.requires_grad]
+    if train.precision == "bf16":  # training rounds them when it loads them; here they lie in float32
+        learns = [value.detach().to(torch.bfloat16) for value in learns]
     total = sum(value.numel() for value in learns)
     rate = train.learning_rate
     if isinstance(rate, str):  # `auto`, or still to be found; then by the size of the model
