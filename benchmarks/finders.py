@@ -68,7 +68,7 @@ SETS = {
         {"0": "负面", "1": "正面"}, 30, 2,
     ),
     "en_intent_banking77": Set(
-        "en_intent_banking77/train.csv", "text", "category", "", "full", 400, 200, 3, {}, 60, 8,
+        "en_intent_banking77/train.csv", "text", "category", "", "full", 300, 160, 3, {}, 60, 8,
     ),
 }  # fmt: skip
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)

@@ -74,6 +74,12 @@ def template_only(copy: Path) -> None:
     change(copy / "tokenizer_config.json", added_tokens_decoder={})
 
 
+def other_publisher(copy: Path) -> None:
+    for name in ("tokenizer.json", "chat_template.jinja"):
+        text = (copy / name).read_text("utf-8")
+        (copy / name).write_text(text.replace("<｜User｜>", "<|im_start|>").replace("<｜Assistant｜>", "<|im_end|>"))
+
+
 def larger_vocabulary(copy: Path) -> None:
     whole = json.loads((copy / "tokenizer.json").read_text())
     whole["model"]["vocab"]["ahugeword"] = 151935
@@ -124,6 +130,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half-width marks": (half_width, r"<\|User\|> with plain bars"),
     "a mark in the template alone": (template_only, "<｜Assistant｜>, which the vocabulary does not hold"),
+    "a model of another publisher": (other_publisher, "none of DeepSeek's chat formats"),
     "a broken tokenizer": (lambda copy: (copy / "tokenizer.json").write_text("[]"), "tokenizer.json cannot"),
     "FP4 experts": (
         lambda copy: change(copy / "config.json", quantization_config={"quant_method": "fp8", "expert_dtype": "fp4"}),

@@ -45,8 +45,8 @@ class ModelConfig(Frozen):
     """Commit, branch or tag of a hub id; a branch becomes the commit at its head, which is recorded and loaded."""
     think: ThinkPolicy = "auto"
     """What stands before an answer. `none`: nothing. `empty`: a finished, empty thought that carries no loss, so that a
-    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between <think> and
-    </think> in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
+    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between `<think>` and
+    `</think>` in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
     `empty` where the publisher's template opens every answer with a mark of thought, else `none`. Serving repeats
     it."""
 

@@ -28,7 +28,7 @@ from fittingroom.training.needs import needed
 from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
-from fittingroom.training.rows import Batches, Encoded, answer_room, encode
+from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
 from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def configure(
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
     reads = int(loaded.config.max_position_embeddings)
+    refuse_long_answers(splits.train, task=task, labels=labels, renderer=renderer, reads=reads)
     length = _length(splits, train, task, labels, renderer, reads, chosen)
     encoded = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=length)
     context.progress("render", len(encoded), len(encoded))

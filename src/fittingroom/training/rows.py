@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from fittingroom.errors import UserError
 from fittingroom.tasks import classify
 from fittingroom.tasks.config import TaskConfig
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fittingroom.models.render import Renderer
     from fittingroom.tables import Table
 
+_NAMED = 10
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -95,6 +97,41 @@ def encode(
 def answer_room(labels: Sequence[str], renderer: Renderer) -> int:
     """Tokens of the longest label with its end mark."""
     return max(len(renderer.answer_ids(classify.answer(label))) for label in labels)
+
+
+def refuse_long_answers(
+    table: Table, *, task: TaskConfig, labels: Sequence[str], renderer: Renderer, reads: int
+) -> None:
+    """UserError when an answer does not fit into the `reads` tokens of the model even behind an empty message: every
+    row is cut as if it had the longest answer, so nothing would be left of any message.
+    """
+    bare = len(renderer.prompt_ids(classify.messages({}, task, labels)))
+    lengths = {label: len(renderer.answer_ids(classify.answer(label))) for label in labels}
+    long = {label for label, length in lengths.items() if bare + length > reads}
+    if not long:
+        return
+    rows = table.arrow().sort_by("id")
+    held = [row for row, target in zip(rows["id"].to_pylist(), classify.targets_of(rows, task), strict=True)
+            if target in long]  # fmt: skip
+    named = ", ".join(held[:_NAMED]) + (", …" if len(held) > _NAMED else "")
+    longest = max(lengths.values())
+    if bare >= reads:
+        raise UserError(
+            f"instruction and labels take {bare} tokens, and the base model reads {reads}: shorten "
+            "task.instruction, or leave the labels out (task.list_labels)",
+            f"指令与标签清单占 {bare} 个词元，而基座模型最多读 {reads} 个："
+            "请缩短 task.instruction，或不在其中列出标签（task.list_labels）",
+            place="task.instruction",
+        )
+    raise UserError(
+        f"{len(long)} answer(s) do not fit into the {reads} tokens that the base model reads, not even behind an empty "
+        f"message: up to {longest} tokens, with {bare} in front of them; {len(held)} training row(s): {named or '-'}. "
+        "Give them a short name by task.aliases, mend these rows in the source, or choose a base model that reads more",
+        f"{len(long)} 个答案放不进基座模型可读的 {reads} 个词元，即使消息为空也不行：答案最多 {longest} 个词元，"
+        f"前面还有 {bare} 个；涉及训练数据 {len(held)} 行：{named or '-'}。"
+        "请用 task.aliases 给出短名，在数据源中改正这些行，或换用上下文更长的基座模型",
+        place="task.target",
+    )
 
 
 def sample(rows: Encoded, count: int, seed: int) -> list[int]:

@@ -73,6 +73,8 @@ class AnswerTrainer(Trainer):
     def __init__(self, model: Any, arguments: TrainingArguments, parts: Parts) -> None:
         self.parts = parts
         self.norm = 0.0
+        self.size = 0
+        """Tokens of the pass under way."""
         self.layout = parts.layout
         super().__init__(model=model, args=arguments, callbacks=[_Watch(self)])
         self.remove_callback(PrinterCallback)
@@ -121,6 +123,7 @@ class AnswerTrainer(Trainer):
         total = torch.zeros((), device=self.args.device)
         for one in passes:
             batch = {name: value.to(self.args.device, non_blocking=True) for name, value in one.items()}
+            self.size = int(one["ids"].numel())
             with self.compute_loss_context_manager():
                 loss = loss_sum(model, batch, self.parts.smoothing) / weight
             self.accelerator.backward(loss)
@@ -130,11 +133,12 @@ class AnswerTrainer(Trainer):
         return total
 
     def _smaller_passes(self, model: Any) -> None:
-        """Half as many tokens in a pass; the step is taken again from its beginning, with the same rows."""
+        """Half as many tokens in a pass as the one that did not fit; the step is taken again, with the same rows."""
         model.zero_grad(set_to_none=True)
         released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
-        if self.layout.budget <= longest:
+        size = min(self.layout.budget, self.size)
+        if size <= longest:
             raise ModelError(
                 f"one row of {longest} tokens does not fit into the memory of the device: choose train.method lora, a "
                 "smaller train.max_length or train.activation_checkpointing",
@@ -142,7 +146,7 @@ class AnswerTrainer(Trainer):
                 "或打开 train.activation_checkpointing",
                 place="train",
             )
-        self.layout = self.layout.halved()
+        self.layout = self.layout.within(max(longest, size // 2))
         self.parts.recorder.pass_tokens = self.layout.budget
 
     def _clip_grad_norm(self, model: Any) -> Any:
