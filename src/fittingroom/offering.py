@@ -274,7 +274,7 @@ def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, where: D
     takes = estimate(
         shape, method=method, tokens=tokens, answers=min(tokens, _ANSWER), longest=tokens, rank=train.lora_rank,
         dropout=train.dropout, checkpointing=train.activation_checkpointing != "off", precision=computed,
-        device=where.kind, master=chosen != "bf16",
+        device=where.kind, master=chosen != "bf16", experts=train.experts.share,
     )  # fmt: skip
     held, total = takes.parts["weights"], takes.total
     why: Text | None = None
