@@ -85,6 +85,7 @@ def test_a_frozen_layer_waits_for_its_step(method: Any, rows: Encoded, tmp_path:
     assert any("layers.1." in name for name in before)
     if late.recorder.best_step == 6:
         assert any("layers.0." in name for name in after)
+    assert late.recorder.untouched == never.recorder.untouched  # what waits is not what was forgotten
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])

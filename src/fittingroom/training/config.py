@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from fittingroom.models.device import Wanted
 from fittingroom.types import Frozen
 
 Auto = Literal["auto"]
 Find = Literal["find"]
+
+
+def _switch(said: object) -> object:
+    """YAML 1.1 reads a bare `on` as true."""
+    return {True: "on", False: "off"}.get(said, said) if isinstance(said, bool) else said
 
 
 class FreezeConfig(Frozen):
@@ -56,7 +61,7 @@ class TrainConfig(Frozen):
     """`mixed`: multiplied in bfloat16, weights that learn are kept in 32 bits; `fp32`: all in 32 bits; `bf16`: the
     weights that learn in bfloat16 as well, which swallows small updates. `auto`: `mixed` on a GPU that can, else
     `fp32`."""
-    activation_checkpointing: Literal["auto", "on", "off"] = "auto"
+    activation_checkpointing: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
     """`on`: layers are computed again on the way back instead of being kept: a third more work, a fraction of the
     memory, the same gradients. `auto`: where memory would leave room for small passes only."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto | Find = "auto"

@@ -58,7 +58,7 @@ def repeatable(threads: int) -> Iterator[None]:
     torch.set_num_threads(threads)
     # A guard against reading memory that was never written; it costs a twentieth of a step, and no result needs it.
     memory.fill_uninitialized_memory = False
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available() or torch.backends.mps.is_available())
     try:
         yield
     finally:
