@@ -210,7 +210,8 @@ def _said(model: KnownModel) -> dict[str, Any]:
 
 def _base(config: RunConfig, root: Path) -> tuple[Text, Mapping[str, Any] | None]:
     """What the recipe's base is, and its configuration: a folder by its files, a hub id by the catalogue alone."""
-    from fittingroom.models.load import local_folder, read_config
+    from fittingroom.models.configuration import read_config
+    from fittingroom.models.load import local_folder
     from fittingroom.models.recognise import recognise, recognise_id
 
     if (folder := local_folder(config.model, root)) is not None:
@@ -227,8 +228,8 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
     """Before anything is read or loaded: refuse a base whose weights and optimiser alone do not fit by the recipe's
     method. Raises ModelError.
     """
+    from fittingroom.models.configuration import read_config
     from fittingroom.models.device import device
-    from fittingroom.models.load import read_config
     from fittingroom.models.nf4 import demand
 
     said, method = read_config(base.path, base.name), config.train.method
