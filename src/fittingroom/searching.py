@@ -19,7 +19,7 @@ from fittingroom.errors import RecipeError
 from fittingroom.models.load import resolve
 from fittingroom.report.search import TrialRow, render_search
 from fittingroom.stages.configure import configure
-from fittingroom.stages.train import material_of
+from fittingroom.stages.train import material_of, with_general
 from fittingroom.store import canonical, digest_of, write_text
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.study import Report, Study, Values, search
@@ -95,7 +95,7 @@ class _Bench:
     """Everything that all short trainings share."""
 
     def __init__(self, config: RunConfig, splits: Splits, plan: Plan, context: Context) -> None:
-        self.config, self.context, self.seed = config, context, config.seed
+        self.config, self.splits, self.context, self.seed = config, splits, context, config.seed
         self.plan = plan.model_copy(update={"epochs": plan.epochs * config.search.share})
         self.base = resolve(config.model, context.root)
         self.material = material_of(
@@ -120,10 +120,15 @@ class _Bench:
         plan = _planned(self.plan, train, values, len(self.material.rows))
         scratch = self.context.scratch / hashlib.sha256(canonical(values).encode()).hexdigest()[:16]
         scratch.mkdir(parents=True, exist_ok=True)
+        rows, replay, _ = with_general(
+            self.material, self.base, self.config.model.think, plan, self.splits, train, self.config.prepare,
+            self.context,
+        )  # fmt: skip
         model = prepared(base_weights(self.base.path, plan), plan, train, self.seed)
         fitted = fit(
             model,
-            rows=self.material.rows,
+            rows=rows,
+            replay=replay,
             probe=self.material.probe,
             plan=plan,
             train=train,

@@ -198,6 +198,8 @@ def test_ids_that_the_loader_sets_right_are_told(copy: Path) -> None:
 def test_fp8_blocks_become_plain_weights_that_can_be_saved(tmp_path: Path) -> None:
     worth = store_as_fp8(tiny_folder(), tmp_path / "fp8")
     model = resolve(ModelConfig(base="fp8"), tmp_path)
+    with pytest.raises(ModelError, match="not turned into 4 bits"):
+        load_model(model.path, stored="nf4")
     loaded = load_model(model.path)
     assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
     loaded.save_pretrained(tmp_path / "again")

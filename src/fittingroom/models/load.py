@@ -238,6 +238,8 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
 
 
 Stored = Literal["fp32", "bf16", "nf4"]
+_EACH: dict[Stored, int] = {"fp32": 4, "bf16": 2, "nf4": 1}
+"""Bytes of a weight on its way into memory."""
 
 
 def stored_half(path: Path) -> bool:
@@ -259,10 +261,17 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is the stages' to show
+    config = read_config(path, path.name)
+    if stored == "nf4" and is_fp8(config):
+        raise ModelError(
+            "its weights are stored in FP8, which is not turned into 4 bits: set train.method to lora, or use a bf16 "
+            "copy of the model",
+            "权重以 FP8 存储，不能再转为 4 位：请把 train.method 设为 lora，或使用该模型的 bf16 副本",
+            place=path.name,
+        )
+    refuse_too_large(weights_of(config, inventory(path, path.name)), path.name, _EACH[stored])
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
     options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
-    config = read_config(path, path.name)
-    refuse_too_large(weights_of(config, inventory(path, path.name)), path.name)
     if is_fp8(config):
         options["quantization_config"] = _plain_from_fp8(config)
     try:

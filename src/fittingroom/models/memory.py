@@ -67,11 +67,12 @@ def estimate(
     """
     how = _How(shape, method, precision, device, rank, dropout, masked)
     learning, pairs = how.learning, tokens * longest
+    each = 4 if master else 2
     parts = {
         "weights": how.weights(master),
-        "gradients": 4 * learning,
-        "optimizer": 8 * learning,
-        "best": 4 * learning if device == "cpu" else 0,
+        "gradients": each * learning,
+        "optimizer": 2 * each * learning,
+        "best": each * learning if device == "cpu" else 0,
         "activations": how.activations(tokens, checkpointing),
         "attention": how.attention(pairs) * (1 if checkpointing else shape.layers),
         # The mask, and for a moment the booleans it is made from.
@@ -81,7 +82,7 @@ def estimate(
         "working": how.working(tokens, pairs),
     }
     passing = sum(parts[name] for name in ("activations", "attention", "mask", "logits", "working"))
-    return Memory({**parts, "watching": max(0, 4 * learning - passing)})
+    return Memory({**parts, "watching": max(0, each * learning - passing)})
 
 
 @dataclass(frozen=True)

@@ -70,12 +70,12 @@ def train(
         demand(device(train.device))
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
-    learnt, replay, told = _with_general(material, base, model.think, plan, splits, train, prepare, context)
+    learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
 
     def fresh() -> Any:
         return prepared(base_weights(base.path, plan), plan, train, seed)
 
-    watermark = Watermark()
+    watermark = Watermark(plan.device)
     model_to_train = fresh()
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
@@ -158,7 +158,7 @@ def material_of(
     return Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
-def _with_general(
+def with_general(
     material: Material,
     base: BaseModelInfo,
     think: ThinkPolicy,
@@ -168,7 +168,9 @@ def _with_general(
     prepare: Frozen | None,
     context: Context,
 ) -> tuple[Encoded, Replaying, dict[str, Any]]:
-    """The rows that are learnt, with general ones behind them where the recipe asks for some, and what is told."""
+    """The rows that are learnt, with general ones behind them where the recipe asks for some, how they are mixed into
+    each step, and what is told of them.
+    """
     if train.replay is None:
         return material.rows, NO_REPLAY, {}
     extra = general(

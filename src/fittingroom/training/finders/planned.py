@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError
+from fittingroom.models.device import arithmetic
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.batch import largest_pass
 from fittingroom.training.finders.rates import range_test, steps_of
@@ -53,7 +54,7 @@ def found(
     learnt = rows.only(rows.with_loss())
     if not len(learnt):
         return plan  # rows without room for an answer: training says so
-    with repeatable(context.threads):
+    with repeatable(context.threads), arithmetic(plan.device, plan.precision):
         if train.pass_tokens == "find":
             plan = _with_passes(plan, make(), learnt, layout, bounds, context)
         if train.learning_rate == "find":
