@@ -147,7 +147,10 @@ def _planned(plan: Plan, train: TrainConfig, values: Values, rows: int) -> Plan:
     named = {name: value for name, value in values.items() if name in Plan.model_fields}
     batch = int(values.get("batch_size", plan.batch_size))
     steps = max(1, math.ceil(math.ceil(rows / batch) * plan.epochs))
-    return plan.model_copy(update={**named, "steps": steps, "warmup_steps": int(steps * train.warmup)})
+    in_time = {name: at if at < 0 else min(steps - 1, at * steps // plan.steps) for name, at in plan.frozen.items()}
+    when = {"steps": steps, "warmup_steps": int(steps * train.warmup), "frozen": in_time}
+    decay = max(1, int(steps * train.decay)) if named.get("schedule", plan.schedule) == "wsd" else 0
+    return plan.model_copy(update={**named, **when, "decay_steps": decay})
 
 
 def _asking(report: Report) -> Callable[[Recorder], bool]:

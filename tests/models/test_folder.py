@@ -16,8 +16,9 @@ import torch
 from fittingroom.errors import ModelError
 from fittingroom.models import needs
 from fittingroom.models.belonging import differences, refuse_foreign_tokenizer
+from fittingroom.models.configuration import read_config, weights_of
 from fittingroom.models.folder import inventory
-from fittingroom.models.load import ModelConfig, check_folder, load_model, read_config, resolve, weights_of
+from fittingroom.models.load import ModelConfig, check_folder, load_model, resolve
 from fittingroom.models.recognise import recognise
 from fp8_model import store_as_fp8
 from tiny_model import tiny_folder
@@ -198,6 +199,8 @@ def test_ids_that_the_loader_sets_right_are_told(copy: Path) -> None:
 def test_fp8_blocks_become_plain_weights_that_can_be_saved(tmp_path: Path) -> None:
     worth = store_as_fp8(tiny_folder(), tmp_path / "fp8")
     model = resolve(ModelConfig(base="fp8"), tmp_path)
+    with pytest.raises(ModelError, match="not turned into 4 bits"):
+        load_model(model.path, stored="nf4")
     loaded = load_model(model.path)
     assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
     loaded.save_pretrained(tmp_path / "again")

@@ -139,7 +139,7 @@ def test_resumed_equals_undisturbed_and_general_rows_hold_the_model(
     monkeypatch.setattr(trainer, "_SHARE", 1e9)
     extra = read(written(tmp_path, *[talk(f"question {at}", "thank you") for at in range(5)]))
     both, replay = mixed(rows, extra, share=0.25, batch_size=8)
-    this = plan("full", steps=9, epochs=1.5)
+    this = plan("full", steps=9, epochs=1.0)
     whole = run(tmp_path / "whole", both, this, replay=replay, probed=rows)
     assert whole.recorder.examples == 44 + 3 * 8 + 9 * 3 - 1  # the last step of an epoch is of 4 rows, and one general
     with pytest.raises(Killed):

@@ -51,14 +51,16 @@ FILES = [
 
 
 def test_any_torn_file_is_passed_over_with_a_word(rows: Encoded, tmp_path: Path) -> None:
-    """Each file in turn, cut in half, gone or empty; then the best weights that a checkpoint belongs to."""
+    """Every file has its seal in the manifest; a file cut in half, an empty manifest, best weights that are gone."""
     this = plan("lora", steps=12, epochs=2.0)
     whole = run(tmp_path / "whole", rows, this)
     with pytest.raises(Killed):
         run(tmp_path / "killed", rows, this, kill_at=5)
     folder = tmp_path / "killed" / "checkpoints"
-    assert sorted(path.name for path in max(folder.glob("step-*")).iterdir()) == sorted(FILES)
-    for number, file in enumerate([*FILES, "best"]):
+    newest = max(folder.glob("step-*"))
+    assert sorted(path.name for path in newest.iterdir()) == sorted(FILES)
+    assert sorted(json.loads((newest / "manifest.json").read_text())["files"]) == sorted(set(FILES) - {"manifest.json"})
+    for number, file in enumerate(["optimizer.safetensors", "manifest.json", "best"]):
         newest = max(folder.glob("step-*"))
         best = folder / f"best-{json.loads((newest / 'manifest.json').read_text())['best']:08d}"
         older = min(folder.glob("step-*"))

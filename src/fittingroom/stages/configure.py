@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
-from fittingroom.models.device import device, precision
+from fittingroom.models.device import arithmetic, device, precision
+from fittingroom.models.experts import Chosen
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve, stored_half
 from fittingroom.models.memory import Memory, Shape, machine_bytes
 from fittingroom.models.nf4 import demand, quantisable
@@ -21,6 +24,7 @@ from fittingroom.training import plan as rules
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
+from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
 from fittingroom.training.fit import base_weights, prepared, repeatable
 from fittingroom.training.freezing import plan_of
@@ -68,7 +72,7 @@ def configure(
 ) -> Plan:
     """The plan of a training. Raises RecipeError or ModelError when it cannot work on this machine or these rows."""
     used = device(train.device)
-    arithmetic, why = precision(train.precision, used.kind)
+    multiplied, why = precision(train.precision, used.kind)
     if train.method == "qlora":
         demand(used)
     base = resolve(model, context.root)
@@ -89,20 +93,22 @@ def configure(
     frozen = plan_of(
         train.freeze, layers=int(loaded.config.num_hidden_layers), steps=steps, full=train.method == "full"
     )
-    chosen |= {"precision": why} if train.precision == "auto" and arithmetic != "fp32" else {}
+    chosen |= {"precision": why} if train.precision == "auto" and multiplied != "fp32" else {}
     chosen |= _four_bits(loaded) if train.method == "qlora" else {}
     replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    half = stored_half(base.path)
-    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, half)
+    experts: Chosen = {}
+    if train.method == "experts":
+        looking = partial(context.progress, "look at experts")
+        experts, chosen["experts"] = chosen_experts(loaded, encoded, train.experts, seed, looking)
+    kept = _Kept(stored_half(base.path), learning_share(loaded, experts) if experts else 0.0)
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
-    seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
     more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
-    seconds *= (1 + more) * (4 / 3 if fitting.checkpointed else 1)
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
-    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed, experts)
     plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -118,8 +124,9 @@ def configure(
         dropout=train.dropout,
         max_length=length,
         device=used.kind,
-        precision=arithmetic,
+        precision=multiplied,
         activation_checkpointing=fitting.checkpointed,
+        experts=experts,
         frozen=frozen,
         replay=replay,
         tokens=tokens,
@@ -128,9 +135,10 @@ def configure(
         examples=examples,
         memory=fitting.memory.parts,
         memory_bytes=fitting.memory.total,
-        minutes=round(OVERHEAD * seconds * steps / 60, 2),
         chosen=chosen,
     )
+    seconds = _timed(_to_time(loaded, base.path, plan, train, seed), encoded, layout, laid, plan, context)
+    plan = plan.model_copy(update={"minutes": round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)})
     if not wanted(train):
         return plan
     del loaded  # what is tried is tried on a model of its own
@@ -138,7 +146,8 @@ def configure(
     def fresh() -> Any:
         return prepared(base_weights(base.path, plan), plan, train, seed)
 
-    return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
+    with arithmetic(plan.device, plan.precision):
+        return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
 
 
 _LOOKED_AT = 200
@@ -154,6 +163,7 @@ def _preflight(
     loaded: PreTrainedModel,
     train: TrainConfig,
     seed: int,
+    experts: Chosen,
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
@@ -171,6 +181,7 @@ def _preflight(
             layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
             train=train,
             seed=seed,
+            experts=experts,
         )
     )
 
@@ -216,6 +227,15 @@ def _four_bits(model: PreTrainedModel) -> dict[str, str]:
     """What four bits are worth on this model: of a mixture, bitsandbytes leaves the experts in bfloat16."""
     inside, all_of_them = quantisable(model)
     return {"method": f"4 bits hold {inside / all_of_them:.0%} of the weights; the others stay in bfloat16"}
+
+
+class _Kept(NamedTuple):
+    """What of a model's weights memory depends on beside its shape."""
+
+    half: bool
+    """Whether its files hold 16 bits a number."""
+    experts: float
+    """Share of the routed experts' weights that learns."""
 
 
 class _Choice(NamedTuple):
@@ -297,7 +317,7 @@ def _fit_into_memory(
     batch: int,
     tokens: dict[str, float],
     chosen: dict[str, str],
-    half: bool,
+    kept: _Kept,
 ) -> _Fitting:
     """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
@@ -307,7 +327,7 @@ def _fit_into_memory(
 
     def need(length: int) -> Memory:
         asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
-        return needed(shape, layout, train, **asked, half=half, checkpointed=checkpointed)
+        return needed(shape, layout, train, **asked, half=kept.half, checkpointed=checkpointed, experts=kept.experts)
 
     name, memory = machine_bytes(train.device)
     room = int(memory * _MEMORY_SHARE)
@@ -362,15 +382,17 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     }
 
 
-def _timed(
-    model: PreTrainedModel,
-    rows: Encoded,
-    layout: Layout,
-    laid: dict[str, Any],
-    batch: int,
-    train: TrainConfig,
-    context: Context,
-) -> float:
+def _to_time(loaded: PreTrainedModel, path: Path, plan: Plan, train: TrainConfig, seed: int) -> Any:
+    """A model that costs what training will: on a processor the one at hand, elsewhere as it will lie there."""
+    if plan.device != "cpu" or plan.method == "qlora" or plan.activation_checkpointing:
+        return prepared(base_weights(path, plan), plan, train, seed)
+    for parameter in loaded.parameters():
+        parameter.requires_grad_(plan.method == "full")
+    loaded.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
+    return loaded
+
+
+def _timed(model: Any, rows: Encoded, layout: Layout, laid: dict[str, Any], plan: Plan, context: Context) -> float:
     """Seconds of an optimiser step's passes forward and back, from the shortest of a few times of one pass; the first
     ones warm up.
     """
@@ -380,17 +402,19 @@ def _timed(
     if not usual:
         return 0.0
     by_length = sorted(usual, key=lambda row: len(rows.ids[row]))
-    middle = max(0, len(by_length) // 2 - batch // 2)
-    one = layout.collate(rows, by_length[middle : middle + batch])[0]
-    for parameter in model.parameters():
-        parameter.requires_grad_(train.method == "full")
-    model.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
+    middle = max(0, len(by_length) // 2 - plan.batch_size // 2)
+    one = layout.collate(rows, by_length[middle : middle + plan.batch_size])[0]
+    batch = {name: value.to(model.device) for name, value in one.items()}
+    model.train(plan.activation_checkpointing)  # layers are computed again in training only
     times = []
     with repeatable(context.threads):
         for number in range(_TIMED_PASSES):
             context.progress("time a step", number, _TIMED_PASSES)
             started = time.perf_counter()
-            loss_sum(model, one).backward()  # type: ignore[no-untyped-call]
+            with arithmetic(plan.device, plan.precision):
+                loss = loss_sum(model, batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            float(loss.detach())  # on a GPU, wait until it is done
             times.append(time.perf_counter() - started)
             model.zero_grad(set_to_none=True)
     return float(min(times) * laid["tokens_per_step"] / one["ids"].numel())

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from fittingroom.models.device import Wanted
 from fittingroom.types import Frozen
 
 Auto = Literal["auto"]
 Find = Literal["find"]
+
+
+def _switch(said: object) -> object:
+    """YAML 1.1 reads a bare `on` as true."""
+    return {True: "on", False: "off"}.get(said, said) if isinstance(said, bool) else said
 
 
 class FreezeConfig(Frozen):
@@ -44,19 +49,31 @@ class ReplayConfig(Frozen):
     """Tokens of a conversation; longer ones lose their oldest turns, never the answer."""
 
 
+class ExpertsConfig(Frozen):
+    """Which experts of a mixture learn with `method: experts`."""
+
+    by: Literal["gate", "token"] = "gate"
+    """What ranks them on the task's own rows: their share of the `gate` scores, or of the `token`s sent to them."""
+    share: float = Field(default=0.2, gt=0, le=1)
+    """In every layer the fewest experts learn that together have this share."""
+    rows: int = Field(default=64, ge=1, le=4096)
+    """Train rows that are looked at."""
+
+
 class TrainConfig(Frozen):
     """How the model is fine-tuned. `auto` is replaced by a value from the data and the machine; the plan says why."""
 
-    method: Literal["full", "lora", "qlora"] = "lora"
+    method: Literal["full", "lora", "qlora", "experts"] = "lora"
     """`full` changes every weight but the router's; `lora` trains small adapters beside frozen weights; `qlora` holds
-    the frozen weights in 4 bits (NVIDIA GPU and the extra `qlora`), to be merged into the unquantised ones."""
+    the frozen weights in 4 bits (NVIDIA GPU and the extra `qlora`), to be merged into the unquantised ones; `experts`
+    changes only those experts of a mixture (V2, V3) that the task's rows are sent to."""
     device: Wanted = "auto"
     """`cpu`, `cuda` (NVIDIA), `mps` (Apple); `auto`: the fastest that is there, or what FITTINGROOM_DEVICE says."""
     precision: Literal["auto", "fp32", "mixed", "bf16"] = "auto"
     """`mixed`: multiplied in bfloat16, weights that learn are kept in 32 bits; `fp32`: all in 32 bits; `bf16`: the
     weights that learn in bfloat16 as well, which swallows small updates. `auto`: `mixed` on a GPU that can, else
     `fp32`."""
-    activation_checkpointing: Literal["auto", "on", "off"] = "auto"
+    activation_checkpointing: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
     """`on`: layers are computed again on the way back instead of being kept: a third more work, a fraction of the
     memory, the same gradients. `auto`: where memory would leave room for small passes only."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto | Find = "auto"
@@ -102,6 +119,8 @@ class TrainConfig(Frozen):
     """Longer gradients are shortened to this norm."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread over the whole vocabulary."""
+    experts: ExpertsConfig = ExpertsConfig()
+    """With `method: experts`: which."""
     freeze: FreezeConfig = FreezeConfig()
     """What does not learn at first."""
     replay: ReplayConfig | None = None

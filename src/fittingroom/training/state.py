@@ -53,9 +53,13 @@ def restore_optimizer(model: Module, optimizer: Any, tensors: Mapping[str, Tenso
 
 
 def untouched(model: Module, optimizer: Any) -> list[str]:
-    """Tensors that should learn and never had a gradient: Adam's mean of squares is zero or was never made."""
+    """Tensors that should learn and never had a gradient: Adam's mean of squares is zero or was never made. What is
+    still frozen was not to have one.
+    """
     found = []
     for name, value in trainable(model).items():
+        if not value.requires_grad:
+            continue
         squares = optimizer.state.get(value, {}).get("exp_avg_sq")
         if squares is None or not bool(squares.any()):
             found.append(name)
