@@ -130,7 +130,7 @@ def told(whole: dict[str, Any]) -> str:
         "does not depend on that); float32 on the processor, one thread. By `benchmarks/memory_estimate.py`.",
         "",
         "Ratio: estimate over measured; above 1 the estimate is on the safe side. It counts tensors. By default",
-        "glibc keeps freed blocks of up to 32 MiB inside the process, between blocks in use, so that a process holds more",
+        "glibc keeps freed blocks of up to 32 MiB inside the process, between blocks in use, so that it holds more",
         f"than its tensors; with `{_THRESHOLD}=1048576` it gives them back. Both are shown. Trying sizes of passes",
         "(`train.pass_tokens: find`) measures the process as it is. No GPU was at hand: nothing is said of one.",
     ]
