@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -13,6 +12,7 @@ from fittingroom.models.shape import Shape
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.fit import prepared
 from fittingroom.training.objective import loss_sum
+from fittingroom.types import Plan
 
 BASE: dict[str, Any] = {
     "vocab_size": 500, "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 3,
@@ -45,6 +45,13 @@ def built(kind: str) -> Any:
 
     torch.manual_seed(1)
     return AutoModelForCausalLM.from_config(config(kind))
+
+
+def plan(method: Literal["full", "lora"]) -> Plan:
+    return Plan(
+        method=method, learning_rate=1e-3, batch_size=8, pass_tokens=512, epochs=1.0, steps=1, warmup_steps=0,
+        schedule="constant", weight_decay=0.0, dropout=0.0, max_length=80,
+    )  # fmt: skip
 
 
 def kept(model: Any, batch: dict[str, Any]) -> int:
@@ -86,7 +93,7 @@ def batch_of(*, shared: bool, longest: int) -> dict[str, Any]:
 def test_what_autograd_keeps_is_reckoned_within_a_quarter(kind: str) -> None:
     methods: tuple[Literal["full", "lora"], ...] = ("full", "lora")
     for method in methods:
-        model = prepared(built(kind), SimpleNamespace(method=method, dropout=0.0), TrainConfig(), 1)  # type: ignore[arg-type]
+        model = prepared(built(kind), plan(method), TrainConfig(), 1)
         model.train()
         shape = Shape.from_config(config(kind).to_dict())
         assert shape is not None
