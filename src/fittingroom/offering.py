@@ -210,7 +210,8 @@ def _said(model: KnownModel) -> dict[str, Any]:
 
 def _base(config: RunConfig, root: Path) -> tuple[Text, Mapping[str, Any] | None]:
     """What the recipe's base is, and its configuration: a folder by its files, a hub id by the catalogue alone."""
-    from fittingroom.models.load import local_folder, read_config
+    from fittingroom.models.configuration import read_config
+    from fittingroom.models.load import local_folder
     from fittingroom.models.recognise import recognise, recognise_id
 
     if (folder := local_folder(config.model, root)) is not None:
@@ -227,8 +228,8 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
     """Before anything is read or loaded: refuse a base whose weights and optimiser alone do not fit by the recipe's
     method. Raises ModelError.
     """
+    from fittingroom.models.configuration import read_config
     from fittingroom.models.device import device
-    from fittingroom.models.load import read_config
     from fittingroom.models.nf4 import demand
 
     said, method = read_config(base.path, base.name), config.train.method
@@ -274,7 +275,7 @@ def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, where: D
     takes = estimate(
         shape, method=method, tokens=tokens, answers=min(tokens, _ANSWER), longest=tokens, rank=train.lora_rank,
         dropout=train.dropout, checkpointing=train.activation_checkpointing != "off", precision=computed,
-        device=where.kind, master=chosen != "bf16",
+        device=where.kind, master=chosen != "bf16", experts=train.experts.share,
     )  # fmt: skip
     held, total = takes.parts["weights"], takes.total
     why: Text | None = None

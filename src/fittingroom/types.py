@@ -158,7 +158,7 @@ class Plan(Output):
     """The resolved training configuration (every `auto` replaced by a value), and what it will cost."""
 
     VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight", "examples", "found")
-    method: Literal["full", "lora", "qlora"]
+    method: Literal["full", "lora", "qlora", "experts"]
     learning_rate: float
     batch_size: int
     """Examples per optimiser step (effective batch)."""
@@ -185,6 +185,8 @@ class Plan(Output):
     tokens: dict[str, float] = Field(default_factory=dict)
     """Measured on the rendered training rows: rows, mean/p95/max length, truncated, all_masked, answer_tokens; and how
     many tokens the base model reads at most (reads)."""
+    experts: dict[str, list[int]] = Field(default_factory=dict)
+    """With method `experts`: for the module of every layer that holds some, the indices of those that learn."""
     layout: dict[str, Any] = Field(default_factory=dict)
     """How rows are laid out in forward passes: `kind` (shared-prefix, isolated, padded), `why`, and on a sample of
     steps the tokens computed per token of the rows (`computed`)."""
@@ -209,7 +211,7 @@ class Trained(Output):
     VOLATILE: ClassVar[tuple[str, ...]] = ("timing",)
     weights: Folder
     """`full`: model.safetensors and config; `lora`, `qlora`: adapter_model.safetensors and adapter_config.json."""
-    method: Literal["full", "lora", "qlora"]
+    method: Literal["full", "lora", "qlora", "experts"]
     steps: list[dict[str, float]]
     """One record per logged optimiser step: step, epoch, loss, learning_rate, grad_norm, update_ratio."""
     evals: list[dict[str, float]]

@@ -16,8 +16,9 @@ import torch
 from fittingroom.errors import ModelError
 from fittingroom.models import needs
 from fittingroom.models.belonging import differences, refuse_foreign_tokenizer
+from fittingroom.models.configuration import read_config, weights_of
 from fittingroom.models.folder import inventory
-from fittingroom.models.load import ModelConfig, check_folder, load_model, read_config, resolve, weights_of
+from fittingroom.models.load import ModelConfig, check_folder, load_model, resolve
 from fittingroom.models.recognise import recognise
 from fp8_model import store_as_fp8
 from tiny_model import tiny_folder

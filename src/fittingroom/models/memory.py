@@ -21,7 +21,7 @@ from fittingroom.models.shape import Shape
 
 __all__ = ["Memory", "Shape", "estimate", "held_bytes", "machine_bytes"]
 
-Method = Literal["full", "lora", "qlora"]
+Method = Literal["full", "lora", "qlora", "experts"]
 Precision = Literal["float32", "mixed", "bfloat16"]
 """`mixed`: float32 weights, computing in bfloat16 (autocast); `bfloat16`: the weights, too."""
 
@@ -58,14 +58,16 @@ def estimate(
     precision: Precision = "float32",
     device: str = "cpu",
     master: bool = True,
+    experts: float = 0.0,
 ) -> Memory:
     """Memory of a training whose passes hold `tokens` tokens (padding included), `answers` of them with a loss, in rows
     of at most `longest` tokens; `masked`: these are packs, with a mask of their own.
 
     `device` is `cpu` or the type of an accelerator: there the best weights lie outside its memory, and attention has
-    kernels for all families. `master` False: weights that learn are stored in the precision that computes.
+    kernels for all families. `master` False: weights that learn are stored in the precision that computes. `experts`:
+    the share of the routed experts' weights that learns, with the method of that name.
     """
-    how = _How(shape, method, precision, device, rank, dropout, masked)
+    how = _How(shape, method, precision, device, rank, dropout, masked, experts)
     learning, pairs = how.learning, tokens * longest
     each = 4 if master else 2
     parts = {
@@ -96,6 +98,7 @@ class _How:
     rank: int
     dropout: float
     masked: bool
+    experts: float
 
     @property
     def learns(self) -> bool:
@@ -105,6 +108,8 @@ class _How:
     @property
     def learning(self) -> int:
         """Weights that learn."""
+        if self.method == "experts":
+            return int(self.experts * self.shape.experts)
         return self.shape.parameters - self.shape.router if self.learns else self.rank * self.shape.adapters
 
     @property

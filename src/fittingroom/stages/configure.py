@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.device import arithmetic, device, precision
+from fittingroom.models.experts import Chosen
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve, stored_half
 from fittingroom.models.memory import Memory, Shape, machine_bytes
 from fittingroom.models.nf4 import demand, quantisable
@@ -22,6 +24,7 @@ from fittingroom.training import plan as rules
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
+from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
 from fittingroom.training.fit import base_weights, prepared, repeatable
 from fittingroom.training.freezing import plan_of
@@ -95,13 +98,17 @@ def configure(
     replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    half = stored_half(base.path)
-    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, half)
+    experts: Chosen = {}
+    if train.method == "experts":
+        looking = partial(context.progress, "look at experts")
+        experts, chosen["experts"] = chosen_experts(loaded, encoded, train.experts, seed, looking)
+    kept = _Kept(stored_half(base.path), learning_share(loaded, experts) if experts else 0.0)
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
-    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed, experts)
     plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -119,6 +126,7 @@ def configure(
         device=used.kind,
         precision=multiplied,
         activation_checkpointing=fitting.checkpointed,
+        experts=experts,
         frozen=frozen,
         replay=replay,
         tokens=tokens,
@@ -155,6 +163,7 @@ def _preflight(
     loaded: PreTrainedModel,
     train: TrainConfig,
     seed: int,
+    experts: Chosen,
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
@@ -172,6 +181,7 @@ def _preflight(
             layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
             train=train,
             seed=seed,
+            experts=experts,
         )
     )
 
@@ -217,6 +227,15 @@ def _four_bits(model: PreTrainedModel) -> dict[str, str]:
     """What four bits are worth on this model: of a mixture, bitsandbytes leaves the experts in bfloat16."""
     inside, all_of_them = quantisable(model)
     return {"method": f"4 bits hold {inside / all_of_them:.0%} of the weights; the others stay in bfloat16"}
+
+
+class _Kept(NamedTuple):
+    """What of a model's weights memory depends on beside its shape."""
+
+    half: bool
+    """Whether its files hold 16 bits a number."""
+    experts: float
+    """Share of the routed experts' weights that learns."""
 
 
 class _Choice(NamedTuple):
@@ -298,7 +317,7 @@ def _fit_into_memory(
     batch: int,
     tokens: dict[str, float],
     chosen: dict[str, str],
-    half: bool,
+    kept: _Kept,
 ) -> _Fitting:
     """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
@@ -308,7 +327,7 @@ def _fit_into_memory(
 
     def need(length: int) -> Memory:
         asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
-        return needed(shape, layout, train, **asked, half=half, checkpointed=checkpointed)
+        return needed(shape, layout, train, **asked, half=kept.half, checkpointed=checkpointed, experts=kept.experts)
 
     name, memory = machine_bytes(train.device)
     room = int(memory * _MEMORY_SHARE)

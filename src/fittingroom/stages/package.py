@@ -10,6 +10,7 @@ from typing import Any
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.device import device
+from fittingroom.models.experts import with_saved
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
 from fittingroom.serving.bundle import (
@@ -113,12 +114,14 @@ def package(
 
 
 def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
-    """Whole weights: as trained, or the base's with the adapter merged in (in fp32, then stored)."""
+    """Whole weights: as trained, or the base's with adapter or experts put in (in fp32, then stored)."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if trained.method == "full":
         model: Any = load_model(trained.weights.path)
+    elif trained.method == "experts":
+        model = with_saved(load_model(base.path), trained.weights.path)
     else:
         model = merged(load_model(base.path), trained.weights.path)
     if model.num_parameters() >= _LARGE:

@@ -12,6 +12,7 @@ from fittingroom.engine import Context
 from fittingroom.errors import NoRoom
 from fittingroom.models.adapters import save_adapter
 from fittingroom.models.device import arithmetic, device
+from fittingroom.models.experts import save_chosen, splits_experts
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, resolve
 from fittingroom.models.nf4 import demand, parameters, stored_bytes
@@ -240,6 +241,8 @@ def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
     fitted.model.config.use_cache = True
     if hasattr(fitted.model, "peft_config"):
         save_adapter(fitted.model, folder, base.name)
+    elif splits_experts(fitted.model):
+        save_chosen(fitted.model, folder)
     else:
         fitted.model.save_pretrained(str(folder))
     return folder

@@ -49,12 +49,24 @@ class ReplayConfig(Frozen):
     """Tokens of a conversation; longer ones lose their oldest turns, never the answer."""
 
 
+class ExpertsConfig(Frozen):
+    """Which experts of a mixture learn with `method: experts`."""
+
+    by: Literal["gate", "token"] = "gate"
+    """What ranks them on the task's own rows: their share of the `gate` scores, or of the `token`s sent to them."""
+    share: float = Field(default=0.2, gt=0, le=1)
+    """In every layer the fewest experts learn that together have this share."""
+    rows: int = Field(default=64, ge=1, le=4096)
+    """Train rows that are looked at."""
+
+
 class TrainConfig(Frozen):
     """How the model is fine-tuned. `auto` is replaced by a value from the data and the machine; the plan says why."""
 
-    method: Literal["full", "lora", "qlora"] = "lora"
+    method: Literal["full", "lora", "qlora", "experts"] = "lora"
     """`full` changes every weight but the router's; `lora` trains small adapters beside frozen weights; `qlora` holds
-    the frozen weights in 4 bits (NVIDIA GPU and the extra `qlora`), to be merged into the unquantised ones."""
+    the frozen weights in 4 bits (NVIDIA GPU and the extra `qlora`), to be merged into the unquantised ones; `experts`
+    changes only those experts of a mixture (V2, V3) that the task's rows are sent to."""
     device: Wanted = "auto"
     """`cpu`, `cuda` (NVIDIA), `mps` (Apple); `auto`: the fastest that is there, or what FITTINGROOM_DEVICE says."""
     precision: Literal["auto", "fp32", "mixed", "bf16"] = "auto"
@@ -107,6 +119,8 @@ class TrainConfig(Frozen):
     """Longer gradients are shortened to this norm."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread over the whole vocabulary."""
+    experts: ExpertsConfig = ExpertsConfig()
+    """With `method: experts`: which."""
     freeze: FreezeConfig = FreezeConfig()
     """What does not learn at first."""
     replay: ReplayConfig | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.engine import Context
 from fittingroom.models.adapters import with_lora
 from fittingroom.models.device import arithmetic
+from fittingroom.models.experts import with_chosen
 from fittingroom.models.load import load_model, stored_half
 from fittingroom.models.targets import freeze_router
 from fittingroom.room import free_bytes, no_room
@@ -78,8 +79,8 @@ def base_weights(path: Path, plan: Plan) -> Any:
 
 
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:
-    """The model, ready to learn: adapters in place (`lora`, `qlora`), or all but the router free (`full`); what the
-    plan freezes at first is frozen.
+    """The model, ready to learn: adapters in place (`lora`, `qlora`), all but the router free (`full`), or some
+    experts (`experts`); what the plan freezes at first is frozen.
     """
     import torch
 
@@ -90,6 +91,9 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) 
         freeze_router(model)
         _set_attention_dropout(model, plan.dropout)
         ready: Any = model
+    elif plan.method == "experts":
+        _set_attention_dropout(model, plan.dropout)
+        ready = with_chosen(model, plan.experts)
     else:
         ready = with_lora(
             model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout, master=plan.precision != "bf16"
@@ -114,7 +118,7 @@ def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
     dropout.
     """
     able = plan.device == "cuda" and getattr(model, "_supports_flex_attn", False)
-    if able and train.packing == "auto" and not (plan.method == "full" and plan.dropout):
+    if able and train.packing == "auto" and not (plan.method in ("full", "experts") and plan.dropout):
         model.set_attn_implementation("flex_attention")
 
 

@@ -20,6 +20,7 @@ def needed(
     longest: int,
     half: bool = False,
     checkpointed: bool = False,
+    experts: float = 0.0,
 ) -> Memory:
     """Of a training whose passes hold `tokens` tokens, `answers` of them with a loss; its longest row has `longest`.
 
@@ -41,4 +42,5 @@ def needed(
         precision="bfloat16" if frozen_half else _SAID[chosen],
         device=kind,
         master=chosen != "bf16",
+        experts=experts,
     )

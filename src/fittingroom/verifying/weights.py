@@ -6,7 +6,8 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.models.load import load_model, read_config
+from fittingroom.models.configuration import read_config
+from fittingroom.models.load import load_model
 from fittingroom.types import Text
 from fittingroom.verifying.state import Made, State
 
