@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -12,7 +13,6 @@ from fittingroom.models.shape import Shape
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.fit import prepared
 from fittingroom.training.objective import loss_sum
-from fittingroom.types import Plan
 
 BASE: dict[str, Any] = {
     "vocab_size": 500, "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 3,
@@ -45,13 +45,6 @@ def built(kind: str) -> Any:
 
     torch.manual_seed(1)
     return AutoModelForCausalLM.from_config(config(kind))
-
-
-def plan(method: Literal["full", "lora"]) -> Plan:
-    return Plan(
-        method=method, learning_rate=1e-3, batch_size=8, pass_tokens=512, epochs=1.0, steps=1, warmup_steps=0,
-        schedule="constant", weight_decay=0.0, dropout=0.0, max_length=80,
-    )  # fmt: skip
 
 
 def kept(model: Any, batch: dict[str, Any]) -> int:
@@ -89,11 +82,17 @@ def batch_of(*, shared: bool, longest: int) -> dict[str, Any]:
     return batch if made.plain else {**batch, "ends": made.ends}
 
 
+def planned(method: Literal["full", "lora"]) -> Any:
+    """What of a plan makes a model ready to learn."""
+    ready = {"device": "cpu", "precision": "fp32", "activation_checkpointing": False, "frozen": {}}
+    return SimpleNamespace(method=method, dropout=0.0, **ready)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_autograd_keeps_is_reckoned_within_a_quarter(kind: str) -> None:
     methods: tuple[Literal["full", "lora"], ...] = ("full", "lora")
     for method in methods:
-        model = prepared(built(kind), plan(method), TrainConfig(), 1)
+        model = prepared(built(kind), planned(method), TrainConfig(), 1)
         model.train()
         shape = Shape.from_config(config(kind).to_dict())
         assert shape is not None
