@@ -126,7 +126,7 @@ def told(whole: dict[str, Any]) -> str:
     lines = [
         "# The estimate of memory against measured peaks",
         "",
-        f"{on['processor']}, {on['cores']} cores, load {on['load_1min']} (shared with other work; memory of a process",
+        f"{on['processor']}, load {on['load_1min']} (shared with other work; memory of a process",
         "does not depend on that); float32 on the processor, one thread. By `benchmarks/memory_estimate.py`.",
         "",
         "Ratio: estimate over measured; above 1 the estimate is on the safe side. It counts tensors. By default",
@@ -147,6 +147,8 @@ def told(whole: dict[str, Any]) -> str:
             "|---|---:|---|---|---:|---:|---:|---:|",
             *(_row(case) for case in cases),
         ]
+    if whole.get("notes"):
+        lines += ["", "## Read by people", "", *(f"- {note}" for note in whole["notes"])]
     return "\n".join(lines) + "\n"
 
 
