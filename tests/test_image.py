@@ -219,7 +219,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The builder that pip fetches for this is held to the same versions.
     held = {"PIP_CONSTRAINT": IMAGE.environment("build")["PIP_CONSTRAINT"].replace("/src", str(source))}
     words += ["--no-deps", "--force-reinstall"]
-    done = subprocess.run(words, env=os.environ | held, capture_output=True, text=True, timeout=170)
+    done = subprocess.run(words, env=os.environ | held, capture_output=True, text=True, timeout=400)
     assert not done.returncode, done.stderr
     return target
 
@@ -284,7 +284,7 @@ def test_the_gpu_packages_exist_and_are_what_torch_asks_for(tmp_path: Path) -> N
     ask = ["install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", "--only-binary", ":all:"]
     put = ["--target", str(tmp_path), "--report", str(report), *(f"{name}=={have[name]}" for name in wanted)]
     words = [sys.executable, "-m", "pip", "--isolated", *ask, *tags, *put]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=170)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=400)
     if "Failed to establish a new connection" in done.stderr or "NameResolutionError" in done.stderr:
         pytest.skip("no package index can be reached")
     assert not done.returncode, done.stderr

@@ -12,7 +12,7 @@ import yaml
 from fittingroom import Workspace
 from fittingroom.config import RunConfig
 from fittingroom.errors import ModelError
-from fittingroom.models import memory
+from fittingroom.models import device as devices
 from fittingroom.models.load import ModelConfig, resolve
 from fittingroom.offering import ModelTable, refuse_unfit
 from fittingroom.tell_models import tell_models
@@ -36,7 +36,7 @@ def recipe(folder: Path, base: str, **train: Any) -> RunConfig:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Any:
     def of(gib: float) -> None:
-        monkeypatch.setattr(memory, "machine_bytes", lambda: ("cpu", int(gib * GIB)))
+        monkeypatch.setattr(devices, "device", lambda wanted, **_: devices.Device("cpu", "cpu", int(gib * GIB)))
 
     return of
 
@@ -106,6 +106,9 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(tmp_path: Path, de
     with pytest.raises(ModelError, match=r"train\.method full takes at least") as caught:
         refuse_unfit(config, base)
     assert "请选择" in caught.value.text("zh")
+    device(24)
+    with pytest.raises(ModelError, match="QLoRA needs an NVIDIA GPU"):
+        refuse_unfit(recipe(tmp_path, str(tiny_folder()), method="qlora"), base)
 
 
 @pytest.mark.parametrize("name", ["deepseek-moe-16b-chat", "DeepSeek-V4-Flash", "DeepSeek-V4.1-Flash"])

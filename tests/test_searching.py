@@ -22,6 +22,18 @@ from tiny_model import tiny_folder
 SPACE: dict[str, Any] = {"learning_rate": [1e-4, 1e-1, "log"], "batch_size": [8, 32], "trials": 9, "minutes": 100.0}
 
 
+@pytest.fixture(autouse=True)
+def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search opens a connection: every one is refused here, and none is asked for."""
+    import socket
+
+    def refused(*given: object) -> None:
+        raise AssertionError(f"a connection: {given[1:]}")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+
+
 class Killed(BaseException):
     """Like a kill: no `except Exception` sees it."""
 
@@ -82,6 +94,51 @@ def test_a_search_that_is_killed_proposes_what_an_undisturbed_one_would(tmp_path
     ]
     more = searched(tmp_path / "killed", Hill(), trials=11)
     assert len(more.tried) == 11
+
+
+_CHILD = """
+import sys, time
+from pathlib import Path
+from fittingroom.training.finders.space import SearchConfig
+from fittingroom.training.finders.study import search
+
+def judge(values, report):
+    report(1, values["learning_rate"])
+    with open(sys.argv[1] + "/asked", "a") as file:
+        file.write(f"{values['learning_rate']}\\n")
+    time.sleep(600 if sum(1 for _ in open(sys.argv[1] + "/asked")) == 3 else 0)
+    return values["learning_rate"]
+
+search(Path(sys.argv[1]) / "study", SearchConfig(learning_rate=(0.1, 0.9), trials=5), judge, start={}, seed=5)
+"""
+
+
+def test_a_process_that_is_killed_leaves_a_study_that_goes_on(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+    import time
+
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(tmp_path)])
+    asked = tmp_path / "asked"
+    until = time.monotonic() + 120
+    while not (asked.exists() and len(asked.read_text().splitlines()) == 3):
+        assert child.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    child.kill()  # SIGKILL
+    child.wait()
+    before = [float(line) for line in asked.read_text().splitlines()]
+    again: list[float] = []
+
+    def judge(values: Values, report: Report) -> float:
+        again.append(values["learning_rate"])
+        return float(values["learning_rate"])
+
+    config = SearchConfig(learning_rate=(0.1, 0.9), trials=5)
+    study = search(tmp_path / "study", config, judge, start={}, seed=5)
+    assert again[0] == before[2], "what was under way comes first"
+    assert [one.values["learning_rate"] for one in study.tried] == [*before, *again[1:]]
+    assert len(again) == 3
 
 
 def test_the_time_is_kept_and_a_failure_is_no_end(tmp_path: Path) -> None:

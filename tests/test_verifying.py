@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fittingroom.cli import main
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.load import ModelConfig
@@ -119,7 +120,11 @@ def test_a_touched_base_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     ("name", "kind", "words", "eos"),
-    [("DeepSeek-R1-Distill-Qwen-1.5B", "qwen2", 151936, 151643), ("DeepSeek-V3", "deepseek_v3", 129280, 1)],
+    [
+        ("DeepSeek-R1-Distill-Qwen-1.5B", "qwen2", 151936, 151643),
+        pytest.param("DeepSeek-R1", "deepseek_v3", 129280, 1, marks=pytest.mark.slow),
+        pytest.param("DeepSeek-V3", "deepseek_v3", 129280, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_published_tokenizers_render_as_their_templates(
     name: str, kind: str, words: int, eos: int, data_dir: Path, tmp_path: Path, context: Context
@@ -136,3 +141,29 @@ def test_published_tokenizers_render_as_their_templates(
         good, said, measured = check(state)
         assert good, said.en
     assert measured["changed"] == 0
+
+
+def test_the_command_prints_a_table_or_json_and_says_by_its_exit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = family_folder("llama", tmp_path / "base")
+    before = sorted(tmp_path.rglob("*"))
+
+    def ran(*arguments: str) -> tuple[int | str | None, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(["--lang", "zh", "verify", *arguments])
+        return stop.value.code, capsys.readouterr().out
+
+    code, said = ran("--base", "base", "--steps", "2", "--json")
+    told = json.loads(said)
+    assert (code, told["ok"], told["base"]) == (0, True, "base")
+    assert [check["name"] for check in told["checks"]] == list(CHECKS)
+    assert sorted(tmp_path.rglob("*")) == before
+    (base / "tokenizer.json").unlink()
+    code, said = ran("--base", "base")
+    assert code == 1
+    assert "缺少 tokenizer.json" in said
+    code, said = ran("--base", "no-such-model")
+    assert code == 1
+    assert "既不是 nano" in said

@@ -92,7 +92,9 @@ def used_values(config: RunConfig, plan: Plan | None) -> dict[str, Any]:
     if plan is not None:
         resolved = plan.model_dump(mode="json")
         values["train"] |= {
-            name: resolved[name] for name, value in values["train"].items() if value == "auto" and name in resolved
+            name: resolved[name]
+            for name, value in values["train"].items()
+            if value in ("auto", "find") and name in resolved
         }
     return values
 

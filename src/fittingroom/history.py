@@ -6,7 +6,7 @@ import fcntl
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,15 @@ class History:
     def __init__(self, root: Path) -> None:
         self.folder = root / "runs"
 
-    def create(self, config: RunConfig, recipe: str) -> Path:
+    def create(self, config: RunConfig, recipe: str, sets: Sequence[str] = ()) -> Path:
         """A new run's folder; its recipe is in place before the folder gets its name."""
         now = time.time()
         # Milliseconds before what is random: ids sort as the runs were started.
         name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{int(now * 1000) % 1000:03d}{secrets.token_hex(2)}"
         aside = self.folder / f".new-{name}"
         aside.mkdir(parents=True)
-        write_json(aside / "recipe.json", {"recipe": recipe, "config": config.model_dump(mode="json")})
+        stored = {"recipe": recipe, "sets": list(sets), "config": config.model_dump(mode="json")}
+        write_json(aside / "recipe.json", stored)
         return aside.rename(self.folder / name)
 
     def ids(self) -> list[str]:
@@ -53,6 +54,11 @@ class History:
         if len(found) != 1:
             raise StoreError(*_not_found(run_id, found), place=run_id or "runs")
         return self.folder / found[0]
+
+    def asked(self, folder: Path) -> tuple[str, list[str]]:
+        """The file and the `--set` values that a run was started with."""
+        stored: dict[str, Any] = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        return stored["recipe"], stored.get("sets", [])
 
     def config(self, folder: Path) -> RunConfig:
         """The recipe that a run was started with."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy, anatomy
 from fittingroom.models.catalog import FAMILIES, MODELS, TEMPLATES, THINKING, KnownModel, billions, sizes
-from fittingroom.models.memory import Method, estimate
+from fittingroom.models.memory import Method, Precision, estimate
 from fittingroom.models.needs import METHODS, state_bytes
 from fittingroom.types import Frozen, Text
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fittingroom.config import RunConfig
+    from fittingroom.models.device import Device
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.models.shape import Shape
 
@@ -29,6 +30,7 @@ _USABLE = 0.8
 _LENGTH = 1024
 """Tokens of a row where the recipe leaves `train.max_length` to be measured."""
 _ANSWER = 16
+_ARITHMETIC: dict[str, Precision] = {"fp32": "float32", "mixed": "mixed", "bf16": "bfloat16"}
 
 
 class ModelRow(Frozen):
@@ -169,15 +171,15 @@ def _nano() -> ModelRow:
 
 def offered(config: RunConfig, recipe: str, root: Path) -> ModelTable:
     """The catalogue with a verdict for each method, and what the recipe's own base takes. Nothing is downloaded."""
-    from fittingroom.models.memory import machine_bytes
+    from fittingroom.models.device import device
 
-    device, memory = machine_bytes()
-    usable = int(memory * _USABLE)
+    where = device(config.train.device)
+    usable = int(where.memory * _USABLE)
     length = config.train.max_length if isinstance(config.train.max_length, int) else _LENGTH
 
     def needs(said: Mapping[str, Any]) -> list[Need]:
         shape = _shape(said)
-        return [] if shape is None else [_need(shape, config, method, length, usable) for method in METHODS]
+        return [] if shape is None else [_need(shape, config, method, length, where, _half(said)) for method in METHODS]
 
     found: dict[str, list[Need]] = {}  # many public models share one shape
     rows = []
@@ -192,8 +194,8 @@ def offered(config: RunConfig, recipe: str, root: Path) -> ModelTable:
         recipe=recipe,
         base=config.model.base,
         recognised=told,
-        device=device,
-        memory_bytes=memory,
+        device=where.name,
+        memory_bytes=where.memory,
         usable_bytes=usable,
         method=config.train.method,
         length=length,
@@ -208,7 +210,8 @@ def _said(model: KnownModel) -> dict[str, Any]:
 
 def _base(config: RunConfig, root: Path) -> tuple[Text, Mapping[str, Any] | None]:
     """What the recipe's base is, and its configuration: a folder by its files, a hub id by the catalogue alone."""
-    from fittingroom.models.load import local_folder, read_config
+    from fittingroom.models.configuration import read_config
+    from fittingroom.models.load import local_folder
     from fittingroom.models.recognise import recognise, recognise_id
 
     if (folder := local_folder(config.model, root)) is not None:
@@ -225,21 +228,25 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
     """Before anything is read or loaded: refuse a base whose weights and optimiser alone do not fit by the recipe's
     method. Raises ModelError.
     """
-    from fittingroom.models.load import read_config
-    from fittingroom.models.memory import machine_bytes
+    from fittingroom.models.configuration import read_config
+    from fittingroom.models.device import device
+    from fittingroom.models.nf4 import demand
 
-    shape, method = _shape(read_config(base.path, base.name)), config.train.method
+    said, method = read_config(base.path, base.name), config.train.method
+    shape, where = _shape(said), device(config.train.device)
     if shape is None:
         return
-    device, memory = machine_bytes()
-    need = _need(shape, config, method, 0, int(memory * _USABLE))
-    if not need.fits:
+    if method == "qlora":
+        demand(where)
+    need = _need(shape, config, method, 0, where, _half(said))
+    if need.bytes > where.memory * _USABLE:
         raise ModelError(
-            f"train.method {method} takes at least {need.bytes / 2**30:,.1f} GiB, and of the {memory / 2**30:,.1f} GiB "
-            f"of {device} it may use {_USABLE:.0%}: choose a smaller base model or another method; "
+            f"train.method {method} takes at least {need.bytes / 2**30:,.1f} GiB, and of the "
+            f"{where.memory / 2**30:,.1f} GiB "
+            f"of {where.name} it may use {_USABLE:.0%}: choose a smaller base model or another method; "
             "`fittingroom models` says what fits",
             f"train.method 为 {method} 时至少需要 {need.bytes / 2**30:,.1f} GiB，"
-            f"而 {device} 的 {memory / 2**30:,.1f} GiB 中可用 {_USABLE:.0%}："
+            f"而 {where.name} 的 {where.memory / 2**30:,.1f} GiB 中可用 {_USABLE:.0%}："
             "请选择更小的基座模型或其他方法；`fittingroom models` 会列出可用的",
             place=f"model.base = {config.model.base}",
         )
@@ -252,34 +259,34 @@ def _shape(said: Mapping[str, Any]) -> Shape | None:
     return Shape.from_config(said)
 
 
-def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, usable: int) -> Need:
-    """What the recipe takes by a method, with passes of one row of `tokens` tokens; 0: weights and optimiser alone."""
-    import torch
+def _half(said: Mapping[str, Any]) -> bool:
+    """Whether the files hold 16 bits, as all published models do that a catalogue's shape stands for."""
+    return str(said.get("dtype") or said.get("torch_dtype") or "bfloat16") in ("bfloat16", "float16")
 
-    gpu = torch.cuda.is_available()
+
+def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, where: Device, half: bool) -> Need:
+    """What the recipe takes by a method, with passes of one row of `tokens` tokens; 0: weights and optimiser alone."""
+    from fittingroom.models.device import precision
+    from fittingroom.models.nf4 import demand
+
+    train, usable = config.train, int(where.memory * _USABLE)
+    chosen, _ = precision(train.precision, where.kind)
+    computed = _ARITHMETIC["bf16" if half and method == "lora" and chosen == "mixed" else chosen]
     takes = estimate(
-        shape, method=method, tokens=tokens, answers=min(tokens, _ANSWER), longest=tokens, rank=config.train.lora_rank,
-        dropout=config.train.dropout, precision="mixed" if gpu else "float32", device="cuda" if gpu else "cpu",
+        shape, method=method, tokens=tokens, answers=min(tokens, _ANSWER), longest=tokens, rank=train.lora_rank,
+        dropout=train.dropout, checkpointing=train.activation_checkpointing != "off", precision=computed,
+        device=where.kind, master=chosen != "bf16", experts=train.experts.share,
     )  # fmt: skip
     held, total = takes.parts["weights"], takes.total
-    if method == "qlora" and not _four_bits():
-        why = Text(en="needs an NVIDIA GPU and bitsandbytes", zh="需要 NVIDIA GPU 与 bitsandbytes")
-        return Need(method=method, bytes=total, fits=False, why=why)
+    why: Text | None = None
     if total > usable:
         why = Text(
-            en=f"the weights alone take {held / 2**30:,.1f} GiB"
-            if held > usable
-            else "too little is left for training",
+            en=f"the weights alone take {held / 2**30:,.1f} GiB" if held > usable else "too little is left to train",
             zh=f"仅权重就占 {held / 2**30:,.1f} GiB" if held > usable else "剩余内存不足以训练",
         )
-        return Need(method=method, bytes=total, fits=False, why=why)
-    return Need(method=method, bytes=total, fits=True)
-
-
-def _four_bits() -> bool:
-    """Whether 4-bit weights can be trained over on this machine."""
-    import importlib.util
-
-    import torch
-
-    return torch.cuda.is_available() and importlib.util.find_spec("bitsandbytes") is not None
+    if method == "qlora":
+        try:
+            demand(where)
+        except ModelError as error:
+            why = Text(en=error.en, zh=error.zh)
+    return Need(method=method, bytes=total, fits=why is None, why=why)

@@ -40,10 +40,14 @@ _NAMES_ZH = {
     "evaluate.test": "评测（测试集）",
     "gate.test": "门禁（测试集）",
     "rates": "试探学习率",
+    "passes": "试探前向规模",
+    "search": "搜索",
     "merge": "合并权重",
     "calibrate": "校准",
     "render": "渲染",
     "time a step": "测一步用时",
+    "verify": "验证基座",
+    "trial steps": "试训练",
 }
 STEP = "step"
 """Kind of the notes that hold the values of a training's step."""

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
-from fittingroom.models.load import load_model, resolve
+from fittingroom.models.load import resolve
 from fittingroom.report.search import TrialRow, render_search
 from fittingroom.stages.configure import configure
-from fittingroom.stages.train import material_of
+from fittingroom.stages.train import material_of, with_general
 from fittingroom.store import canonical, digest_of, write_text
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.study import Report, Study, Values, search
-from fittingroom.training.fit import fit, prepared
+from fittingroom.training.fit import base_weights, fit, prepared
 from fittingroom.training.passes import Layout
 from fittingroom.training.recorder import Recorder
 from fittingroom.types import Frozen, Plan, Splits
@@ -95,7 +95,7 @@ class _Bench:
     """Everything that all short trainings share."""
 
     def __init__(self, config: RunConfig, splits: Splits, plan: Plan, context: Context) -> None:
-        self.config, self.context, self.seed = config, context, config.seed
+        self.config, self.splits, self.context, self.seed = config, splits, context, config.seed
         self.plan = plan.model_copy(update={"epochs": plan.epochs * config.search.share})
         self.base = resolve(config.model, context.root)
         self.material = material_of(
@@ -120,10 +120,15 @@ class _Bench:
         plan = _planned(self.plan, train, values, len(self.material.rows))
         scratch = self.context.scratch / hashlib.sha256(canonical(values).encode()).hexdigest()[:16]
         scratch.mkdir(parents=True, exist_ok=True)
-        model = prepared(load_model(self.base.path), plan, train, self.seed)
+        rows, replay, _ = with_general(
+            self.material, self.base, self.config.model.think, plan, self.splits, train, self.config.prepare,
+            self.context,
+        )  # fmt: skip
+        model = prepared(base_weights(self.base.path, plan), plan, train, self.seed)
         fitted = fit(
             model,
-            rows=self.material.rows,
+            rows=rows,
+            replay=replay,
             probe=self.material.probe,
             plan=plan,
             train=train,
@@ -142,7 +147,10 @@ def _planned(plan: Plan, train: TrainConfig, values: Values, rows: int) -> Plan:
     named = {name: value for name, value in values.items() if name in Plan.model_fields}
     batch = int(values.get("batch_size", plan.batch_size))
     steps = max(1, math.ceil(math.ceil(rows / batch) * plan.epochs))
-    return plan.model_copy(update={**named, "steps": steps, "warmup_steps": int(steps * train.warmup)})
+    in_time = {name: at if at < 0 else min(steps - 1, at * steps // plan.steps) for name, at in plan.frozen.items()}
+    when = {"steps": steps, "warmup_steps": int(steps * train.warmup), "frozen": in_time}
+    decay = max(1, int(steps * train.decay)) if named.get("schedule", plan.schedule) == "wsd" else 0
+    return plan.model_copy(update={**named, **when, "decay_steps": decay})
 
 
 def _asking(report: Report) -> Callable[[Recorder], bool]:

@@ -158,7 +158,7 @@ class Plan(Output):
     """The resolved training configuration (every `auto` replaced by a value), and what it will cost."""
 
     VOLATILE: ClassVar[tuple[str, ...]] = ("minutes", "preflight", "examples", "found")
-    method: Literal["full", "lora"]
+    method: Literal["full", "lora", "qlora", "experts"]
     learning_rate: float
     batch_size: int
     """Examples per optimiser step (effective batch)."""
@@ -167,13 +167,26 @@ class Plan(Output):
     epochs: float
     steps: int
     warmup_steps: int
-    schedule: Literal["cosine", "linear", "constant", "step"]
+    schedule: Literal["cosine", "linear", "constant", "step", "wsd"]
+    decay_steps: int = 0
+    """`wsd`: last steps, in which the rate falls."""
     weight_decay: float
+    l1: float = 0.0
     dropout: float
     max_length: int
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    precision: Literal["fp32", "mixed", "bf16"] = "fp32"
+    activation_checkpointing: bool = False
+    frozen: dict[str, int] = Field(default_factory=dict)
+    """What does not learn at first (`layer 0`, `embeddings`), and from which step on it does (-1: never)."""
+    replay: dict[str, float] = Field(default_factory=dict)
+    """General rows that are learnt beside the shop's: rows, those left out (too_long, held_out), per_step, tokens
+    (mean), longest, share of the loss."""
     tokens: dict[str, float] = Field(default_factory=dict)
     """Measured on the rendered training rows: rows, mean/p95/max length, truncated, all_masked, answer_tokens; and how
     many tokens the base model reads at most (reads)."""
+    experts: dict[str, list[int]] = Field(default_factory=dict)
+    """With method `experts`: for the module of every layer that holds some, the indices of those that learn."""
     layout: dict[str, Any] = Field(default_factory=dict)
     """How rows are laid out in forward passes: `kind` (shared-prefix, isolated, padded), `why`, and on a sample of
     steps the tokens computed per token of the rows (`computed`)."""
@@ -197,8 +210,8 @@ class Trained(Output):
 
     VOLATILE: ClassVar[tuple[str, ...]] = ("timing",)
     weights: Folder
-    """`full`: model.safetensors and config; `lora`: adapter_model.safetensors and adapter_config.json."""
-    method: Literal["full", "lora"]
+    """`full`: model.safetensors and config; `lora`, `qlora`: adapter_model.safetensors and adapter_config.json."""
+    method: Literal["full", "lora", "qlora", "experts"]
     steps: list[dict[str, float]]
     """One record per logged optimiser step: step, epoch, loss, learning_rate, grad_norm, update_ratio."""
     evals: list[dict[str, float]]

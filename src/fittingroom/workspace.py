@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from fittingroom.checking import Cost, Shown, cost, examples
-from fittingroom.engine import NoteSink, ProgressSink, silent, unheard
+from fittingroom.engine import Note, NoteSink, ProgressSink, silent, unheard
 from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
 from fittingroom.journal import Journal, alone
 from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, Splits, Text
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fittingroom.discovering import Discovered
     from fittingroom.exporting import Exported
     from fittingroom.forgetting import Forgotten
+    from fittingroom.history import History
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.offering import ModelTable
     from fittingroom.reviewing import Decided
@@ -153,7 +154,7 @@ class Workspace:
         config = self._load(recipe, sets)
         config = self._pinned(config, self._preflight(config))
         self._expire(config)
-        folder = History(self.root).create(config, recipe)
+        folder = History(self.root).create(config, recipe, sets)
         return self._carry_out(folder, config)
 
     def resume(self, run_id: str | None = None) -> RunSummary:
@@ -168,10 +169,30 @@ class Workspace:
         history = History(self.root)
         folder = history.find(run_id) if run_id else history.unfinished() or history.find(None)
         if history.summary(folder).status not in ENDED:
+            self._tell_changes(history, folder)
             return self._carry_out(folder, history.config(folder))
         if not all((folder / page).exists() for page in ("report.html", "report.zh.html")):
             write_report(self.root, history, folder)
         return history.summary(folder)
+
+    def _tell_changes(self, history: History, folder: Path) -> None:
+        """Say so when the recipe file is not what the run began with: the run goes on as it began."""
+        recipe, sets = history.asked(folder)
+        try:
+            now = self._load(recipe, sets)
+        except FittingroomError:
+            return  # it is gone or unreadable by now, and the run does not need it
+        changed = [path for path in history.config(folder).diff(now) if path != "model.revision"]
+        if changed:
+            names = ", ".join(changed)
+            text = Text(
+                en=f"{recipe} changed since run {folder.name} began ({names}): the run goes on as it began; "
+                "`fittingroom run` starts one with the changes",
+                zh=f"{recipe} 在运行 {folder.name} 开始后改过（{names}）：本次运行仍按原配方继续；"
+                "用 `fittingroom run` 按新配方开始",
+            )
+            self._note(Note("recipe_changed", {"changed": changed}, text))
+            Journal(folder / "events.jsonl").append("recipe_changed", changed=changed, text=text.model_dump())
 
     def runs(self) -> list[RunSummary]:
         """All runs, oldest first."""

@@ -47,7 +47,8 @@ def test_padded_packed_masked_and_tree_are_the_same_training() -> None:
     order = in_order(ids)
     tree = tensors([pack(ids, starts, order.rows[cut.first : cut.last]) for cut in cuts(order, longest=99)], 0)
     ours = {
-        "input_ids": tree.ids, "position_ids": tree.positions, "ends": tree.ends, "at": tree.at, "targets": tree.targets,
+        "input_ids": tree.ids, "position_ids": tree.positions, "ends": tree.ends, "at": tree.at,
+        "targets": tree.targets,
     }  # fmt: skip
     assert tree.ids.numel() < flat.numel()
     for batch in (padded, packed, masked, ours):

@@ -16,8 +16,9 @@ import torch
 from fittingroom.errors import ModelError
 from fittingroom.models import needs
 from fittingroom.models.belonging import differences, refuse_foreign_tokenizer
+from fittingroom.models.configuration import read_config, weights_of
 from fittingroom.models.folder import inventory
-from fittingroom.models.load import ModelConfig, check_folder, load_model, read_config, resolve, weights_of
+from fittingroom.models.load import ModelConfig, check_folder, load_model, resolve
 from fittingroom.models.recognise import recognise
 from fp8_model import store_as_fp8
 from tiny_model import tiny_folder
@@ -74,6 +75,12 @@ def template_only(copy: Path) -> None:
     change(copy / "tokenizer_config.json", added_tokens_decoder={})
 
 
+def other_publisher(copy: Path) -> None:
+    for name in ("tokenizer.json", "chat_template.jinja"):
+        text = (copy / name).read_text("utf-8")
+        (copy / name).write_text(text.replace("<｜User｜>", "<|im_start|>").replace("<｜Assistant｜>", "<|im_end|>"))
+
+
 def larger_vocabulary(copy: Path) -> None:
     whole = json.loads((copy / "tokenizer.json").read_text())
     whole["model"]["vocab"]["ahugeword"] = 151935
@@ -124,6 +131,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half-width marks": (half_width, r"<\|User\|> with plain bars"),
     "a mark in the template alone": (template_only, "<｜Assistant｜>, which the vocabulary does not hold"),
+    "a model of another publisher": (other_publisher, "none of DeepSeek's chat formats"),
     "a broken tokenizer": (lambda copy: (copy / "tokenizer.json").write_text("[]"), "tokenizer.json cannot"),
     "FP4 experts": (
         lambda copy: change(copy / "config.json", quantization_config={"quant_method": "fp8", "expert_dtype": "fp4"}),
@@ -191,6 +199,8 @@ def test_ids_that_the_loader_sets_right_are_told(copy: Path) -> None:
 def test_fp8_blocks_become_plain_weights_that_can_be_saved(tmp_path: Path) -> None:
     worth = store_as_fp8(tiny_folder(), tmp_path / "fp8")
     model = resolve(ModelConfig(base="fp8"), tmp_path)
+    with pytest.raises(ModelError, match="not turned into 4 bits"):
+        load_model(model.path, stored="nf4")
     loaded = load_model(model.path)
     assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
     loaded.save_pretrained(tmp_path / "again")

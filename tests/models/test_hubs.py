@@ -146,19 +146,46 @@ def scope(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Scope:
 
 def test_modelscope_records_the_newest_commit_and_checks_every_file(scope: _Scope, tmp_path: Path) -> None:
     info = resolve(ModelConfig(base="modelscope:shop/model"), tmp_path)
-    assert (info.name, info.revision) == ("shop/model", NEW)
+    assert (info.name, info.revision) == ("shop/model", f"master@{NEW}")
     # What was recorded can be asked for again, as long as the branch stands there.
-    assert resolve(ModelConfig(base="modelscope:shop/model", revision=NEW), tmp_path).digest == info.digest
-    assert resolve(ModelConfig(base="modelscope:shop/model", revision="v1"), tmp_path).revision == NEW
+    for revision in (info.revision, NEW):
+        again = resolve(ModelConfig(base="modelscope:shop/model", revision=revision), tmp_path)
+        assert (again.digest, again.revision) == (info.digest, info.revision)
+    tag = resolve(ModelConfig(base="modelscope:shop/model", revision="v1"), tmp_path)
+    assert tag.revision == f"v1@{NEW}"
+    assert resolve(ModelConfig(base="modelscope:shop/model", revision=tag.revision), tmp_path).revision == tag.revision
     scope.commit = "3" * 40
-    with pytest.raises(ModelError, match="no longer at 222222222222"):
-        resolve(ModelConfig(base="modelscope:shop/model", revision=NEW), tmp_path)
+    with pytest.raises(ModelError, match="'v1' now stands at 333333333333, no longer at 222222222222"):
+        resolve(ModelConfig(base="modelscope:shop/model", revision=tag.revision), tmp_path)
     with pytest.raises(ModelError, match="could not be fetched from ModelScope"):
         resolve(ModelConfig(base="modelscope:shop/model", revision="v9"), tmp_path)
     scope.torn = "special.txt"
     (scope.folder / "special.txt").write_text("as published")
     with pytest.raises(ModelError, match=r"special\.txt is not the file that ModelScope lists"):
         resolve(ModelConfig(base="modelscope:shop/model"), tmp_path)
+
+
+def test_modelscope_without_commits_is_pinned_by_its_files(scope: _Scope, tmp_path: Path) -> None:
+    """As the package tells it from 1.40 on: names and sizes in one call, SHA-256 in another, commits in none."""
+    whole = scope.get_model_files
+
+    def short(name: str, revision: str, recursive: bool) -> list[dict[str, Any]]:
+        return [{key: file[key] for key in ("Path", "Size")} for file in whole(name, revision, recursive)]
+
+    def long(name: str, kind: str, revision: str) -> list[Any]:
+        assert kind == "model"
+        keys = {"path": "Path", "size": "Size", "sha256": "Sha256", "type": "Type"}
+        files = whole(name, revision, recursive=True)
+        return [types.SimpleNamespace(**{key: file[other] for key, other in keys.items()}) for file in files]
+
+    scope.get_model_files = short  # type: ignore[method-assign]
+    scope.list_repo_files = long  # type: ignore[attr-defined]
+    info = resolve(ModelConfig(base="modelscope:shop/model"), tmp_path)
+    assert info.revision.startswith("master@files-")
+    assert resolve(ModelConfig(base="modelscope:shop/model", revision=info.revision), tmp_path).digest == info.digest
+    (scope.folder / "README.txt").write_text("new")
+    with pytest.raises(ModelError, match="now stands at files-"):
+        resolve(ModelConfig(base="modelscope:shop/model", revision=info.revision), tmp_path)
 
 
 def test_modelscope_weights_are_not_fetched_for_a_model_that_is_refused(scope: _Scope, tmp_path: Path) -> None:

@@ -251,6 +251,8 @@ def test_no_control_token_can_be_forged(name: str) -> None:
     for text, number in added.items():
         ids = own.prompt_ids([{"role": "user", "content": f"hello{text}\n{text}"}])
         assert ids.count(number) == quiet.count(number), text
+    words = own.text_ids("where is my order")
+    assert own.text_ids("where is my order<｜User｜>")[: len(words)] == words, "a mark breaks no other word"
     everything = own.prompt_ids([{"role": "user", "content": "".join(added)}])
     assert sum(number in added.values() for number in everything) == marks
 
@@ -291,6 +293,7 @@ def test_only_an_assistant_thinks_and_once(tiny: Any) -> None:
         ]
     )
     assert (ids.count(think), ids.count(end)) == (2, 1), "one of the earlier turn, one of the opening"
+    assert real_tokenizer(name).decode(ids[ids.index(end) + 1 :]).startswith("d<think><｜end▁of▁sentence｜>")
 
 
 def test_the_vectors_of_llama_cpp() -> None:

@@ -54,6 +54,7 @@ def looked_at(
     served: Callable[[Any], Renderer] | None = None,
     layout: Callable[[Layout], Layout] = lambda layout: layout,
     padding: str | None = None,
+    length: int = 200,
 ) -> Plan:
     """The plan's measurements of rows of these texts and labels; `trained` renders them, `served` asks as serving."""
     folder = folder or tiny_folder()
@@ -64,7 +65,7 @@ def looked_at(
     parts = splits(records or made(4))
     names = sorted(labels)
     renderer = trained(tokenizer)
-    rows = encode(parts.train, task=_TASK, labels=names, renderer=renderer, max_length=200)
+    rows = encode(parts.train, task=_TASK, labels=names, renderer=renderer, max_length=length)
     asked = [classify.messages(given, _TASK, names) for given in classify.inputs_of(parts.train.arrow())]
     subject = Subject(
         folder, tokenizer, served(tokenizer) if served else renderer, asked, [classify.answer(name) for name in names],
@@ -73,5 +74,5 @@ def looked_at(
     measured, examples = tokens.looked_at(subject)
     return Plan(
         method="full", learning_rate=1e-3, batch_size=8, pass_tokens=256, epochs=1.0, steps=1, warmup_steps=0,
-        schedule="cosine", weight_decay=0.0, dropout=0.0, max_length=200, preflight=measured, examples=examples,
+        schedule="cosine", weight_decay=0.0, dropout=0.0, max_length=length, preflight=measured, examples=examples,
     )  # fmt: skip

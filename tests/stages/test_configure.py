@@ -63,14 +63,20 @@ def test_the_plan_is_the_same_again(context: Context) -> None:
 
 
 def test_memory_cuts_the_pass_and_then_says_no(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = planned(context, splits(), batch_size=32)
-    monkeypatch.setattr(stage, "machine_bytes", lambda: ("a small GPU", int(whole.memory_bytes * 0.9 / 0.8)))
-    cut = planned(context, splits(), batch_size=32)
+    said = {"batch_size": 32, "activation_checkpointing": "off"}
+    whole = planned(context, splits(), **said)
+    small = int(whole.memory_bytes * 0.9 / 0.8)
+    monkeypatch.setattr(stage, "machine_bytes", lambda wanted: ("a small GPU", small))
+    cut = planned(context, splits(), **said)
     assert cut.pass_tokens < whole.pass_tokens
     assert cut.layout["passes"] >= whole.layout["passes"]
     assert "pass_tokens" in cut.chosen
     assert cut.steps == whole.steps
-    monkeypatch.setattr(stage, "machine_bytes", lambda: ("a tiny GPU", 1000))
+    thrifty = planned(context, splits(), batch_size=32)  # computes layers twice, and keeps its passes long
+    assert thrifty.activation_checkpointing
+    assert "only small passes without it" in thrifty.chosen["activation_checkpointing"]
+    assert thrifty.pass_tokens > cut.pass_tokens
+    monkeypatch.setattr(stage, "machine_bytes", lambda wanted: ("a tiny GPU", 1000))
     with pytest.raises(ModelError, match="a tiny GPU"):
         planned(context, splits(), batch_size=32)
 
@@ -100,7 +106,7 @@ def test_too_few_rows_are_refused_or_said(context: Context, method: Any) -> None
 
 
 def test_the_key_follows_the_base_and_the_machine(context: Context) -> None:
-    seen = observes(model=ModelConfig(base=str(tiny_folder())), context=context)
+    seen = observes(model=ModelConfig(base=str(tiny_folder())), train=TrainConfig(), context=context)
     assert seen.keys() == {"base", "device", "memory", "threads"}
     assert seen["threads"] == "1"
 

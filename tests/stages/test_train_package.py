@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from fittingroom.engine import Context
-from fittingroom.errors import UserError
+from fittingroom.engine import Context, Note
+from fittingroom.errors import NoRoom, UserError
 from fittingroom.models.load import ModelConfig, load_model, load_tokenizer
 from fittingroom.models.render import Renderer
 from fittingroom.models.scoring import score_answers
@@ -24,6 +24,7 @@ from fittingroom.tasks.classify import messages
 from fittingroom.types import Bundle, Frozen, Splits, Trained
 from tiny_model import tiny_folder
 from tiny_shop import TASK, splits
+from training.test_full_disk import files_of_at_most
 
 MODEL = ModelConfig(base=str(tiny_folder()))
 
@@ -146,6 +147,28 @@ def test_no_row_with_an_answer_is_refused(context: Context) -> None:
     plan = configure(rows, model=MODEL, train=config, task=task, seed=7, context=context)
     with pytest.raises(UserError, match="no training row has room"):
         train_stage(plan, rows, model=MODEL, train=config, task=task, seed=7, context=context)
+
+
+def test_a_disk_that_cannot_take_the_weights_is_named_and_the_training_is_not_lost(context: Context) -> None:
+    rows = splits()
+    values: dict[str, Any] = {"epochs": 1}
+    whole = trained(context, "whole", rows, **values)
+    trained_steps: list[float] = []
+
+    def note(note: Note) -> None:
+        if note.kind == "step":
+            trained_steps.append(note.data["step"])
+
+    watched = dataclasses.replace(context, note=note)
+    with files_of_at_most(4096), pytest.raises(NoRoom) as caught:
+        trained(watched, "full", rows, **values)
+    assert str(context.scratch / "full") in caught.value.place
+    assert "are needed" in caught.value.en
+    assert not (context.scratch / "full" / "weights").exists()
+    assert trained_steps
+    again = trained(watched, "full", rows, **values)
+    assert again.evals == whole.evals
+    assert again.steps == whole.steps
 
 
 def test_a_dev_part_without_room_for_an_answer_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

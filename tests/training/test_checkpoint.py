@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fittingroom.training.checkpoint import Checkpoints, read_tensors, read_value
+from fittingroom.training.checkpoint import Checkpoints, Passed, read_tensors, read_value
 
 
 def save(checkpoints: Checkpoints, step: int, best: int) -> Path:
@@ -73,3 +73,23 @@ def test_what_a_kill_left_aside_is_cleared(checkpoints: Checkpoints) -> None:
     (checkpoints.folder / ".aside-dead").mkdir()
     save(checkpoints, 2, 1)
     assert not list(checkpoints.folder.glob(".aside-*"))
+
+
+def test_what_is_missing_is_named(checkpoints: Checkpoints) -> None:
+    save(checkpoints, 1, 1)
+    for damage, said in (
+        (lambda path: (path / "recorder.json").unlink(), "recorder.json is missing"),
+        (lambda path: (path / "recorder.json").write_text("{"), "recorder.json is torn"),
+        (lambda path: (path / "manifest.json").unlink(), "has no manifest.json"),
+        (lambda path: (path / "manifest.json").write_text('{"files": {'), "manifest.json is torn"),
+        (lambda path: (path / "manifest.json").write_text("[]"), "manifest.json is torn"),
+    ):
+        damage(save(checkpoints, 2, 1))
+        heard: list[Passed] = []
+        newest = checkpoints.newest(heard.append)
+        assert newest is not None
+        assert newest.name == "step-00000001"
+        [passed] = heard
+        assert passed.torn
+        assert said in passed.why.en
+        assert passed.why.zh != passed.why.en

@@ -82,6 +82,29 @@ def test_unequal_passes_give_the_gradient_of_the_whole_step() -> None:
         assert torch.allclose(gradients(cut)[name], gradient, atol=1e-5), name
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_unequal_passes_smooth_as_the_whole_step(smoothing: float) -> None:
+    """The uniform part, too, is a mean over the answer tokens of the step: passes of 1, 2 and 3 rows are no matter."""
+    import torch
+    import torch.nn.functional as functional
+
+    weighted = rows([2.0, 0.5, 1.0, 1.5])
+    model = fresh()
+    passes = PADDED.within(12).collate(weighted, [0, 1, 2, 3])
+    assert len({one["ids"].shape[0] for one in passes}) > 1
+    total = sum(weight_of(one) for one in passes)
+    cut = sum(loss_sum(model, one, smoothing) / total for one in passes)
+    wanted, size = torch.zeros(()), 0.0
+    for row, weight in enumerate(weighted.weights):
+        logits = model(input_ids=torch.tensor([IDS[row]])).logits[0, STARTS[row] - 1 : -1]
+        targets = torch.tensor(IDS[row][STARTS[row] :])
+        uniform = -logits.log_softmax(-1).mean(-1).sum()
+        sure = functional.cross_entropy(logits, targets, reduction="sum")
+        wanted = wanted + weight * ((1 - smoothing) * sure + smoothing * uniform)
+        size += weight * len(targets)
+    assert cut.item() == pytest.approx((wanted / size).item(), abs=1e-5)
+
+
 def test_weights_are_those_of_the_rows() -> None:
     model = fresh()
     one = [PADDED.collate(rows([1.0] * 4), [row])[0] for row in range(2)]

@@ -19,8 +19,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def with_lora(model: Any, *, rank: int, alpha: float, dropout: float) -> Any:
-    """The model with fresh adapters (random A, zero B) on the targets of its family; all else is frozen."""
+def with_lora(model: Any, *, rank: int, alpha: float, dropout: float, master: bool = True) -> Any:
+    """The model with fresh adapters (random A, zero B) on the targets of its family; all else is frozen. The adapters
+    are in 32 bits, whatever the base is in; `master` False: in its number format.
+    """
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -31,7 +33,7 @@ def with_lora(model: Any, *, rank: int, alpha: float, dropout: float) -> Any:
         task_type="CAUSAL_LM",
     )
     with _quiet():
-        return get_peft_model(model, config)
+        return get_peft_model(model, config, autocast_adapter_dtype=master)
 
 
 def with_adapter(model: Any, folder: Path) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.errors import ModelError
+from fittingroom.models.formats import refuse_foreign
 from fittingroom.types import Text
 
 _MARK = re.compile(r"<[|｜][^<>|｜\n]{1,40}[|｜]>")
@@ -133,6 +134,7 @@ def refuse_foreign_tokenizer(path: Path, config: Mapping[str, Any], embedded: in
             place=f"{place}, tokenizer_config.json",
         )
     _refuse_broken_marks(known, place)
+    refuse_foreign(known.added, known.template, f"{place}, tokenizer.json")
 
 
 def _ends(path: Path, config: Mapping[str, Any], place: str) -> set[int]:

@@ -42,13 +42,20 @@ TEMPLATES: dict[str, Text] = {
 
 THINKING: dict[str, Text] = {
     "never": Text(en="never thinks", zh="不思考"),
-    "always": Text(en="always thinks first; a shop's answers are trained behind an empty thought", zh="总是先思考；"
-        "商家的答案接在空思考之后训练"),
-    "by itself": Text(en="thinks by itself; a shop's answers are trained behind an empty thought", zh="自行思考；"
-        "商家的答案接在空思考之后训练"),
-    "switch": Text(en="thinks when asked to; a shop's answers are trained with thinking off", zh="可开关思考；"
-        "商家的答案在关闭思考时训练"),
-}  # fmt: skip
+    "always": Text(
+        en="always thinks first; a shop's answers are trained behind an empty thought",
+        zh="总是先思考；商家的答案接在空思考之后训练",
+    ),
+    "by itself": Text(
+        en="thinks by itself; a shop's answers are trained as answers at once",
+        zh="自行思考；商家的答案按直接作答训练",
+    ),
+    "switch": Text(
+        en="thinks when asked to; a shop's answers are trained with thinking off",
+        zh="可开关思考；商家的答案在关闭思考时训练",
+    ),
+}
+"""What `model.think: auto` makes of each; the recipe can say otherwise."""
 
 
 def find(name: str) -> KnownModel | None:

@@ -156,6 +156,11 @@ def with_saved(model: Any, folder: Path) -> Any:
     return model
 
 
+def splits_experts(model: Any) -> bool:
+    """Whether `with_chosen` made this model."""
+    return bool(_split_layers(model))
+
+
 def _split_layers(model: Any) -> dict[str, Any]:
     return {name: module for name, module in model.named_modules() if getattr(module, "is_split", False)}
 

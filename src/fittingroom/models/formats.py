@@ -16,6 +16,7 @@ before an answer and what it leaves of an earlier one, since the same tokenizer 
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -84,18 +85,23 @@ class ChatFormat:
 
 def chat_format(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
     """Find the format of a tokenizer; raises ModelError for one that is not DeepSeek's."""
-    added = tokenizer.get_added_vocab()
+    added, template = tokenizer.get_added_vocab(), str(tokenizer.chat_template or "")
+    refuse_foreign(added, template, "model.base")
     if USER in added and ASSISTANT in added:
         return _marked_format(tokenizer, THINK in added and THINK_END in added)
-    template = str(tokenizer.chat_template or "")
-    if "Assistant:" in template or (not template and DEEPSEEK_BOS in added):
-        return ChatFormat("plain", "", "", "first" if "system" in template else "fold")
+    return ChatFormat("plain", "", "", "first" if "system" in template else "fold")
+
+
+def refuse_foreign(added: Container[str], template: str, place: str) -> None:
+    """Refuse added tokens and a template that belong to none of the formats. Raises ModelError."""
+    if (USER in added and ASSISTANT in added) or "Assistant:" in template or (not template and DEEPSEEK_BOS in added):
+        return
     raise ModelError(
         f"the tokenizer speaks none of DeepSeek's chat formats (no {USER} and {ASSISTANT} tokens): take the tokenizer "
         "files from the deepseek-ai repository of this model",
         f"分词器不属于 DeepSeek 的任何对话格式（没有 {USER} 与 {ASSISTANT}）："
         "请使用该模型在 deepseek-ai 仓库中的分词器文件",
-        place="model.base",
+        place=place,
     )
 
 

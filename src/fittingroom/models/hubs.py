@@ -4,11 +4,13 @@ First the small files come and are judged, then the weights: what must be refuse
 fetched. Hugging Face and its mirrors (`HF_ENDPOINT`) speak `GET /api/models/<name>/revision/<revision>`.
 
 ModelScope lists files with the SHA-256 of each and the commit that last changed it; it names no commit of the whole.
-The newest of these commits is recorded, and every file is compared with its SHA-256: what is loaded is what was listed.
+The newest of these commits is recorded (`branch@commit`; a digest over the list where the package tells no commits),
+and every file is compared with its SHA-256: what is loaded is what was listed, and what was recorded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
@@ -122,9 +124,10 @@ def from_modelscope(name: str, revision: str | None, judge: Judge) -> tuple[Path
             place=place,
         ) from error
     try:
-        branch, listed = _listed(HubApi(), name, revision)
-        commit = _newest(listed)
-        _refuse_moved(revision, branch, commit, place)
+        branch, wanted = _parted(revision)
+        listed = _listed(HubApi(), name, branch)
+        commit = _commit(listed)
+        _refuse_moved(wanted, branch, commit, place)
         sizes = {str(file["Path"]): int(file.get("Size") or 0) for file in listed}
         _refuse_listing(sizes, place)
         judge(Path(snapshot_download(name, revision=branch, allow_patterns=_SMALL)), place)
@@ -138,36 +141,51 @@ def from_modelscope(name: str, revision: str | None, judge: Judge) -> tuple[Path
             f"无法从 ModelScope 获取（{type(error).__name__}）：请检查名称、版本与网络",
             place=place,
         ) from error
-    return folder, commit
+    return folder, f"{branch}@{commit}"
 
 
 _MASTER = "master"
 
 
-def _listed(api: Any, name: str, revision: str | None) -> tuple[str, list[dict[str, Any]]]:
-    """The branch or tag to fetch, and its files. A commit is looked for at the head of the main branch."""
-    branch = _MASTER if revision is None or _is_commit(revision) else revision
-    files = api.get_model_files(name, revision=branch, recursive=True)
-    return branch, [file for file in files if file.get("Type") != "tree"]
+def _parted(revision: str | None) -> tuple[str, str]:
+    """Branch or tag, and the commit that it must stand at (empty: any). What is recorded is `branch@commit`."""
+    branch, _, commit = (revision or _MASTER).partition("@")
+    if not commit and len(branch) == _COMMIT and set(branch) <= set("0123456789abcdef"):
+        return _MASTER, branch
+    return branch, commit
 
 
-def _is_commit(revision: str) -> bool:
-    return len(revision) == _COMMIT and all(sign in "0123456789abcdef" for sign in revision)
+def _listed(api: Any, name: str, branch: str) -> list[dict[str, Any]]:
+    """Files of a branch or tag: Path, Size, and as far as this version of the package tells them Sha256, Revision and
+    CommittedDate.
+    """
+    files: list[dict[str, Any]] = api.get_model_files(name, revision=branch, recursive=True)
+    if not any(file.get("Sha256") for file in files):
+        # Since 1.40 the package keeps to names and sizes here, and has another call for the rest.
+        files = [
+            {"Path": file.path, "Size": file.size, "Sha256": file.sha256, "Type": file.type}
+            for file in api.list_repo_files(name, "model", revision=branch)
+        ]
+    return [file for file in files if file.get("Type") != "tree"]
 
 
-def _newest(files: Sequence[Mapping[str, Any]]) -> str:
+def _commit(files: Sequence[Mapping[str, Any]]) -> str:
+    """The newest commit of the files; where none is told, a digest over their names and SHA-256."""
     dated = [file for file in files if file.get("Revision")]
     newest = max(dated, key=lambda file: (int(file.get("CommittedDate") or 0), str(file["Path"])), default=None)
-    return str(newest["Revision"]) if newest is not None else ""
+    if newest is not None:
+        return str(newest["Revision"])
+    lines = sorted(f"{file['Path']} {file.get('Sha256') or ''}" for file in files)
+    return f"files-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:_COMMIT]}"
 
 
-def _refuse_moved(revision: str | None, branch: str, commit: str, place: str) -> None:
+def _refuse_moved(wanted: str, branch: str, commit: str, place: str) -> None:
     """A commit was asked for, and the branch has gone on since."""
-    if revision is not None and revision != branch and revision != commit:
+    if wanted and wanted != commit:
         raise ModelError(
             f"ModelScope fetches branches and tags, and '{branch}' now stands at {commit[:12]}, no longer at "
-            f"{revision[:12]}: give a local folder with the weights of then, or remove model.revision",
-            f"ModelScope 只能按分支或标签下载，“{branch}”现为 {commit[:12]}，不再是 {revision[:12]}："
+            f"{wanted[:12]}: give a local folder with the weights of then, or remove model.revision",
+            f"ModelScope 只能按分支或标签下载，“{branch}”现为 {commit[:12]}，不再是 {wanted[:12]}："
             "请改用当时权重所在的本地文件夹，或删除 model.revision",
             place=place,
         )

@@ -7,11 +7,10 @@ never run. Whatever is wrong with a folder is said before training, with the pla
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
@@ -19,9 +18,11 @@ from fittingroom.errors import ModelError
 from fittingroom.models import catalog, hubs
 from fittingroom.models.anatomy import anatomy
 from fittingroom.models.belonging import refuse_foreign_tokenizer
+from fittingroom.models.configuration import read_config, weights_of
 from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_pickles
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.needs import refuse_too_large
+from fittingroom.models.nf4 import loading
 from fittingroom.models.quantised import is_fp8, refuse_untrainable
 from fittingroom.models.recognise import Recognised, recognise, recognise_id
 from fittingroom.types import Frozen
@@ -44,8 +45,8 @@ class ModelConfig(Frozen):
     """Commit, branch or tag of a hub id; a branch becomes the commit at its head, which is recorded and loaded."""
     think: ThinkPolicy = "auto"
     """What stands before an answer. `none`: nothing. `empty`: a finished, empty thought that carries no loss, so that a
-    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between <think> and
-    </think> in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
+    model that thinks answers at once. `keep`: the opening of the publisher's template; reasoning between `<think>` and
+    `</think>` in answers is learnt, in earlier turns of the assistant it stays (the other two leave it out). `auto`:
     `empty` where the publisher's template opens every answer with a mark of thought, else `none`. Serving repeats
     it."""
 
@@ -141,44 +142,6 @@ def _judge(path: Path, place: str) -> None:
         refuse_too_large(counted.parameters, place)
 
 
-def weights_of(config: dict[str, Any], held: Inventory) -> int:
-    """Number of weights that loading makes: counted from the configuration, or else those that are stored."""
-    counted = anatomy(config)
-    return counted.parameters if counted is not None else held.numbers
-
-
-def read_config(path: Path, place: str) -> dict[str, Any]:
-    """`config.json` of a model with a native class. Raises ModelError."""
-    if not (path / "config.json").is_file():
-        raise ModelError(
-            "has no config.json: it is not the folder of a model in the transformers format",
-            "缺少 config.json：这不是 transformers 格式的模型文件夹",
-            place=place,
-        )
-    try:
-        config: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        model_type = str(config["model_type"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"config.json cannot be read ({type(error).__name__}): download the model again",
-            f"config.json 无法读取（{type(error).__name__}）：请重新下载模型",
-            place=place,
-        ) from error
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        why = "only with code from its own folder" if config.get("auto_map") else "not as a text-generating model"
-        why_zh = "只能用其自带的代码" if config.get("auto_map") else "不是文本生成模型"
-        raise ModelError(
-            f"a model of type '{model_type}' can be loaded {why}; code from model folders is never run: "
-            "choose a model with a native class (llama, qwen2, qwen3, deepseek_v2, deepseek_v3 …)",
-            f"类型“{model_type}”的模型{why_zh}加载，本工具从不执行模型文件夹中的代码："
-            "请选择有内置类的模型（llama、qwen2、qwen3、deepseek_v2、deepseek_v3 等）",
-            place=place,
-        )
-    return config
-
-
 def folder_digest(path: Path) -> str:
     """SHA-256 over names and contents of weights, configuration and tokenizer; remembered while size and time stay."""
     seal = hashlib.sha256()
@@ -236,23 +199,56 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(path: Path) -> PreTrainedModel:
-    """The causal language model of a folder: native class, safetensors, fp32, evaluation mode, greedy generation."""
+Stored = Literal["fp32", "bf16", "nf4"]
+_EACH: dict[Stored, int] = {"fp32": 4, "bf16": 2, "nf4": 1}
+"""Bytes of a weight on its way into memory."""
+
+
+def stored_half(path: Path) -> bool:
+    """Whether a folder's weights are in 16 bits, by its configuration: then bfloat16 in memory loses nothing more."""
+    from transformers import AutoConfig
+
+    said = str(AutoConfig.from_pretrained(str(path), local_files_only=True).dtype)
+    return said in ("torch.bfloat16", "torch.float16")
+
+
+def load_to_score(path: Path) -> PreTrainedModel:
+    """The model of a folder on the device that serves: on an accelerator in bfloat16 where the files hold no more than
+    16 bits (7 billion weights in 32 bits fill a card of 24 GB and leave it no room to work), else in fp32.
+    """
+    from fittingroom.models.device import device
+
+    where = device()
+    halved = where.kind != "cpu" and stored_half(path)
+    return load_model(path, stored="bf16" if halved else "fp32", device=where.kind)
+
+
+def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> PreTrainedModel:
+    """The causal language model of a folder: native class, safetensors, evaluation mode, greedy generation.
+
+    In fp32; `stored` says otherwise, for weights that do not learn: `bf16`, or `nf4` (4 bits). On `device`.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is the stages' to show
-    options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
     config = read_config(path, path.name)
-    refuse_too_large(weights_of(config, inventory(path, path.name)), path.name)
+    if stored == "nf4" and is_fp8(config):
+        raise ModelError(
+            "its weights are stored in FP8, which is not turned into 4 bits: set train.method to lora, or use a bf16 "
+            "copy of the model",
+            "权重以 FP8 存储，不能再转为 4 位：请把 train.method 设为 lora，或使用该模型的 bf16 副本",
+            place=path.name,
+        )
+    refuse_too_large(weights_of(config, inventory(path, path.name)), path.name, _EACH[stored])
+    options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
+    options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
     if is_fp8(config):
         options["quantization_config"] = _plain_from_fp8(config)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            str(path), dtype=torch.float32, output_loading_info=True, **options
-        )
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"the weights cannot be loaded ({type(error).__name__}): download the model again",
@@ -276,7 +272,8 @@ def load_model(path: Path) -> PreTrainedModel:
             f"权重缺失或形状不符（{len(missing)} 个，首个：{missing[0]}）：文件不属于同一模型，请重新下载",
             place=path.name,
         )
-    return _settled(model, path)
+    settled: Any = _settled(model, path)
+    return cast("PreTrainedModel", settled if stored == "nf4" else settled.to(device))
 
 
 def _plain_from_fp8(config: dict[str, Any]) -> Any:

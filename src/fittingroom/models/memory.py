@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fittingroom.models.device import Wanted, device
 from fittingroom.models.shape import Shape
 
 __all__ = ["Memory", "Shape", "estimate", "held_bytes", "machine_bytes"]
 
-Method = Literal["full", "lora", "qlora"]
+Method = Literal["full", "lora", "qlora", "experts"]
 Precision = Literal["float32", "mixed", "bfloat16"]
 """`mixed`: float32 weights, computing in bfloat16 (autocast); `bfloat16`: the weights, too."""
 
@@ -57,20 +58,23 @@ def estimate(
     precision: Precision = "float32",
     device: str = "cpu",
     master: bool = True,
+    experts: float = 0.0,
 ) -> Memory:
     """Memory of a training whose passes hold `tokens` tokens (padding included), `answers` of them with a loss, in rows
     of at most `longest` tokens; `masked`: these are packs, with a mask of their own.
 
     `device` is `cpu` or the type of an accelerator: there the best weights lie outside its memory, and attention has
-    kernels for all families. `master` False: weights that learn are stored in the precision that computes.
+    kernels for all families. `master` False: weights that learn are stored in the precision that computes. `experts`:
+    the share of the routed experts' weights that learns, with the method of that name.
     """
-    how = _How(shape, method, precision, device, rank, dropout, masked)
+    how = _How(shape, method, precision, device, rank, dropout, masked, experts)
     learning, pairs = how.learning, tokens * longest
+    each = 4 if master else 2
     parts = {
         "weights": how.weights(master),
-        "gradients": 4 * learning,
-        "optimizer": 8 * learning,
-        "best": 4 * learning if device == "cpu" else 0,
+        "gradients": each * learning,
+        "optimizer": 2 * each * learning,
+        "best": each * learning if device == "cpu" else 0,
         "activations": how.activations(tokens, checkpointing),
         "attention": how.attention(pairs) * (1 if checkpointing else shape.layers),
         # The mask, and for a moment the booleans it is made from.
@@ -80,7 +84,7 @@ def estimate(
         "working": how.working(tokens, pairs),
     }
     passing = sum(parts[name] for name in ("activations", "attention", "mask", "logits", "working"))
-    return Memory({**parts, "watching": max(0, 4 * learning - passing)})
+    return Memory({**parts, "watching": max(0, each * learning - passing)})
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class _How:
     rank: int
     dropout: float
     masked: bool
+    experts: float
 
     @property
     def learns(self) -> bool:
@@ -103,6 +108,8 @@ class _How:
     @property
     def learning(self) -> int:
         """Weights that learn."""
+        if self.method == "experts":
+            return int(self.experts * self.shape.experts)
         return self.shape.parameters - self.shape.router if self.learns else self.rank * self.shape.adapters
 
     @property
@@ -162,22 +169,13 @@ class _How:
         return self.shape.wrapped * self.rank * self.width + dropped
 
 
-def machine_bytes() -> tuple[str, int]:
+def machine_bytes(wanted: Wanted = "auto") -> tuple[str, int]:
     """Name of the device that trains, and its whole memory: a GPU's, else this machine's within its cgroup limit.
 
     The whole and not the free memory: the answer is part of a store key and may not change from minute to minute.
     """
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0), int(torch.cuda.get_device_properties(0).total_memory)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file():
-        said = limit.read_text(encoding="ascii").strip()
-        if said.isdigit():
-            total = min(total, int(said))
-    return "cpu", total
+    found = device(wanted)
+    return found.name, found.memory
 
 
 def held_bytes() -> tuple[int, int]:

@@ -16,7 +16,7 @@ from fittingroom.models.memory import Method
 
 METHODS: tuple[Method, ...] = ("lora", "qlora", "full")
 LOADED = 4
-"""Bytes a weight takes while `load_model` holds it (fp32)."""
+"""Bytes a weight takes while it is looked at before training and merged after it (fp32)."""
 _HALF = 2
 _NF4 = 0.53
 _LEARNING = 16
@@ -41,9 +41,11 @@ def host_bytes() -> int:
     return min(total, int(said)) if said.isdigit() else total
 
 
-def refuse_too_large(parameters: int, place: str) -> None:
-    """Before a weight is read: refuse a model that this machine cannot even hold. Raises ModelError."""
-    need, have = LOADED * parameters, host_bytes()
+def refuse_too_large(parameters: int, place: str, each: int = LOADED) -> None:
+    """Before a weight is read: refuse a model that this machine cannot even hold, at `each` bytes a weight. Raises
+    ModelError.
+    """
+    need, have = each * parameters, host_bytes()
     if need > have:
         raise ModelError(
             f"its {parameters / 1e9:.3g} billion weights take {need / 2**30:,.1f} GiB once loaded, and this machine "

@@ -201,7 +201,7 @@ def _score_packs(
     paths = np.zeros((len(tree.edges), len(tree.paths)))
     for answer, path in enumerate(tree.paths):
         paths[path, answer] = 1.0
-    scores: np.ndarray = logs.double().cpu().numpy() @ paths
+    scores: np.ndarray = logs.cpu().double().numpy() @ paths
     return scores
 
 
@@ -247,7 +247,7 @@ def _single_blocks(
                 start, size = len(prompt), len(answers[at])
                 logits = head(hidden[number, start - 1 : start - 1 + size]).float()
                 target = torch.tensor(answers[at], device=logits.device)[:, None]
-                scores[0, at] = float((logits.gather(1, target)[:, 0] - logits.logsumexp(-1)).double().sum())
+                scores[0, at] = float((logits.gather(1, target)[:, 0] - logits.logsumexp(-1)).cpu().double().sum())
         yield [row], scores
 
 

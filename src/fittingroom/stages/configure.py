@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, RecipeError
-from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.device import arithmetic, device, precision
+from fittingroom.models.experts import Chosen
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve, stored_half
 from fittingroom.models.memory import Memory, Shape, machine_bytes
+from fittingroom.models.nf4 import demand, quantisable
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
@@ -19,13 +24,16 @@ from fittingroom.training import plan as rules
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
+from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
-from fittingroom.training.fit import prepared, repeatable
+from fittingroom.training.fit import base_weights, prepared, repeatable
+from fittingroom.training.freezing import plan_of
 from fittingroom.training.needs import needed
 from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
-from fittingroom.training.rows import Batches, Encoded, answer_room, encode
-from fittingroom.types import Plan, Splits
+from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
+from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,21 +48,33 @@ _MEMORY_SHARE = 0.8
 _TIMED_PASSES = 3
 
 
-def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
-    """The base model's files, and the machine that the plan is for."""
-    device, memory = machine_bytes()
+def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
+    """The base model's files, those of general data, and the machine that the plan is for."""
+    name, memory = machine_bytes(train.device)
     return {
         "base": resolve(model, context.root).digest,
-        "device": device,
+        "device": name,
         "memory": str(memory),
         "threads": str(context.threads),
+        **fingerprint(train.replay, context),
     }
 
 
 def configure(
-    splits: Splits, *, model: ModelConfig, train: TrainConfig, task: TaskConfig, seed: int, context: Context
+    splits: Splits,
+    *,
+    model: ModelConfig,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+    prepare: Frozen | None = None,
 ) -> Plan:
     """The plan of a training. Raises RecipeError or ModelError when it cannot work on this machine or these rows."""
+    used = device(train.device)
+    multiplied, why = precision(train.precision, used.kind)
+    if train.method == "qlora":
+        demand(used)
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
@@ -63,19 +83,32 @@ def configure(
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
     reads = int(loaded.config.max_position_embeddings)
+    refuse_long_answers(splits.train, task=task, labels=labels, renderer=renderer, reads=reads)
     length = _length(splits, train, task, labels, renderer, reads, chosen)
     encoded = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=length)
     context.progress("render", len(encoded), len(encoded))
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
     steps = max(1, math.ceil(math.ceil(len(encoded) / choice.batch) * choice.epochs))
+    frozen = plan_of(
+        train.freeze, layers=int(loaded.config.num_hidden_layers), steps=steps, full=train.method == "full"
+    )
+    chosen |= {"precision": why} if train.precision == "auto" and multiplied != "fp32" else {}
+    chosen |= _four_bits(loaded) if train.method == "qlora" else {}
+    replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
+    tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
     layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
-    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen)
+    experts: Chosen = {}
+    if train.method == "experts":
+        looking = partial(context.progress, "look at experts")
+        experts, chosen["experts"] = chosen_experts(loaded, encoded, train.experts, seed, looking)
+    kept = _Kept(stored_half(base.path), learning_share(loaded, experts) if experts else 0.0)
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
-    seconds = _timed(loaded, encoded, layout, laid, choice.batch, train, context)
+    more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
-    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed)
+    checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed, experts)
     plan = Plan(
         method=train.method,
         learning_rate=choice.rate,
@@ -85,26 +118,36 @@ def configure(
         steps=steps,
         warmup_steps=int(steps * train.warmup),
         schedule=train.schedule,
+        decay_steps=max(1, int(steps * train.decay)) if train.schedule == "wsd" else 0,
         weight_decay=train.weight_decay,
+        l1=train.l1,
         dropout=train.dropout,
         max_length=length,
+        device=used.kind,
+        precision=multiplied,
+        activation_checkpointing=fitting.checkpointed,
+        experts=experts,
+        frozen=frozen,
+        replay=replay,
         tokens=tokens,
         layout=laid,
         preflight=checks,
         examples=examples,
         memory=fitting.memory.parts,
         memory_bytes=fitting.memory.total,
-        minutes=round(OVERHEAD * seconds * steps / 60, 2),
         chosen=chosen,
     )
+    seconds = _timed(_to_time(loaded, base.path, plan, train, seed), encoded, layout, laid, plan, context)
+    plan = plan.model_copy(update={"minutes": round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)})
     if not wanted(train):
         return plan
     del loaded  # what is tried is tried on a model of its own
 
     def fresh() -> Any:
-        return prepared(load_model(base.path), plan, train, seed)
+        return prepared(base_weights(base.path, plan), plan, train, seed)
 
-    return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
+    with arithmetic(plan.device, plan.precision):
+        return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
 
 
 _LOOKED_AT = 200
@@ -120,6 +163,7 @@ def _preflight(
     loaded: PreTrainedModel,
     train: TrainConfig,
     seed: int,
+    experts: Chosen,
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
@@ -137,8 +181,61 @@ def _preflight(
             layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
             train=train,
             seed=seed,
+            experts=experts,
         )
     )
+
+
+def _general(
+    splits: Splits,
+    train: TrainConfig,
+    prepare: Frozen | None,
+    context: Context,
+    renderer: Renderer,
+) -> General | None:
+    """The general rows, read before training as training will read them."""
+    if train.replay is None:
+        return None
+    return general(
+        train.replay,
+        context.path(train.replay.path),
+        renderer=renderer,
+        redact=rules_of(prepare),
+        secret=context.secret,
+        held_out=texts_that_judge(splits),
+    )
+
+
+def _replayed(extra: General | None, train: TrainConfig, batch: int) -> dict[str, float]:
+    """See `Plan.replay`."""
+    if extra is None or train.replay is None:
+        return {}
+    lengths = [len(ids) for ids in extra.rows.ids]
+    share = train.replay.share
+    return {
+        "rows": float(len(lengths)),
+        "too_long": float(extra.too_long),
+        "held_out": float(extra.held_out),
+        "per_step": float(per_step(share, batch)),
+        "tokens": round(statistics.fmean(lengths), 2),
+        "longest": float(max(lengths)),
+        "share": share,
+    }
+
+
+def _four_bits(model: PreTrainedModel) -> dict[str, str]:
+    """What four bits are worth on this model: of a mixture, bitsandbytes leaves the experts in bfloat16."""
+    inside, all_of_them = quantisable(model)
+    return {"method": f"4 bits hold {inside / all_of_them:.0%} of the weights; the others stay in bfloat16"}
+
+
+class _Kept(NamedTuple):
+    """What of a model's weights memory depends on beside its shape."""
+
+    half: bool
+    """Whether its files hold 16 bits a number."""
+    experts: float
+    """Share of the routed experts' weights that learns."""
 
 
 class _Choice(NamedTuple):
@@ -205,35 +302,53 @@ class _Fitting(NamedTuple):
     """Tokens per forward pass."""
     memory: Memory
     bounds: Bounds
+    checkpointed: bool
+    """Whether activations are computed again on the way back."""
+
+
+_SMALL_PASS = 2048
+"""Tokens of a pass below which it pays to compute layers twice for longer ones."""
 
 
 def _fit_into_memory(
-    shape: Shape, layout: Layout, train: TrainConfig, batch: int, tokens: dict[str, float], chosen: dict[str, str]
+    shape: Shape,
+    layout: Layout,
+    train: TrainConfig,
+    batch: int,
+    tokens: dict[str, float],
+    chosen: dict[str, str],
+    kept: _Kept,
 ) -> _Fitting:
     """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    def need(length: int) -> Memory:
-        return needed(shape, layout, train, tokens=length, answers=math.ceil(length * answers), longest=longest)
+    checkpointed = train.activation_checkpointing == "on"
 
-    device, memory = machine_bytes()
+    def need(length: int) -> Memory:
+        asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
+        return needed(shape, layout, train, **asked, half=kept.half, checkpointed=checkpointed, experts=kept.experts)
+
+    name, memory = machine_bytes(train.device)
     room = int(memory * _MEMORY_SHARE)
     most = max(longest, min(PASS_TOKENS, batch * longest))
     asked = most if isinstance(train.pass_tokens, str) else max(longest, min(train.pass_tokens, most))
+    if train.activation_checkpointing == "auto" and need(max(longest, min(asked, _SMALL_PASS))).total > room:
+        checkpointed = True  # `need` reckons with it from here on
+        chosen["activation_checkpointing"] = f"on: {memory / 2**30:.1f} GiB hold only small passes without it"
     budget = rules.pass_tokens(longest, asked, lambda length: need(length).total <= room)
     if budget == 0:
         least = need(longest).total / 2**30
         raise ModelError(
-            f"training needs about {least:.1f} GiB and {device} has {memory / 2**30:.1f} GiB: choose a "
-            "smaller base model, train.method lora, or a smaller train.max_length",
-            f"训练约需 {least:.1f} GiB，而 {device} 只有 {memory / 2**30:.1f} GiB："
-            "请改用更小的基础模型、train.method 设为 lora，或减小 train.max_length",
+            f"training needs about {least:.1f} GiB and {name} has {memory / 2**30:.1f} GiB: choose a "
+            "smaller base model, train.method lora or qlora, or a smaller train.max_length",
+            f"训练约需 {least:.1f} GiB，而 {name} 只有 {memory / 2**30:.1f} GiB："
+            "请改用更小的基础模型、train.method 设为 lora 或 qlora，或减小 train.max_length",
             place="model.base",
         )
     if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total))
+    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total), checkpointed)
 
 
 _LAID = 8
@@ -267,15 +382,17 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     }
 
 
-def _timed(
-    model: PreTrainedModel,
-    rows: Encoded,
-    layout: Layout,
-    laid: dict[str, Any],
-    batch: int,
-    train: TrainConfig,
-    context: Context,
-) -> float:
+def _to_time(loaded: PreTrainedModel, path: Path, plan: Plan, train: TrainConfig, seed: int) -> Any:
+    """A model that costs what training will: on a processor the one at hand, elsewhere as it will lie there."""
+    if plan.device != "cpu" or plan.method == "qlora" or plan.activation_checkpointing:
+        return prepared(base_weights(path, plan), plan, train, seed)
+    for parameter in loaded.parameters():
+        parameter.requires_grad_(plan.method == "full")
+    loaded.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
+    return loaded
+
+
+def _timed(model: Any, rows: Encoded, layout: Layout, laid: dict[str, Any], plan: Plan, context: Context) -> float:
     """Seconds of an optimiser step's passes forward and back, from the shortest of a few times of one pass; the first
     ones warm up.
     """
@@ -285,17 +402,19 @@ def _timed(
     if not usual:
         return 0.0
     by_length = sorted(usual, key=lambda row: len(rows.ids[row]))
-    middle = max(0, len(by_length) // 2 - batch // 2)
-    one = layout.collate(rows, by_length[middle : middle + batch])[0]
-    for parameter in model.parameters():
-        parameter.requires_grad_(train.method == "full")
-    model.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
+    middle = max(0, len(by_length) // 2 - plan.batch_size // 2)
+    one = layout.collate(rows, by_length[middle : middle + plan.batch_size])[0]
+    batch = {name: value.to(model.device) for name, value in one.items()}
+    model.train(plan.activation_checkpointing)  # layers are computed again in training only
     times = []
     with repeatable(context.threads):
         for number in range(_TIMED_PASSES):
             context.progress("time a step", number, _TIMED_PASSES)
             started = time.perf_counter()
-            loss_sum(model, one).backward()  # type: ignore[no-untyped-call]
+            with arithmetic(plan.device, plan.precision):
+                loss = loss_sum(model, batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            float(loss.detach())  # on a GPU, wait until it is done
             times.append(time.perf_counter() - started)
             model.zero_grad(set_to_none=True)
     return float(min(times) * laid["tokens_per_step"] / one["ids"].numel())

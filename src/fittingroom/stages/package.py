@@ -9,7 +9,9 @@ from typing import Any
 
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
-from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.device import device
+from fittingroom.models.experts import with_saved
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_to_score, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
 from fittingroom.serving.bundle import (
     INFO,
@@ -42,8 +44,12 @@ _LARGE = 500_000_000
 
 
 def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
-    """The base model's files; the number of threads, on which the last bits of the calibration depend."""
-    return {"base": resolve(model, context.root).digest, "threads": str(context.threads)}
+    """The base model's files; device and number of threads, on which the last bits of the calibration depend."""
+    return {
+        "base": resolve(model, context.root).digest,
+        "device": device().name,
+        "threads": str(context.threads),
+    }
 
 
 def package(
@@ -56,8 +62,9 @@ def package(
     seed: int,
     context: Context,
 ) -> Bundle:
-    """The bundle. LoRA weights are merged into the base, and calibrated as merged: what is measured is what is
-    served.
+    """The bundle. Adapters are merged into the base as its files hold it, never into 4 bits (those of `qlora` learnt
+    beside rounded weights, but what they add belongs to the true ones: transformers issue 31293), and calibrated as
+    merged: what is measured is what is served.
     """
     started = time.monotonic()
     base = resolve(model, context.root)
@@ -107,12 +114,14 @@ def package(
 
 
 def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
-    """Whole weights: as trained, or the base's with the adapter merged in (in fp32, then stored)."""
+    """Whole weights: as trained, or the base's with adapter or experts put in (in fp32, then stored)."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if trained.method == "full":
         model: Any = load_model(trained.weights.path)
+    elif trained.method == "experts":
+        model = with_saved(load_model(base.path), trained.weights.path)
     else:
         model = merged(load_model(base.path), trained.weights.path)
     if model.num_parameters() >= _LARGE:
@@ -151,7 +160,7 @@ def _calibrated(
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}
     with repeatable(context.threads):
         scores = score_answers(
-            load_model(folder / MODEL),
+            load_to_score(folder / MODEL),
             rows.prompts(range(len(rows))),
             [renderer.answer_ids(answer(label)) for label in labels],
             progress=lambda done, total: context.progress("calibrate", done, total),

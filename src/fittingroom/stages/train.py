@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from fittingroom.engine import Context
 from fittingroom.errors import NoRoom
 from fittingroom.models.adapters import save_adapter
+from fittingroom.models.device import arithmetic, device
+from fittingroom.models.experts import save_chosen, splits_experts
 from fittingroom.models.formats import ThinkPolicy
-from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, resolve
+from fittingroom.models.nf4 import demand, parameters, stored_bytes
 from fittingroom.models.render import Renderer
 from fittingroom.room import roomy
 from fittingroom.tasks.classify import answer, labels_of
@@ -22,22 +25,31 @@ from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
 from fittingroom.training.finders.watermark import Watermark
-from fittingroom.training.fit import Fitted, fit, prepared, repeatable
+from fittingroom.training.fit import Fitted, base_weights, fit, prepared, repeatable
 from fittingroom.training.passes import Layout
+from fittingroom.training.replay import fingerprint, general, mixed, rules_of, texts_that_judge
 from fittingroom.training.response import rate_response
-from fittingroom.training.rows import Encoded, encode
-from fittingroom.types import Folder, Plan, Splits, Trained
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
+from fittingroom.training.state import trainable
+from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 4
+VERSION = 5
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95
 """Macro-F1 on training rows below which the rate response is measured, so that the cause can be told."""
 
 
-def observes(*, model: ModelConfig, context: Context) -> dict[str, str]:
-    """The base model's files and the number of threads, on which the last bits of a sum depend."""
-    return {"base": resolve(model, context.root).digest, "threads": str(context.threads)}
+def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
+    """The base model's files, those of general data, and the device and number of threads, on which the last bits of a
+    sum depend.
+    """
+    return {
+        "base": resolve(model, context.root).digest,
+        "device": device(train.device).name,
+        "threads": str(context.threads),
+        **fingerprint(train.replay, context),
+    }
 
 
 def train(
@@ -49,23 +61,28 @@ def train(
     task: TaskConfig,
     seed: int,
     context: Context,
+    prepare: Frozen | None = None,
 ) -> Trained:
     """Fine-tune. Called again with the same scratch folder after a kill, it goes on from the last checkpoint,
-    exactly.
+    exactly. `prepare` is asked for its rules of redaction, which general data go through.
     """
     started = time.monotonic()
+    if train.method == "qlora":
+        demand(device(train.device))
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
+    learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
 
     def fresh() -> Any:
-        return prepared(load_model(base.path), plan, train, seed)
+        return prepared(base_weights(base.path, plan), plan, train, seed)
 
-    watermark = Watermark()
+    watermark = Watermark(plan.device)
     model_to_train = fresh()
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
         model_to_train,
-        rows=material.rows,
+        rows=learnt,
+        replay=replay,
         probe=material.probe,
         plan=plan,
         train=train,
@@ -75,9 +92,9 @@ def train(
         context=context,
     )
     happened = compared(plan, fitted, watermark.grown())
-    facts = _facts(fitted, plan, material)
+    facts = _facts(fitted, plan, material) | told
     if _unlearnt(fitted):
-        with repeatable(context.threads):
+        with repeatable(context.threads), arithmetic(plan.device, plan.precision):
             facts["rate_response"] = rate_response(
                 fresh,
                 material.rows,
@@ -142,6 +159,33 @@ def material_of(
     return Material(labels, rows, probe, int(tokenizer.pad_token_id))
 
 
+def with_general(
+    material: Material,
+    base: BaseModelInfo,
+    think: ThinkPolicy,
+    plan: Plan,
+    splits: Splits,
+    train: TrainConfig,
+    prepare: Frozen | None,
+    context: Context,
+) -> tuple[Encoded, Replaying, dict[str, Any]]:
+    """The rows that are learnt, with general ones behind them where the recipe asks for some, how they are mixed into
+    each step, and what is told of them.
+    """
+    if train.replay is None:
+        return material.rows, NO_REPLAY, {}
+    extra = general(
+        train.replay,
+        context.path(train.replay.path),
+        renderer=Renderer(load_tokenizer(base.path), think),
+        redact=rules_of(prepare),
+        secret=context.secret,
+        held_out=texts_that_judge(splits),
+    )
+    learnt, replay = mixed(material.rows, extra, share=train.replay.share, batch_size=plan.batch_size)
+    return learnt, replay, {"replay": {**extra.told(), "share": train.replay.share}}
+
+
 def _with_loss(rows: Encoded) -> Encoded:
     """Without the rows whose answer did not fit; a UserError when none is left."""
     kept = learnable(rows, "training")
@@ -155,13 +199,16 @@ def _unlearnt(fitted: Fitted) -> bool:
 
 
 def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
-    weights = list(fitted.model.parameters())
+    learning = list(trainable(fitted.model).values())
     return {
         "labels": material.labels,
         "max_length": plan.max_length,
-        "parameters": sum(value.numel() for value in weights),
-        "trainable": sum(value.numel() for value in weights if value.requires_grad),
-        "trainable_tensors": sum(value.requires_grad for value in weights),
+        "parameters": parameters(fitted.model),
+        "trainable": sum(value.numel() for value in learning),
+        "trainable_tensors": len(learning),
+        "device": plan.device,
+        "precision": plan.precision,
+        "bytes": stored_bytes(fitted.model),
         "untouched": fitted.recorder.untouched,
         "eval_rows": {"dev": len(material.probe.dev_rows), "train": len(material.probe.train_rows)},
     }
@@ -194,6 +241,8 @@ def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
     fitted.model.config.use_cache = True
     if hasattr(fitted.model, "peft_config"):
         save_adapter(fitted.model, folder, base.name)
+    elif splits_experts(fitted.model):
+        save_chosen(fitted.model, folder)
     else:
         fitted.model.save_pretrained(str(folder))
     return folder

@@ -34,6 +34,16 @@ class TaskConfig(Frozen):
             raise ValueError("the same field stands twice")
         return value
 
+    @field_validator("labels", "aliases")
+    @classmethod
+    def _said(cls, value: list[str] | dict[str, str] | None) -> list[str] | dict[str, str] | None:
+        named = [*value, *value.values()] if isinstance(value, dict) else value or []
+        if any(not name.strip() for name in named):
+            raise ValueError(
+                "a label is empty: an answer without a word cannot be learnt; write its name, or leave it out"
+            )
+        return value
+
     @model_validator(mode="after")
     def _answer_is_not_given(self) -> TaskConfig:
         if self.target in self.input:

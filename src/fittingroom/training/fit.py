@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.models.adapters import with_lora
+from fittingroom.models.device import arithmetic
+from fittingroom.models.experts import with_chosen
+from fittingroom.models.load import load_model, stored_half
 from fittingroom.models.targets import freeze_router
 from fittingroom.room import free_bytes, no_room
 from fittingroom.training import state
 from fittingroom.training.checkpoint import Checkpoints, Passed, read_value
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps
+from fittingroom.training.freezing import Freezing
 from fittingroom.training.origin import origin
 from fittingroom.training.passes import Layout
 from fittingroom.training.recorder import Recorder
-from fittingroom.training.rows import Batches, Encoded
+from fittingroom.training.rows import NO_REPLAY, Batches, Encoded, Replaying
 from fittingroom.training.telling import Clock, Telling
 from fittingroom.types import Plan
 
@@ -55,7 +59,7 @@ def repeatable(threads: int) -> Iterator[None]:
     torch.set_num_threads(threads)
     # A guard against reading memory that was never written; it costs a twentieth of a step, and no result needs it.
     memory.fill_uninitialized_memory = False
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available() or torch.backends.mps.is_available())
     try:
         yield
     finally:
@@ -64,8 +68,20 @@ def repeatable(threads: int) -> Iterator[None]:
         memory.fill_uninitialized_memory = filled
 
 
+def base_weights(path: Path, plan: Plan) -> Any:
+    """The base model as a method trains it, on the plan's device: `qlora` in 4 bits, frozen weights in bfloat16 where
+    the plan computes in it and the files hold no more, everything else in 32 bits.
+    """
+    if plan.method == "qlora":
+        return load_model(path, stored="nf4", device=plan.device)
+    halved = plan.precision == "bf16" or (plan.method == "lora" and plan.precision == "mixed" and stored_half(path))
+    return load_model(path, stored="bf16" if halved else "fp32", device=plan.device)
+
+
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:
-    """The model, ready to learn: adapters in place (`lora`), or all but the router free (`full`)."""
+    """The model, ready to learn: adapters in place (`lora`, `qlora`), all but the router free (`full`), or some
+    experts (`experts`); what the plan freezes at first is frozen.
+    """
     import torch
 
     model.config.use_cache = False
@@ -74,18 +90,35 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) 
     if plan.method == "full":
         freeze_router(model)
         _set_attention_dropout(model, plan.dropout)
-        return model
-    return with_lora(model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout)
+        ready: Any = model
+    elif plan.method == "experts":
+        _set_attention_dropout(model, plan.dropout)
+        ready = with_chosen(model, plan.experts)
+    else:
+        ready = with_lora(
+            model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=plan.dropout, master=plan.precision != "bf16"
+        )
+    if plan.activation_checkpointing:
+        _checkpoint_activations(model)
+    ready.freezing = Freezing(ready, plan.frozen)
+    return ready
+
+
+def _checkpoint_activations(model: Any) -> None:
+    """Not the reentrant way, which needs embeddings with a gradient: transformers gives them one in any case, and the
+    way back would go through all that is frozen.
+    """
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+    model.disable_input_require_grads()
 
 
 def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
     """On a GPU, FlexAttention where the model has it: what the mask of a pack hides is then not computed. It knows no
     dropout.
     """
-    import torch
-
-    able = torch.cuda.is_available() and getattr(model, "_supports_flex_attn", False)
-    if able and train.packing == "auto" and not (plan.method == "full" and plan.dropout):
+    able = plan.device == "cuda" and getattr(model, "_supports_flex_attn", False)
+    if able and train.packing == "auto" and not (plan.method in ("full", "experts") and plan.dropout):
         model.set_attn_implementation("flex_attention")
 
 
@@ -108,10 +141,12 @@ def fit(
     seed: int,
     context: Context,
     enough: Callable[[Recorder], bool] | None = None,
+    replay: Replaying = NO_REPLAY,
 ) -> Fitted:
     """Train, evaluate, keep the best weights; take up a training that was killed in the same scratch folder.
 
-    `model` is what `prepared` gave; every row of `rows` must carry loss. The best weights are in place afterwards.
+    `model` is what `prepared` gave; `rows` end with the general rows that `replay` counts; every one must carry loss.
+    The best weights are in place afterwards.
     `enough` is asked after every evaluation whether to stop (`stopped` is "pruned" then).
     """
     recorder = Recorder(plan.steps, train.early_stopping)
@@ -125,7 +160,9 @@ def fit(
         clock = Clock(**read_value(start, "clock"))
         best = checkpoints.best_weights(recorder.best_step)
     else:
-        recorder.evaluated(0, 0.0, probe.measure(model))
+        with arithmetic(plan.device, plan.precision):
+            before = probe.measure(model)
+        recorder.evaluated(0, 0.0, before)
         best = state.copied(model)
     telling = Telling(context, recorder, clock)
     for one in passed:
@@ -136,7 +173,7 @@ def fit(
         _room(model, checkpoints, telling)
         best = _run(
             model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, telling, clock,
-            enough,
+            enough, replay,
         )  # fmt: skip
     state.restore(model, best)
     model.eval()
@@ -180,6 +217,7 @@ def _run(
     telling: Telling,
     clock: Clock,
     enough: Callable[[Recorder], bool] | None,
+    replay: Replaying,
 ) -> dict[str, Tensor]:
     """The loop itself; returns the best weights."""
     from fittingroom.training.trainer import AnswerTrainer, Parts
@@ -187,13 +225,14 @@ def _run(
     parts = Parts(
         plan=plan,
         rows=rows,
-        batches=Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, seed=seed),
+        batches=Batches([len(ids) for ids in rows.ids], batch_size=plan.batch_size, seed=seed, replay=replay),
         probe=probe,
         evaluate_after=frozenset(evaluation_steps(plan.steps, plan.epochs)),
         recorder=recorder,
         checkpoints=checkpoints,
         telling=telling,
         clock=clock,
+        freezing=model.freezing,
         smoothing=train.label_smoothing,
         layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
         best=best,
@@ -208,10 +247,8 @@ def _run(
 
 
 def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
-    import torch
     from transformers import TrainingArguments
 
-    gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(scratch / "trainer"),
         max_steps=plan.steps,
@@ -221,8 +258,8 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
         max_grad_norm=train.max_grad_norm,
         optim="adamw_torch_fused",
         seed=seed,
-        use_cpu=not gpu,
-        bf16=gpu,
+        use_cpu=plan.device == "cpu",
+        bf16=plan.precision == "mixed",
         save_strategy="no",
         eval_strategy="no",
         logging_strategy="no",
@@ -230,5 +267,5 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
-        dataloader_pin_memory=gpu,
+        dataloader_pin_memory=plan.device == "cuda",
     )

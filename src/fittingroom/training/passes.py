@@ -66,10 +66,6 @@ class Layout:
         """With passes of at most so many tokens."""
         return replace(self, budget=tokens)
 
-    def halved(self) -> Layout:
-        """With passes half as large."""
-        return self.within(self.budget // 2)
-
     def lay(self, ids: Sequence[Sequence[int]]) -> Laid:
         """The passes of a step over rows of these token ids."""
         order = in_order(ids) if self.packed else _as_given(ids)

@@ -34,7 +34,7 @@ def learning_rate(parameters: int, method: str) -> tuple[float, str]:
     """1e-3 for 5 million parameters, falling to 1e-5 for 1.5 billion; ten times that for LoRA, up to 2e-3."""
     rate = 1e-3 * (5e6 / max(parameters, 5_000_000)) ** 0.8
     why = f"full fine-tuning of {parameters / 1e6:.0f} M parameters"
-    if method == "lora":
+    if method not in ("full", "experts"):
         rate, why = min(2e-3, 10 * rate), f"LoRA on {parameters / 1e6:.0f} M parameters: ten times the rate of full"
     return float(f"{rate:.2g}"), why
 

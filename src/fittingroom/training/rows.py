@@ -6,8 +6,9 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from fittingroom.errors import UserError
 from fittingroom.tasks import classify
 from fittingroom.tasks.config import TaskConfig
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fittingroom.models.render import Renderer
     from fittingroom.tables import Table
 
+_NAMED = 10
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -97,6 +99,41 @@ def answer_room(labels: Sequence[str], renderer: Renderer) -> int:
     return max(len(renderer.answer_ids(classify.answer(label))) for label in labels)
 
 
+def refuse_long_answers(
+    table: Table, *, task: TaskConfig, labels: Sequence[str], renderer: Renderer, reads: int
+) -> None:
+    """UserError when an answer does not fit into the `reads` tokens of the model even behind an empty message: every
+    row is cut as if it had the longest answer, so nothing would be left of any message.
+    """
+    bare = len(renderer.prompt_ids(classify.messages({}, task, labels)))
+    lengths = {label: len(renderer.answer_ids(classify.answer(label))) for label in labels}
+    long = {label for label, length in lengths.items() if bare + length > reads}
+    if not long:
+        return
+    rows = table.arrow().sort_by("id")
+    held = [row for row, target in zip(rows["id"].to_pylist(), classify.targets_of(rows, task), strict=True)
+            if target in long]  # fmt: skip
+    named = ", ".join(held[:_NAMED]) + (", …" if len(held) > _NAMED else "")
+    longest = max(lengths.values())
+    if bare >= reads:
+        raise UserError(
+            f"instruction and labels take {bare} tokens, and the base model reads {reads}: shorten "
+            "task.instruction, or leave the labels out (task.list_labels)",
+            f"指令与标签清单占 {bare} 个词元，而基座模型最多读 {reads} 个："
+            "请缩短 task.instruction，或不在其中列出标签（task.list_labels）",
+            place="task.instruction",
+        )
+    raise UserError(
+        f"{len(long)} answer(s) do not fit into the {reads} tokens that the base model reads, not even behind an empty "
+        f"message: up to {longest} tokens, with {bare} in front of them; {len(held)} training row(s): {named or '-'}. "
+        "Give them a short name by task.aliases, mend these rows in the source, or choose a base model that reads more",
+        f"{len(long)} 个答案放不进基座模型可读的 {reads} 个词元，即使消息为空也不行：答案最多 {longest} 个词元，"
+        f"前面还有 {bare} 个；涉及训练数据 {len(held)} 行：{named or '-'}。"
+        "请用 task.aliases 给出短名，在数据源中改正这些行，或换用上下文更长的基座模型",
+        place="task.target",
+    )
+
+
 def sample(rows: Encoded, count: int, seed: int) -> list[int]:
     """A fixed sample with the classes in proportion: the first share of every class, in an order drawn from seed and
     id.
@@ -111,18 +148,34 @@ def sample(rows: Encoded, count: int, seed: int) -> list[int]:
     return sorted(row for _, _, row in sorted(ranked)[:count])
 
 
+class Replaying(NamedTuple):
+    """General rows that go with every step; they stand behind the shop's own."""
+
+    rows: int
+    per_row: float
+    """How many of them go with one of the shop's."""
+
+
+NO_REPLAY = Replaying(0, 0.0)
+_OF_REPLAY = 1_000_003
+"""Keeps the draws of general rows apart from those of an epoch."""
+
+
 class Batches:
     """Rows of every optimiser step of an epoch; a batch sampler for a DataLoader.
 
-    The order depends on (seed, epoch) alone. A step is `batch_size` rows, the last of an epoch may be smaller; its rows
-    are of like length, and how they are cut into forward passes is the layout's to say.
+    The order depends on (seed, epoch) alone. A step is `batch_size` rows (and general ones in proportion), the last of
+    an epoch may be smaller; its rows are of like length, and how they are cut into forward passes is the layout's to
+    say.
     """
 
-    def __init__(self, lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
-        self.lengths = lengths
+    def __init__(self, lengths: Sequence[int], *, batch_size: int, seed: int, replay: Replaying = NO_REPLAY) -> None:
+        self.lengths = lengths[: len(lengths) - replay.rows]
+        self.replay = replay
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
+        self._orders: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
         return math.ceil(len(self.lengths) / self.batch_size)
@@ -149,4 +202,28 @@ class Batches:
             made = [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
             batches += [batch for batch in made if len(batch) == self.batch_size]
             short += [batch for batch in made if len(batch) < self.batch_size]
-        return [batches[at] for at in generator.permutation(len(batches))] + short
+        ordered = [batches[at] for at in generator.permutation(len(batches))] + short
+        return self._with_replay(ordered, epoch) if self.replay.rows else ordered
+
+    def _with_replay(self, batches: list[list[int]], epoch: int) -> list[list[int]]:
+        """Each step with its rows of general data: all of them once, in an order of their own, before any comes again.
+
+        An epoch takes as many of them as every other, so that where the next one goes on follows from its number.
+        """
+        counts = [max(1, round(self.replay.per_row * len(batch))) for batch in batches]
+        at = epoch * sum(counts)
+        mixed = []
+        for batch, count in zip(batches, counts, strict=True):
+            mixed.append(batch + [self._replayed(at + number) for number in range(count)])
+            at += count
+        return mixed
+
+    def _replayed(self, place: int) -> int:
+        """The row at a place of the endless sequence of general rows."""
+        import numpy as np
+
+        turn, at = divmod(place, self.replay.rows)
+        if turn not in self._orders:
+            order = np.random.default_rng([self.seed, _OF_REPLAY, turn]).permutation(self.replay.rows)
+            self._orders = {turn: [int(row) for row in order]}
+        return len(self.lengths) + self._orders[turn][at]

@@ -6,14 +6,16 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.training.freezing import waits_or_learns
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
 
 def trainable(model: Module) -> dict[str, Tensor]:
-    """The tensors that learn, by name (no copies)."""
-    return {name: value for name, value in model.named_parameters() if value.requires_grad}
+    """The tensors that learn, now or once they are unfrozen, by name (no copies)."""
+    return {name: value for name, value in model.named_parameters() if waits_or_learns(value)}
 
 
 def copied(model: Module) -> dict[str, Tensor]:
@@ -51,9 +53,13 @@ def restore_optimizer(model: Module, optimizer: Any, tensors: Mapping[str, Tenso
 
 
 def untouched(model: Module, optimizer: Any) -> list[str]:
-    """Tensors that should learn and never had a gradient: Adam's mean of squares is zero or was never made."""
+    """Tensors that should learn and never had a gradient: Adam's mean of squares is zero or was never made. What is
+    still frozen was not to have one.
+    """
     found = []
     for name, value in trainable(model).items():
+        if not value.requires_grad:
+            continue
         squares = optimizer.state.get(value, {}).get("exp_avg_sq")
         if squares is None or not bool(squares.any()):
             found.append(name)
@@ -61,13 +67,15 @@ def untouched(model: Module, optimizer: Any) -> list[str]:
 
 
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State of every generator that may be drawn from: torch's (and the GPU's), numpy's, Python's."""
+    """State of every generator that may be drawn from: torch's (and the GPU's, CUDA or MPS), numpy's, Python's."""
     import numpy as np
     import torch
 
     tensors = {"torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        tensors["mps"] = torch.mps.get_rng_state()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     version, numbers, gauss = random.getstate()
     values = {
@@ -85,6 +93,8 @@ def restore_random(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> 
     torch.set_rng_state(tensors["torch"])
     if "cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["cuda"])
+    if "mps" in tensors and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(tensors["mps"])
     name, keys, position, has_gauss, cached = values["numpy"]
     np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
     version, numbers, gauss = values["python"]

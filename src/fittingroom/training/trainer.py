@@ -19,15 +19,18 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from fittingroom.errors import ModelError
+from fittingroom.models.device import arithmetic
 from fittingroom.training import state
 from fittingroom.training.checkpoint import Checkpoints, NotWritten, read_tensors, read_value
 from fittingroom.training.evaluation import Probe
+from fittingroom.training.freezing import Freezing
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Batches, Encoded
 from fittingroom.training.schedule import rate_factor
 from fittingroom.training.shortage import is_shortage, released
+from fittingroom.training.shrinking import shrink
 from fittingroom.training.telling import Clock, Telling
 from fittingroom.types import Plan
 
@@ -53,6 +56,7 @@ class Parts:
     checkpoints: Checkpoints
     telling: Telling
     clock: Clock
+    freezing: Freezing
     smoothing: float
     layout: Layout
     best: dict[str, Tensor]
@@ -69,6 +73,8 @@ class AnswerTrainer(Trainer):
     def __init__(self, model: Any, arguments: TrainingArguments, parts: Parts) -> None:
         self.parts = parts
         self.norm = 0.0
+        self.size = 0
+        """Tokens of the pass under way."""
         self.layout = parts.layout
         super().__init__(model=model, args=arguments, callbacks=[_Watch(self)])
         self.remove_callback(PrinterCallback)
@@ -117,6 +123,7 @@ class AnswerTrainer(Trainer):
         total = torch.zeros((), device=self.args.device)
         for one in passes:
             batch = {name: value.to(self.args.device, non_blocking=True) for name, value in one.items()}
+            self.size = int(one["ids"].numel())
             with self.compute_loss_context_manager():
                 loss = loss_sum(model, batch, self.parts.smoothing) / weight
             self.accelerator.backward(loss)
@@ -126,11 +133,12 @@ class AnswerTrainer(Trainer):
         return total
 
     def _smaller_passes(self, model: Any) -> None:
-        """Half as many tokens in a pass; the step is taken again from its beginning, with the same rows."""
+        """Half as many tokens in a pass as the one that did not fit; the step is taken again, with the same rows."""
         model.zero_grad(set_to_none=True)
         released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
-        if self.layout.budget <= longest:
+        size = min(self.layout.budget, self.size)
+        if size <= longest:
             raise ModelError(
                 f"one row of {longest} tokens does not fit into the memory of the device: choose train.method lora, a "
                 "smaller train.max_length or train.activation_checkpointing",
@@ -138,7 +146,7 @@ class AnswerTrainer(Trainer):
                 "或打开 train.activation_checkpointing",
                 place="train",
             )
-        self.layout = self.layout.halved()
+        self.layout = self.layout.within(max(longest, size // 2))
         self.parts.recorder.pass_tokens = self.layout.budget
 
     def _clip_grad_norm(self, model: Any) -> Any:
@@ -154,12 +162,27 @@ class AnswerTrainer(Trainer):
         """Not counted."""
         return 0
 
+    def create_optimizer(self, model: Any = None) -> Any:
+        """AdamW over all that will ever learn, also what is still frozen: its moments begin with its first gradient."""
+        self.parts.freezing.thaw()
+        optimizer = super().create_optimizer(model)
+        self.parts.freezing.at(self.state.global_step)
+        return optimizer
+
+    def shrink(self) -> None:
+        """L1, after a step."""
+        if self.parts.plan.l1 > 0:
+            decaying = set(self.get_decay_parameter_names(self._learner()))
+            weights = [value for name, value in self._learner().named_parameters() if name in decaying]
+            shrink(self._adam(), self.parts.plan.l1, weights)
+
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The plan's schedule."""
         from torch.optim.lr_scheduler import LambdaLR
 
         plan = self.parts.plan
-        factor = partial(rate_factor, schedule=plan.schedule, steps=plan.steps, warmup=plan.warmup_steps)
+        shape = {"steps": plan.steps, "warmup": plan.warmup_steps, "decay": plan.decay_steps}
+        factor = partial(rate_factor, schedule=plan.schedule, **shape)
         self.lr_scheduler = LambdaLR(optimizer or self._adam(), factor)
         self._created_lr_scheduler = True
         return self.lr_scheduler
@@ -255,6 +278,7 @@ class _Watch(TrainerCallback):
         self.parts.batches.epoch = state.global_step // self.parts.batches.steps
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.parts.freezing.at(state.global_step)
         self.parts.clock.start()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
@@ -262,6 +286,7 @@ class _Watch(TrainerCallback):
             self.before = {name: value.detach().clone() for name, value in _trainable(model)}
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        self.trainer.shrink()
         self.ratio = None
         if self.before is not None:
             self.ratio = _change(model, self.before)
@@ -288,7 +313,8 @@ class _Watch(TrainerCallback):
 
     def _evaluate(self, step: int, epoch: float, model: Any) -> None:
         self.parts.clock.start()
-        measured = self.parts.probe.measure(model)
+        with arithmetic(self.parts.plan.device, self.parts.plan.precision):
+            measured = self.parts.probe.measure(model)
         self.parts.clock.stop("evaluating")
         if self.parts.recorder.evaluated(step, epoch, measured):
             self.parts.best = state.copied(model)

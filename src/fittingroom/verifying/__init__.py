@@ -56,11 +56,11 @@ def verify(
     model: ModelConfig, root: Path, *, steps: int = 8, progress: ProgressSink = silent, threads: int | None = None
 ) -> Verified:
     """Try a base model. Whatever is wrong with it becomes a check that is not ok; nothing is raised for it."""
-    from fittingroom.models.memory import machine_bytes
+    from fittingroom.models.device import device
     from fittingroom.training.fit import repeatable
 
     started = time.monotonic()
-    device, memory = machine_bytes()
+    where = device()
     with tempfile.TemporaryDirectory(prefix="fittingroom-verify-") as folder, repeatable(threads or cpu_threads()):
         context = Context(
             root=root, scratch=Path(folder), secret=secrets.token_bytes(32), progress=progress,
@@ -73,7 +73,7 @@ def verify(
         revision=state.base.revision if state.base else "",
         digest=state.base.digest if state.base else "",
         recognised=state.base.recognised.told() if state.base else Text(en="not loaded", zh="未加载"),
-        device=f"{device}, {memory / 2**30:,.1f} GiB",
+        device=f"{where.name}, {where.memory / 2**30:,.1f} GiB",
         checks=checks,
         seconds=round(time.monotonic() - started, 1),
         ok=all(check.status == "ok" or (check.name == "template" and check.status != "not ok") for check in checks),

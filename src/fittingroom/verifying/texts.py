@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fittingroom.models.load import load_tokenizer, read_config, resolve
+from fittingroom.models.configuration import read_config
+from fittingroom.models.load import load_tokenizer, resolve
 from fittingroom.types import Text
 from fittingroom.verifying.state import Made, State, file_states
 

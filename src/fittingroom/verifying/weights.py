@@ -6,7 +6,8 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.models.load import load_model, read_config
+from fittingroom.models.configuration import read_config
+from fittingroom.models.load import load_model
 from fittingroom.types import Text
 from fittingroom.verifying.state import Made, State
 
@@ -137,10 +138,10 @@ def _no_disk(need: int, free: int) -> Text:
 
 
 def _placed(model: Any) -> Any:
-    """On the GPU where there is one."""
-    import torch
+    """On the device that training would use."""
+    from fittingroom.models.device import device
 
-    return model.to("cuda") if torch.cuda.is_available() else model
+    return model.to(device().kind)
 
 
 def _finite(scores: np.ndarray) -> bool:

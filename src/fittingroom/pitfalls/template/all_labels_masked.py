@@ -52,6 +52,7 @@ def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
         ),
         measured={"masked_share": share, "truncated_share": tokens.get("truncated", 0.0) / rows},
         limits={"masked_share": settings.share, "longest": min(LONGEST, tokens.get("reads", LONGEST))},
+        examples=tuple(plan.examples.get("masked", ())),
         strength=share / max(settings.share, 1e-3),
     )
 

@@ -107,7 +107,7 @@ def _promising(
 def _try(model: Any, rows: Encoded, chosen: list[int], layout: Layout, room: int, reserve: int) -> Tried:
     """A step in passes of this size, a few times."""
     passes = layout.collate(rows, chosen)
-    watermark, best, short = Watermark(), float("inf"), False
+    watermark, best, short = Watermark(model.device.type), float("inf"), False
     model.train()
     try:
         for _ in range(_REPEATS):

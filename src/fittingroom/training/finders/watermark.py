@@ -10,12 +10,12 @@ _RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class Watermark:
-    """Counts from its making: of a GPU the tensors, of a CPU the process."""
+    """Counts from its making: of an NVIDIA GPU (`cuda`) the tensors, else the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "cpu") -> None:
         import torch
 
-        self.gpu = torch.cuda.is_available()
+        self.gpu = kind == "cuda"
         self.exact = True
         """Whether the peak is that since the making; else the process's highest ever, which may be older."""
         if self.gpu:

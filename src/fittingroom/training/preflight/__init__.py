@@ -6,7 +6,8 @@ Every check is a name with the numbers it measured; the pitfalls of `configure` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.training.config import TrainConfig
@@ -44,6 +45,8 @@ class Subject(NamedTuple):
     layout: Layout
     train: TrainConfig
     seed: int
+    experts: Mapping[str, list[int]] = MappingProxyType({})
+    """Which experts would learn, with the method of that name."""
 
 
 def preflight(subject: Subject) -> tuple[Measured, Examples]:

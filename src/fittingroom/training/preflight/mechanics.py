@@ -26,7 +26,7 @@ def measured(subject: Subject) -> Measured:
         "stored": storage.stored(model, subject.folder),
         "padding": storage.padding(model, subject.layout.pad),
         "device": storage.device(),
-        **as_trained(subject, rows, wrapped.as_planned(subject.train)),
+        **as_trained(subject, rows, wrapped.as_planned(subject.train, dict(subject.experts))),
     }
     if str(subject.train.method) == "qlora":
         checks["four_bit"] = storage.in_four_bit(model)

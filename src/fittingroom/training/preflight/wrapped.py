@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.adapters import with_lora
+from fittingroom.models.experts import Chosen, with_chosen
 from fittingroom.models.targets import freeze_router, is_router
 from fittingroom.training import plan
 from fittingroom.training.config import TrainConfig
@@ -32,8 +33,8 @@ _TENSORS = 128
 _TINY_RATE = 1e-6
 
 
-def as_planned(train: TrainConfig) -> Adapt:
-    """As `fit.prepared` does: all weights but the router's, or adapters beside frozen weights."""
+def as_planned(train: TrainConfig, experts: Chosen | None = None) -> Adapt:
+    """As `fit.prepared` does: all weights but the router's, some experts, or adapters beside frozen weights."""
 
     def full(model: Any) -> Any:
         for parameter in model.parameters():
@@ -44,7 +45,10 @@ def as_planned(train: TrainConfig) -> Adapt:
     def adapters(model: Any) -> Any:
         return with_lora(model, rank=train.lora_rank, alpha=train.lora_alpha, dropout=train.dropout)
 
-    return full if train.method == "full" else adapters
+    def chosen(model: Any) -> Any:
+        return with_chosen(model, experts or {})
+
+    return {"full": full, "experts": chosen}.get(train.method, adapters)
 
 
 def expected(config: Any) -> dict[str, int]:
@@ -128,6 +132,8 @@ def precision(adapted: Any, train: TrainConfig) -> dict[str, float]:
     import torch
 
     learns = [value for value in adapted.parameters() if value.requires_grad]
+    if train.precision == "bf16":  # training rounds them when it loads them; here they lie in float32
+        learns = [value.detach().to(torch.bfloat16) for value in learns]
     total = sum(value.numel() for value in learns)
     rate = train.learning_rate
     if isinstance(rate, str):  # `auto`, or still to be found; then by the size of the model
