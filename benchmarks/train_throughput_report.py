@@ -202,10 +202,10 @@ NOTES = """## How to read it
   the distance is the logits and how much the shared prefix.
 - Settings are tried on short runs (ours on whole steps): these figures rank settings of one contestant, no more.
 - Packed peers cannot hold a step to 32 examples; they run as many packs as come nearest, over the same rows once.
-- Where our time in (a) goes, by torch's profiler (one run, three steps, on a busy machine): matrix products 36 %; copies,
-  subtractions and zero fills 29 %, most of it for the record of how far the weights moved, which every step of a short
-  training has; attention 16 %; AdamW 4 %. 78 of the 84 M weights are tables, whose gradient and update cost the same
-  for one example as for 32: what is shared has no part in that.
+- Where our time in (a) goes, by torch's profiler (one run, three steps, on a busy machine): matrix products 36 %;
+  copies, subtractions and zero fills 29 %, much of it for the record of how far the weights moved, which every step of
+  a short training has; attention 16 %; AdamW 4 %. 78 of the 84 M weights are tables, whose gradient and update cost the
+  same for one example as for 32: what is shared has no part in that.
 - With 152,000 words and 6 small layers the head is most of the work of whoever computes it everywhere. In a model of
   1.5 B parameters it is an eighth: `train_gpu.py` measures real shapes.
 """
