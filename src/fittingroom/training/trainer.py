@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 """Time between checkpoints inside an epoch; at the end of an epoch a third of it is enough."""
+_WATCHED = 65_536
+"""Numbers of a tensor by which its change is measured, about."""
 _SHARE = 0.1
 """Share of the time that writing checkpoints may take."""
 
@@ -283,7 +285,7 @@ class _Watch(TrainerCallback):
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         if self.parts.recorder.records(state.global_step + 1):
-            self.before = {name: value.detach().clone() for name, value in _trainable(model)}
+            self.before = {name: _sampled(value) for name, value in _trainable(model)}
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         self.trainer.shrink()
@@ -343,11 +345,21 @@ def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def _change(model: Any, before: dict[str, Tensor]) -> float:
-    """|w after - w before| / |w after| over all tensors that learn."""
-    import torch
+    """|w after - w before| / |w after| over a sample of every tensor that learns (`_sampled`), each weighing as much as
+    it has numbers.
+    """
+    moved = size = 0.0
+    for name, value in _trainable(model):
+        after = _sampled(value)
+        scale = value.numel() / max(1, after.numel())
+        moved += scale * float((after - before[name]).square().sum())
+        size += scale * float(after.square().sum())
+    return math.sqrt(moved / size) if size > 0 else 0.0
 
-    names, after = zip(*((name, value.detach()) for name, value in _trainable(model)), strict=True)
-    # One tensor after the other: the differences of all together would be one more copy of the model.
-    moved = [torch.linalg.vector_norm(value - before[name]) for name, value in zip(names, after, strict=True)]
-    size = float(torch.stack(torch._foreach_norm(after)).norm())
-    return float(torch.stack(moved).norm()) / size if size > 0 else 0.0
+
+def _sampled(value: Tensor) -> Tensor:
+    """Numbers of a tensor, evenly: a copy of all of it at every step would cost as much memory as the gradients, and a
+    third of a small step's time.
+    """
+    flat = value.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // _WATCHED)].float().clone()
