@@ -249,7 +249,7 @@ def _run(
 def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
     from transformers import TrainingArguments
 
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(scratch / "trainer"),
         max_steps=plan.steps,
         per_device_train_batch_size=plan.batch_size,
@@ -269,3 +269,6 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
         remove_unused_columns=False,
         dataloader_pin_memory=plan.device == "cuda",
     )
+    if made.n_gpu > 1:
+        made._n_gpu = 1  # else the model would be copied to all of them
+    return made
