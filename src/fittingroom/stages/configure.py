@@ -26,10 +26,10 @@ from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
 from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
-from fittingroom.training.fit import base_weights, prepared, repeatable
+from fittingroom.training.fit import base_weights, prepared, repeatable, takes_block_masks
 from fittingroom.training.freezing import plan_of
 from fittingroom.training.needs import needed
-from fittingroom.training.passes import PASS_TOKENS, Layout
+from fittingroom.training.passes import PASS_TOKENS, Layout, longest_pack
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 _MEMORY_SHARE = 0.8
@@ -97,7 +97,9 @@ def configure(
     chosen |= _four_bits(loaded) if train.method == "qlora" else {}
     replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
-    layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
+    # As training will lay them out: the model at hand has another attention than it is given for a GPU.
+    blocks = takes_block_masks(loaded, used.kind, train)
+    layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto", blocks=blocks)
     experts: Chosen = {}
     if train.method == "experts":
         looking = partial(context.progress, "look at experts")
@@ -364,12 +366,15 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     made = [layout.lay([learnt.ids[row] for row in step]) for step in steps]
     kinds = [one.kind for one in made]
     kind = max(sorted(set(kinds)), key=kinds.count)
+    several = any(layout.holds_several(one.order) for one in made)
     own = sum(sum(one.order.lengths) for one in made)
     computed = sum(one.computed for one in made)
     why = {
         "shared-prefix": "rows begin with the same tokens, which are computed once for all of a pack",
         "isolated": "rows share too little; packed side by side they cost less than padded to one length",
         "padded": "padding costs least on these lengths"
+        if layout.packed and several
+        else f"no two rows of a step fit into one pack of {longest_pack(layout.budget)} tokens"
         if layout.packed
         else "each row by itself, as packing is off or the model's attention takes no mask of ours",
     }

@@ -114,12 +114,16 @@ def _checkpoint_activations(model: Any) -> None:
 
 
 def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
-    """On a GPU, FlexAttention where the model has it: what the mask of a pack hides is then not computed. It knows no
-    dropout.
-    """
-    able = plan.device == "cuda" and getattr(model, "_supports_flex_attn", False)
-    if able and train.packing == "auto" and not (plan.method in ("full", "experts") and plan.dropout):
+    if takes_block_masks(model, plan.device, train.model_copy(update={"method": plan.method, "dropout": plan.dropout})):
         model.set_attn_implementation("flex_attention")
+
+
+def takes_block_masks(model: Any, device: str, train: TrainConfig) -> bool:
+    """Whether `prepared` gives a loaded model FlexAttention: on a GPU, where the model has it. What the mask of a pack
+    hides is then not computed. It knows no dropout.
+    """
+    able = device == "cuda" and getattr(model, "_supports_flex_attn", False)
+    return bool(able and train.packing == "auto" and not (train.method in ("full", "experts") and train.dropout))
 
 
 def _set_attention_dropout(model: Any, dropout: float) -> None:
