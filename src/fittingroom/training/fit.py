@@ -12,7 +12,7 @@ from fittingroom.engine import Context
 from fittingroom.models.adapters import with_lora
 from fittingroom.models.device import arithmetic
 from fittingroom.models.experts import with_chosen
-from fittingroom.models.load import load_model, stored_half
+from fittingroom.models.load import Stored, load_model, stored_half
 from fittingroom.models.targets import freeze_router
 from fittingroom.room import free_bytes, no_room
 from fittingroom.training import state
@@ -72,10 +72,15 @@ def base_weights(path: Path, plan: Plan) -> Any:
     """The base model as a method trains it, on the plan's device: `qlora` in 4 bits, frozen weights in bfloat16 where
     the plan computes in it and the files hold no more, everything else in 32 bits.
     """
+    return load_model(path, stored=stored_as(path, plan), device=plan.device)
+
+
+def stored_as(path: Path, plan: Plan) -> Stored:
+    """The type that the base's weights are held in."""
     if plan.method == "qlora":
-        return load_model(path, stored="nf4", device=plan.device)
+        return "nf4"
     halved = plan.precision == "bf16" or (plan.method == "lora" and plan.precision == "mixed" and stored_half(path))
-    return load_model(path, stored="bf16" if halved else "fp32", device=plan.device)
+    return "bf16" if halved else "fp32"
 
 
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:
