@@ -128,7 +128,7 @@ def test_the_plan_takes_the_size_that_was_found(context: Context, monkeypatch: p
 
 def test_a_smaller_size_has_its_own_memory_layout_and_time(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sizes, "_best", lambda tried, room: sizes.Sizes(tried, tried[0].tokens, "the smallest"))
-    said = {"batch_size": 16, "method": "full"}
+    said: dict[str, Any] = {"batch_size": 16, "method": "full"}
     least, auto = planned(context, pass_tokens="find", **said), planned(context, **said)
     assert least.pass_tokens < auto.pass_tokens
     assert least.memory_bytes < auto.memory_bytes
@@ -166,7 +166,7 @@ def test_the_rate_is_found_on_the_loss_that_is_trained(rows: Encoded) -> None:
     """Classes weigh what they will, labels are smoothed as they will be, general rows come along."""
     model = load_model(tiny_folder())
     layout = Layout.of(model, 1)
-    said = {"batch": 8, "around": 1e-9, "steps": 3, "seed": 3}
+    said: dict[str, Any] = {"batch": 8, "around": 1e-9, "steps": 3, "seed": 3}
     plain = range_test(model, rows, layout, **said).losses
     assert range_test(model, rows, layout, **said, smoothing=0.5).losses != plain
     weighed = replace(rows, weights=[1.0 + 9.0 * wanted for wanted in rows.wanted])
