@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from fittingroom.checking import cost
 from fittingroom.cli import main
+from fittingroom.config import load
 from fittingroom.models.memory import held_bytes, machine_bytes
 from fittingroom.workspace import Checked, Workspace
 from shop import messages, write_csv, write_shop
+from tiny_shop import splits
 
 PHONE = "13812345678"
 
@@ -99,3 +102,18 @@ def test_a_teacher_is_reckoned_and_not_asked(tmp_path: Path) -> None:
     assert priced.cost is not None
     assert priced.cost.money == pytest.approx(found.cost.teacher_tokens["input"] / 1000, abs=0.001)
     assert not (folder / "teacher").exists()
+
+
+def test_memory_is_that_of_the_device_that_trains(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's GPU holds nothing of a training that the recipe keeps on the processor."""
+    asked: list[str] = []
+
+    def machine(wanted: str = "auto") -> tuple[str, int]:
+        asked.append(wanted)
+        return ("cpu", 7) if wanted == "cpu" else ("a GPU", 9)
+
+    monkeypatch.setattr("fittingroom.models.memory.machine_bytes", machine)
+    config = load(shop / "recipe.yaml", sets=["train.device=cpu"])
+    found = cost(config, {"minutes": 1.0, "memory_bytes": 100}, splits(), 0.0)
+    assert asked == ["cpu"]
+    assert found.memory_bytes >= found.process_bytes > 100, "what the program holds counts on a processor"

@@ -121,3 +121,16 @@ def test_rules() -> None:
     assert rules.max_length([10] * 99 + [500], 4096)[0] == 64
     assert rules.max_length([10, 20, 30], 4096)[0] == 32
     assert rules.max_length([9000] * 10, 4096)[0] == 4096
+
+
+def test_what_is_measured_is_what_would_be_trained(context: Context) -> None:
+    """Weights that training rounds when it loads them are looked at rounded, and the rate is the plan's."""
+    whole = planned(context, splits(), method="full", learning_rate=1e-5).preflight
+    assert whole["weights"]["bits16"] == 0 < whole["weights"]["bits32"]
+    half = planned(context, splits(), method="full", precision="bf16", learning_rate=1e-5).preflight
+    assert half["weights"]["bits32"] == 0 < half["weights"]["bits16"]
+    assert half["precision"]["bfloat16"] == 1
+    assert half["precision"]["changed"] < half["precision"]["changed_in_float32"]
+    found = planned(context, splits(), method="full", precision="bf16", learning_rate="find", epochs=4)
+    assert found.learning_rate != found.found["learning_rate"]["rule"], "else nothing is shown here"
+    assert found.preflight["precision"]["rate"] == found.learning_rate

@@ -33,7 +33,7 @@ from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
 from fittingroom.training.state import trainable
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 5
+VERSION = 6
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95

@@ -130,7 +130,8 @@ class AnswerTrainer(Trainer):
                 loss = loss_sum(model, batch, self.parts.smoothing) / weight
             self.accelerator.backward(loss)
             total += loss.detach()
-            self.parts.recorder.counted(one["ids"].numel())
+        # Only what was done: passes of a step that is taken again do not count twice.
+        self.parts.recorder.counted(sum(int(one["ids"].numel()) for one in passes))
         self.parts.recorder.rows_done(self.parts.rows, rows)
         return total
 
@@ -142,9 +143,10 @@ class AnswerTrainer(Trainer):
         size = min(self.layout.budget, self.size)
         if size <= longest:
             raise ModelError(
-                f"one row of {longest} tokens does not fit into the memory of the device: choose train.method lora, a "
-                "smaller train.max_length or train.activation_checkpointing",
-                f"一条 {longest} 个词元的数据放不进设备的显存：请改用 train.method: lora、更小的 train.max_length，"
+                f"a pass of {size} tokens does not fit into the memory of the device, and the longest row alone has "
+                f"{longest}: choose train.method lora, a smaller train.max_length or train.activation_checkpointing",
+                f"{size} 个词元的一次计算放不进设备的显存，而最长的一条数据就有 {longest} 个："
+                "请改用 train.method: lora、更小的 train.max_length，"
                 "或打开 train.activation_checkpointing",
                 place="train",
             )
