@@ -64,6 +64,15 @@ def test_rows_are_shown_redacted_and_nothing_is_priced_without_prices(
     )
     assert "[MOBILE]" in told
     assert PHONE not in told
+    layout = found.plan["layout"]
+    assert f"layout: {layout['kind']}, {layout['computed']:.2f} tokens computed per token of the rows" in told
+    for name, why in found.plan["chosen"].items():
+        assert re.search(rf"train\.{name}( = \S+)?: {re.escape(why)}", told), name
+    with pytest.raises(SystemExit):
+        main(["-w", str(shop), "--lang", "zh", "check"])
+    chinese = capsys.readouterr().out
+    assert "布局：" in chinese
+    assert re.search(r"train\.\w+( = \S+)?：", chinese)
 
 
 def test_money_is_hours_times_price(shop: Path) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.device import arithmetic, device, precision
 from fittingroom.models.experts import Chosen
@@ -33,6 +33,7 @@ from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.training.worded import laid_out
 from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
@@ -140,14 +141,21 @@ def configure(
     seconds = _timed(_to_time(loaded, base.path, plan, train, seed), encoded, layout, laid, plan, context)
     plan = plan.model_copy(update={"minutes": round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)})
     if not wanted(train):
-        return plan
+        return _told(plan, context)
     del loaded  # what is tried is tried on a model of its own
 
     def fresh() -> Any:
         return prepared(base_weights(base.path, plan), plan, train, seed)
 
     with arithmetic(plan.device, plan.precision):
-        return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
+        plan = found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
+    return _told(plan, context)
+
+
+def _told(plan: Plan, context: Context) -> Plan:
+    """The same plan, once the journal and whoever looks on know what was chosen and why."""
+    context.note(Note("planned", {"layout": plan.layout, "chosen": plan.chosen}, text=laid_out(plan.layout)))
+    return plan
 
 
 _LOOKED_AT = 200
