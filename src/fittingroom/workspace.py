@@ -252,9 +252,10 @@ class Workspace:
         is: the winner is proposed. The test part is not looked at.
         """
         from fittingroom.pipeline import data_road
-        from fittingroom.searching import search_recipe
+        from fittingroom.searching import refuse, search_recipe
 
         config = self._load(recipe, sets)
+        refuse(config)
         self._preflight(config)
         with alone(self.root / "locks" / f"search-{config.digest}"):
             folder = self.root / "checks" / f"search-{config.digest}"
