@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fittingroom.cli import main
+from fittingroom.errors import UserError
 from fittingroom.models.memory import held_bytes, machine_bytes
 from fittingroom.workspace import Checked, Workspace
 from shop import messages, write_csv, write_shop
@@ -108,3 +109,26 @@ def test_a_teacher_is_reckoned_and_not_asked(tmp_path: Path) -> None:
     assert priced.cost is not None
     assert priced.cost.money == pytest.approx(found.cost.teacher_tokens["input"] / 1000, abs=0.001)
     assert not (folder / "teacher").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("train.replay.path=general.jsonl", "train.replay"),
+        ("train.replay.path=torn.jsonl", "line 1"),
+        ("train.freeze.layers=99", "train.freeze.layers = 99"),
+    ],
+)
+def test_what_can_be_refused_cheaply_is_refused_before_any_row_is_read(
+    shop: Path, said: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walked(*given: object) -> None:
+        raise AssertionError("the data was read first")
+
+    monkeypatch.setattr("fittingroom.pipeline.data_road", walked)
+    (shop / "torn.jsonl").write_text("not a conversation\n")
+    for verb in (checked, lambda folder, one: Workspace(folder).run(sets=[one])):
+        with pytest.raises(UserError) as caught:
+            verb(shop, said)
+        assert place in caught.value.place
+    assert not list((shop / "runs").glob("*"))
