@@ -11,6 +11,7 @@ import pytest
 from fittingroom.checking import cost
 from fittingroom.cli import main
 from fittingroom.config import load
+from fittingroom.errors import UserError
 from fittingroom.models.memory import held_bytes, machine_bytes
 from fittingroom.workspace import Checked, Workspace
 from shop import messages, write_csv, write_shop
@@ -67,6 +68,15 @@ def test_rows_are_shown_redacted_and_nothing_is_priced_without_prices(
     )
     assert "[MOBILE]" in told
     assert PHONE not in told
+    layout = found.plan["layout"]
+    assert f"layout: {layout['kind']}, {layout['computed']:.2f} tokens computed per token of the rows" in told
+    for name, why in found.plan["chosen"].items():
+        assert re.search(rf"train\.{name}( = \S+)?: {re.escape(why)}", told), name
+    with pytest.raises(SystemExit):
+        main(["-w", str(shop), "--lang", "zh", "check"])
+    chinese = capsys.readouterr().out
+    assert "布局：" in chinese
+    assert re.search(r"train\.\w+( = \S+)?：", chinese)
 
 
 def test_money_is_hours_times_price(shop: Path) -> None:
@@ -117,3 +127,26 @@ def test_memory_is_that_of_the_device_that_trains(shop: Path, monkeypatch: pytes
     found = cost(config, {"minutes": 1.0, "memory_bytes": 100}, splits(), 0.0)
     assert asked == ["cpu"]
     assert found.memory_bytes >= found.process_bytes > 100, "what the program holds counts on a processor"
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("train.replay.path=general.jsonl", "train.replay"),
+        ("train.replay.path=torn.jsonl", "line 1"),
+        ("train.freeze.layers=99", "train.freeze.layers = 99"),
+    ],
+)
+def test_what_can_be_refused_cheaply_is_refused_before_any_row_is_read(
+    shop: Path, said: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walked(*given: object) -> None:
+        raise AssertionError("the data was read first")
+
+    monkeypatch.setattr("fittingroom.pipeline.data_road", walked)
+    (shop / "torn.jsonl").write_text("not a conversation\n")
+    for verb in (checked, lambda folder, one: Workspace(folder).run(sets=[one])):
+        with pytest.raises(UserError) as caught:
+            verb(shop, said)
+        assert place in caught.value.place
+    assert not list((shop / "runs").glob("*"))

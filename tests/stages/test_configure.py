@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.load import ModelConfig
 from fittingroom.stages import configure as stage
@@ -35,6 +36,18 @@ def test_a_fixed_value_is_kept_and_auto_says_why(context: Context) -> None:
     assert auto.learning_rate == 2e-3
     assert auto.batch_size == 8
     assert auto.minutes >= 0
+
+
+@pytest.mark.parametrize("train", [{}, {"pass_tokens": "find"}])
+def test_the_journal_hears_the_layout_and_every_choice(context: Context, train: dict[str, Any]) -> None:
+    heard: list[Note] = []
+    plan = planned(replace(context, note=heard.append), splits(), **train)
+    (note,) = [one for one in heard if one.kind == "planned"]
+    assert note.data == {"layout": plan.layout, "chosen": plan.chosen}
+    assert note.text is not None
+    assert plan.layout["kind"] in note.text.en
+    assert plan.layout["why"] in note.text.en
+    assert f"{plan.layout['computed']:.2f}" in note.text.zh
 
 
 def test_tokens_are_those_of_the_rendered_rows(context: Context) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.device import arithmetic, device, precision
 from fittingroom.models.experts import Chosen
@@ -35,6 +35,7 @@ from fittingroom.training.preflight import Examples, Measured, Subject, prefligh
 from fittingroom.training.preflight.mechanics import as_stored
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.training.worded import laid_out
 from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
@@ -166,7 +167,14 @@ def configure(
         _let_learn(here, plan)
     seconds = _timed(here, encoded, layout, laid, plan, context)
     more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
-    return plan.model_copy(update={"minutes": round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)})
+    minutes = round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)
+    return _told(plan.model_copy(update={"minutes": minutes}), context)
+
+
+def _told(plan: Plan, context: Context) -> Plan:
+    """The same plan, once the journal and whoever looks on know what was chosen and why."""
+    context.note(Note("planned", {"layout": plan.layout, "chosen": plan.chosen}, text=laid_out(plan.layout)))
+    return plan
 
 
 _LOOKED_AT = 200
