@@ -49,6 +49,14 @@ def test_equal_to_the_plain_way(smoothing: float, rows: int, learns: bool, monke
         assert head.weight.grad is None
 
 
+def test_the_weights_gradient_is_the_loss_of_each_row() -> None:
+    head, hidden, targets, weights = given()
+    weights.requires_grad_(True)
+    (found,) = torch.autograd.grad(loss_behind(head, hidden, targets, weights), weights)
+    wanted = torch.nn.functional.cross_entropy(head(hidden), targets, reduction="none")
+    assert torch.allclose(found, wanted, atol=1e-6)
+
+
 def test_without_gradients_only_the_loss_is_made() -> None:
     head, hidden, targets, weights = given()
     with torch.inference_mode():

@@ -25,11 +25,11 @@ def loss_behind(head: Any, hidden: Tensor, targets: Tensor, weights: Tensor, smo
     the vocabulary.
 
     A head that is more than a matrix in one place (a bias, an adapter, 4 bits, a shard, a hook), or that computes in
-    another number format than it is kept in, goes the plain way.
+    another number format than it is kept in, goes the plain way; so do weights that a gradient is asked for.
     """
     import torch
 
-    if _is_plain_matrix(head, hidden):
+    if _is_plain_matrix(head, hidden) and not weights.requires_grad:
         total: Tensor = _function().apply(hidden, head.weight, targets, weights, smoothing)
         return total
     logits = head(hidden).float()
