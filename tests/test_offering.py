@@ -36,7 +36,7 @@ def recipe(folder: Path, base: str, **train: Any) -> RunConfig:
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(needs, "host_bytes", lambda: 4096 * GIB)  # what is asked here is the device
+    monkeypatch.setattr(needs, "main_memory", lambda: 4096 * GIB)  # what is asked here is the device
 
     def of(gib: float) -> None:
         monkeypatch.setattr(devices, "device", lambda wanted, **_: devices.Device("cpu", "cpu", int(gib * GIB)))
@@ -93,10 +93,10 @@ def test_what_this_machine_could_not_load_does_not_fit_however_large_the_card(
     device(80)
     for base, of in (("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "7B"), (str(tiny_folder()), "tiny")):
         recipe(tmp_path, base, method="lora", max_length=64)
-        monkeypatch.setattr(needs, "host_bytes", lambda: 64 * GIB)
+        monkeypatch.setattr(needs, "main_memory", lambda: 64 * GIB)
         roomy = Workspace(tmp_path).models()
         assert {need.method: need.fits for need in roomy.machine.needs}["lora"] if roomy.machine else False, of
-        monkeypatch.setattr(needs, "host_bytes", lambda: 1000)
+        monkeypatch.setattr(needs, "main_memory", lambda: 1000)
         small = Workspace(tmp_path).models()
         assert small.machine is not None
         assert not any(need.fits for need in small.machine.needs)

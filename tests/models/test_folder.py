@@ -158,9 +158,9 @@ def test_is_refused_with_one_line(copy: Path, fault: str, monkeypatch: pytest.Mo
 
 def test_a_model_too_large_is_refused_by_its_headers(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need = 4 * weights_of(read_config(copy, "x"), inventory(copy, "x"))
-    monkeypatch.setattr(needs, "host_bytes", lambda: need)
+    monkeypatch.setattr(needs, "main_memory", lambda: need)
     check_folder(copy, "shop-model")
-    monkeypatch.setattr(needs, "host_bytes", lambda: need - 1)
+    monkeypatch.setattr(needs, "main_memory", lambda: need - 1)
     import transformers
 
     monkeypatch.setattr(transformers, "AutoModelForCausalLM", None)  # nothing is loaded

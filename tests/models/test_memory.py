@@ -150,3 +150,14 @@ def test_every_part_grows_with_its_cause() -> None:
         assert more[part] > one[part], change
     assert estimate(shape, **given, device="cuda").parts["attention"] == 0, "a GPU has kernels for heads of any width"
     assert estimate(shape, **given).total == sum(one.values())
+
+
+def test_what_is_held_is_not_what_the_starting_process_held() -> None:
+    import subprocess
+    import sys
+
+    large = bytearray(b"x" * 400_000_000)
+    code = "from fittingroom.models.memory import held_bytes; print(*held_bytes())"
+    now, most = map(int, subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
+    assert len(large) > 2 * most
+    assert 0 < now <= most

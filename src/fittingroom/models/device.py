@@ -92,7 +92,7 @@ def _described(kind: Wanted) -> Device:
 
 
 def main_memory() -> int:
-    """Bytes of this machine's memory within its cgroup limit."""
+    """Bytes of this machine's memory within its cgroup limit: weights pass through it on their way to any device."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
     if limit.is_file():

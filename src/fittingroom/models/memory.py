@@ -10,7 +10,6 @@ QLoRA (arXiv 2305.14314) for 4-bit weights; the counts are those of transformers
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,10 +179,17 @@ def machine_bytes(wanted: Wanted = "auto") -> tuple[str, int]:
 def held_bytes() -> tuple[int, int]:
     """What this process holds in memory now, libraries included, and the most that it ever held: as measured by the
     system. Where only the most is told, that stands for both.
+
+    On Linux from /proc: `ru_maxrss` begins at what the process held that started this one.
     """
     import resource
 
+    status = Path("/proc/self/status")
+    if status.is_file():
+        told = dict(line.split(":", 1) for line in status.read_text(encoding="ascii", errors="replace").splitlines())
+        if "VmHWM" in told and "VmRSS" in told:
+            now, most = (1024 * int(told[name].split()[0]) for name in ("VmRSS", "VmHWM"))
+            return now, max(now, most)
+
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    pages = Path("/proc/self/statm")
-    now = int(pages.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.is_file() else most
-    return now, max(now, most)
+    return most, most

@@ -7,11 +7,9 @@ transformers 5, for experts, and the adapters. What a training takes besides is 
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy
+from fittingroom.models.device import main_memory
 from fittingroom.models.memory import Method
 
 METHODS: tuple[Method, ...] = ("lora", "qlora", "full")
@@ -33,19 +31,11 @@ def state_bytes(sizes: Anatomy, method: Method, *, rank: int) -> int:
     return round(_NF4 * (sizes.parameters - whole) + _HALF * whole) + adapters
 
 
-def host_bytes() -> int:
-    """Memory of this machine within its cgroup limit: weights pass through it on their way to any device."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    said = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
-    return min(total, int(said)) if said.isdigit() else total
-
-
 def refuse_too_large(parameters: int, place: str, each: int = LOADED) -> None:
     """Before a weight is read: refuse a model that this machine cannot even hold, at `each` bytes a weight. Raises
     ModelError.
     """
-    need, have = each * parameters, host_bytes()
+    need, have = each * parameters, main_memory()
     if need > have:
         raise ModelError(
             f"its {parameters / 1e9:.3g} billion weights take {need / 2**30:,.1f} GiB once loaded, and this machine "
