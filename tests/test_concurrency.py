@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,4 +75,7 @@ def test_two_checks_of_one_recipe_at_once(tmp_path: Path) -> None:
     ]
     said = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    assert said[0][0] == said[1][0]
+    # What each process held in memory and the seconds it took are its own measurements: only they may differ.
+    measured = re.compile(r"\d+(\.\d+)? (GiB|MiB|min\w*|s\w*)\b")
+    told = [measured.sub("some", out) for out, _ in said]
+    assert told[0] == told[1]
