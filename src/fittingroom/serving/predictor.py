@@ -148,14 +148,32 @@ class Predictor:
         """Clean and redact, as training did. Raises UserError that names the position of an unusable input."""
         return [prepared.input for prepared in self._prepared(raw_inputs)]
 
-    def prompt_ids(self, given: Mapping[str, str]) -> tuple[list[int], int]:
-        """Ids of the prompt of one prepared input, and how many tokens were cut off."""
-        asked = self._job.messages(given, self.info.task, self._job.choices(given, self.info.task, self.info.labels))
-        return self.renderer.prompt(asked, self._prompt_limit)
+    def prompt_ids(self, given: Mapping[str, str], before: Sequence[Mapping[str, str]] = ()) -> tuple[list[int], int]:
+        """Ids of the prompt of one prepared input, and how many tokens were cut off.
 
-    def score(self, inputs: Sequence[Mapping[str, str]]) -> np.ndarray:
+        `before`: turns that are put between the system turn and the question, such as examples with their answers; then
+        as much is kept as the model reads, the oldest of them going first.
+        """
+        asked = self._job.messages(given, self.info.task, self._job.choices(given, self.info.task, self.info.labels))
+        if not before:
+            return self.renderer.prompt(asked, self._prompt_limit)
+        system = [turn for turn in asked if turn["role"] == "system"]
+        turns = [*system, *(dict(turn) for turn in before), *(turn for turn in asked if turn["role"] != "system")]
+        return self.renderer.prompt(turns, self.reads)
+
+    @property
+    def reads(self) -> int:
+        """Tokens of a prompt that leave room for the longest label within what the model can read."""
+        return self._context() - max((len(answer) for answer in self._answers), default=1)
+
+    @property
+    def model(self) -> Any:
+        """The weights, for who measures them; those of a served model are not to be changed."""
+        return self._model
+
+    def score(self, inputs: Sequence[Mapping[str, str]], before: Sequence[Mapping[str, str]] = ()) -> np.ndarray:
         """[n, k] float64 calibrated probabilities of prepared inputs, in the order of `labels`."""
-        return self._score([self.prompt_ids(given)[0] for given in inputs])
+        return self._score([self.prompt_ids(given, before)[0] for given in inputs])
 
     def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]:
         """Prepare and score messages as users send them. Of equally likely labels the first one wins."""
