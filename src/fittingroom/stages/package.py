@@ -25,12 +25,15 @@ from fittingroom.serving.bundle import (
     replayed,
     seal,
 )
+from fittingroom.statistics.generation.attributes import vocabulary
 from fittingroom.store import write_json
 from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
+from fittingroom.tasks import copywrite
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training.fit import repeatable
-from fittingroom.training.rows import encode
+from fittingroom.training.rows import answer_room, encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
 from fittingroom.version import __version__
 
@@ -91,6 +94,8 @@ def package(
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
         think=renderer.think,
+        attributes=_attributes(splits, task),
+        max_tokens=0 if labels else answer_room(task, labels, renderer, splits.train),
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -98,7 +103,7 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    left_out = set() if info.prior_shift else {"prior_shift"}
+    left_out = {name for name in ("prior_shift", "attributes", "max_tokens") if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
@@ -112,6 +117,14 @@ def package(
         },
         timing={"seconds": round(time.monotonic() - started, 1)},
     )
+
+
+def _attributes(splits: Splits, task: TaskConfig) -> list[str]:
+    """See `BundleInfo.attributes`."""
+    if task.copywrite is None or task.copywrite.drafts == 1:
+        return []
+    rows = inputs_of(splits.train.arrow())
+    return vocabulary(copywrite.attributes_of(given, task) for given in rows)
 
 
 def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
@@ -149,13 +162,17 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
 def _calibrated(
     trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
 ) -> dict[str, Any]:
-    """Fit the temperature on the calibration part, through the weights that will be served."""
+    """Fit the temperature on the calibration part, through the weights that will be served. Where answers are free
+    there are no probabilities of labels to put right.
+    """
     import numpy as np
 
     from fittingroom.models.scoring import score_answers
 
     labels = trained.facts["labels"]
     length = trained.facts["max_length"]
+    if not labels:
+        return {"temperature": 1.0, "rows": 0, "fitted": False}
     rows = encode(splits.calibration, task=task, labels=labels, renderer=renderer, max_length=length)
     if len(rows) < _FEWEST:
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}
