@@ -18,9 +18,9 @@ from fittingroom.serving.bundle import TOKENIZER, BundleInfo, golden_prompt, rea
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
 from fittingroom.serving.weights import tuned, untuned
 from fittingroom.serving.writing import Made, Written, greedy
-from fittingroom.tasks.classify import probabilities, shifted
 from fittingroom.statistics.generation.reranking import best_of
 from fittingroom.tasks import copywrite
+from fittingroom.tasks.classify import probabilities, shifted
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.marking import marked, unmarked
 from fittingroom.text.clean import Cleaned, clean_batch

@@ -1,7 +1,7 @@
 """Free answers, many at a time: greedy, in batches, with a cache of keys and values.
 
-Rows of like length go through the model together, padded on the left; a row whose answer has ended leaves its batch. The
-tokens are those of answering each row by itself, up to near ties that rounding may decide otherwise (the preflight
+Rows of like length go through the model together, padded on the left; a row whose answer has ended leaves its batch.
+The tokens are those of answering each row by itself, up to near ties that rounding may decide otherwise (the preflight
 measures how far batches and single rows are apart).
 """
 

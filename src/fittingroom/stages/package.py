@@ -27,8 +27,8 @@ from fittingroom.serving.bundle import (
 )
 from fittingroom.statistics.generation.attributes import vocabulary
 from fittingroom.store import write_json
-from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks import copywrite
+from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.rows import inputs_of
