@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fittingroom.tasks.recommend_config import RecommendConfig
 from fittingroom.types import Frozen
 
 
 class TaskConfig(Frozen):
     """A job: which fields go in, which one comes out."""
 
-    kind: Literal["classify"]
+    kind: Literal["classify", "reply", "recommend", "copywrite"]
     """`classify`: one label of a closed set for each row."""
     input: list[str] = Field(min_length=1)
     """Fields of the sources that the model is given, in this order."""
@@ -24,6 +25,8 @@ class TaskConfig(Frozen):
     """Another spelling of a label -> the label."""
     instruction: str = ""
     """What the system turn says; empty for none."""
+    recommend: RecommendConfig | None = None
+    """How events become examples and how goods are ranked, for kind `recommend`."""
     list_labels: bool = False
     """Whether the prompt lists the labels (many tokens when there are many labels)."""
 
