@@ -8,12 +8,18 @@ from pydantic import Field, field_validator
 
 from fittingroom.types import Frozen
 
-BaselineName = Literal["majority", "tfidf", "untuned"]
+BaselineName = Literal["majority", "tfidf", "untuned", "popularity", "item_knn", "bm25"]
 
-OFFERED: dict[str, tuple[str, ...]] = {"classify": ("majority", "tfidf", "untuned")}
+OFFERED: dict[str, tuple[str, ...]] = {
+    "classify": ("majority", "tfidf", "untuned"),
+    "recommend": ("popularity", "item_knn", "bm25", "untuned"),
+}
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
 
-STANDARD: dict[str, tuple[str, ...]] = {"classify": ("majority", "tfidf", "untuned")}
+STANDARD: dict[str, tuple[str, ...]] = {
+    "classify": ("majority", "tfidf", "untuned"),
+    "recommend": ("popularity", "bm25"),
+}
 """Kind of job -> the baselines that it is set beside where the recipe names none: those that cost little."""
 
 
@@ -22,7 +28,8 @@ class EvaluateConfig(Frozen):
 
     baselines: list[BaselineName] = Field(default=["majority", "tfidf", "untuned"])
     """majority: the most frequent answer of train; tfidf: a linear model on the same train rows; untuned: the base
-    model with the same prompts and labels, before tuning."""
+    model with the same prompts and labels, before tuning. Of rankings: popularity: what is bought most; item_knn: what
+    goes with what the customer has; bm25: titles that share words with what is known."""
     replicates: int = Field(default=1000, ge=200, le=20_000)
     """Bootstrap replicates behind every interval."""
     bins: int = Field(default=10, ge=2, le=50)
