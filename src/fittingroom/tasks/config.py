@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fittingroom.tasks.copywrite_config import CopywriteConfig
 from fittingroom.tasks.recommend_config import RecommendConfig
+from fittingroom.tasks.reply_config import ReplyConfig
 from fittingroom.types import Frozen
 
 
@@ -14,7 +16,8 @@ class TaskConfig(Frozen):
     """A job: which fields go in, which one comes out."""
 
     kind: Literal["classify", "reply", "recommend", "copywrite"]
-    """`classify`: one label of a closed set for each row."""
+    """`classify`: one label of a closed set for each row; `reply`: the next answer of a conversation, grounded on facts
+    that are handed in; `recommend`: goods ranked for a customer; `copywrite`: texts about goods."""
     input: list[str] = Field(min_length=1)
     """Fields of the sources that the model is given, in this order."""
     target: str = Field(min_length=1)
@@ -25,10 +28,14 @@ class TaskConfig(Frozen):
     """Another spelling of a label -> the label."""
     instruction: str = ""
     """What the system turn says; empty for none."""
-    recommend: RecommendConfig | None = None
-    """How events become examples and how goods are ranked, for kind `recommend`."""
     list_labels: bool = False
     """Whether the prompt lists the labels (many tokens when there are many labels)."""
+    reply: ReplyConfig | None = None
+    """Settings of the kind `reply`."""
+    recommend: RecommendConfig | None = None
+    """Settings of the kind `recommend`."""
+    copywrite: CopywriteConfig | None = None
+    """Settings of the kind `copywrite`."""
 
     @field_validator("input")
     @classmethod
@@ -46,6 +53,21 @@ class TaskConfig(Frozen):
                 "a label is empty: an answer without a word cannot be learnt; write its name, or leave it out"
             )
         return value
+
+    @model_validator(mode="after")
+    def _only_its_own_settings(self) -> TaskConfig:
+        for kind, section in (("reply", self.reply), ("recommend", self.recommend), ("copywrite", self.copywrite)):
+            if section is not None and kind != self.kind:
+                raise ValueError(f"holds settings of {kind}, but task.kind is {self.kind}: take task.{kind} out")
+        return self
+
+    @model_validator(mode="after")
+    def _grade_is_carried(self) -> TaskConfig:
+        if self.recommend is not None and self.recommend.grade not in ("", *self.input):
+            raise ValueError(
+                f"recommend.grade is the field {self.recommend.grade!r}, which `input` does not hold: add it there"
+            )
+        return self
 
     @model_validator(mode="after")
     def _answer_is_not_given(self) -> TaskConfig:

@@ -82,6 +82,14 @@ class Recommend:
         """None: goods come and go, and their titles are no closed set."""
         return []
 
+    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
+        """None."""
+        return []
+
+    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
+        """None that could be told beforehand."""
+        return []
+
     def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
         """The conversation that asks for a title: the fields that say something, one a line.
 
