@@ -167,7 +167,7 @@ def test_goods_without_any_title_of_an_event(tmp_path: Path) -> None:
     import pyarrow as pa
 
     goods = Table.of(pa.table({"row_key": pa.array(["9"]), "title": pa.array(["hat"])}))
-    with pytest.raises(UserError, match="unknown goods: 1.*`key` of the source of goods"):
+    with pytest.raises(UserError, match=r"unknown goods: 1.*`key` of the source of goods"):
         made(task(), tmp_path, events({"who": "a", "day": 1, "item": "1"}), goods)
 
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from fittingroom.errors import StoreError, UserError
 from fittingroom.serving.bundle import INFO as BUNDLE_INFO
-from fittingroom.serving.bundle import TOKENIZER, BundleInfo, golden_prompt, read_info, verify
+from fittingroom.serving.bundle import SHELF, TOKENIZER, BundleInfo, golden_prompt, read_info, verify
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
+from fittingroom.serving.ranking import Ranked, Ranker, RawQuestion, candidates_of, fields_of
 from fittingroom.serving.weights import tuned, untuned
 from fittingroom.tasks.classify import probabilities, shifted
 from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.recommend import impersonal
+from fittingroom.tasks.shelf import Shelf
 from fittingroom.text.clean import Cleaned, clean_batch
 from fittingroom.text.redact import agree, redact_batch
 from fittingroom.types import Frozen
@@ -66,6 +69,10 @@ class Answers(Protocol):
 
     def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]: ...
 
+    def rank(
+        self, raw: RawQuestion, candidates: Sequence[str] | None = None, *, most: int = 10, personal: bool = True
+    ) -> Ranked: ...
+
     def start_chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling) -> Chat: ...
 
 
@@ -78,8 +85,9 @@ class Predictor:
     """Answers of one bundle. Safe to share between threads: the model works on one request at a time."""
 
     def __init__(
-        self, info: BundleInfo, model: Any, tokenizer: Any, *, calibrated: bool = True, secret: bytes = b""
-    ) -> None:
+        self, info: BundleInfo, model: Any, tokenizer: Any, *, calibrated: bool = True, secret: bytes = b"",
+        shelf: Shelf | None = None,
+    ) -> None:  # fmt: skip
         """Use `Predictor.load`."""
         from fittingroom.models.render import Renderer
 
@@ -91,11 +99,15 @@ class Predictor:
         self._shift = info.prior_shift if calibrated else {}
         self._secret = secret
         self._lock = threading.Lock()
+        self._ranker = shelf and Ranker(
+            model, self.renderer, info.task, shelf, max_length=info.max_length, by=info.rank_by or "likelihood",
+            lock=self._lock,
+        )  # fmt: skip
         self._job = job_of(info.task)
         said = self._job.answers(info.task, info.labels)
         self._answers = [self.renderer.answer_ids(text) for text in said]
         # Training keeps room for the longest label, so that the cut of an input does not depend on its answer.
-        self._prompt_limit = info.max_length - max(len(answer) for answer in self._answers)
+        self._prompt_limit = info.max_length - max((len(answer) for answer in self._answers), default=0)
         if info.golden_prompt not in ("", golden_prompt(self.renderer, info.task, info.labels)):
             raise StoreError(
                 "this version writes another prompt than the one that the model was trained with; serve it with the "
@@ -130,7 +142,8 @@ class Predictor:
 
         tokenizer = load_tokenizer(folder / TOKENIZER)
         model = tuned(folder) if weights == "bundle" else untuned(folder, info, root)
-        return cls(info, model, tokenizer, calibrated=weights == "bundle", secret=secret)
+        shelf = Shelf.load(folder / SHELF) if info.task.kind == "recommend" else None
+        return cls(info, model, tokenizer, calibrated=weights == "bundle", secret=secret, shelf=shelf)
 
     @property
     def labels(self) -> list[str]:
@@ -158,7 +171,11 @@ class Predictor:
         return self._score([self.prompt_ids(given)[0] for given in inputs])
 
     def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]:
-        """Prepare and score messages as users send them. Of equally likely labels the first one wins."""
+        """Prepare and score messages as users send them. Of equally likely labels the first one wins. Raises UserError
+        for a bundle without labels.
+        """
+        if not self.info.labels:
+            raise _unusable("model", "this model does not classify: it has no labels", "该模型没有标签，不用于分类")
         prepared = self._prepared(raw_inputs)
         prompts = [self.prompt_ids(item.input) for item in prepared]
         found = []
@@ -182,6 +199,34 @@ class Predictor:
         with self._lock:
             scores = score_answers(self._model, prompts, self._answers)
         return probabilities(shifted(scores, self.info.labels, self._shift), self._temperature)
+
+    # ------------------------------------------------------------------------------------------ rank
+
+    @property
+    def ranker(self) -> Ranker:
+        """What ranks. Raises UserError for a bundle of another job."""
+        if self._ranker is None:
+            raise _unusable("model", "this model does not rank goods", "该模型不用于商品排序")
+        return self._ranker
+
+    def rank(
+        self, raw: RawQuestion, candidates: Sequence[str] | None = None, *, most: int = 10, personal: bool = True
+    ) -> Ranked:
+        """Titles for a customer (or a search), best first.
+
+        `candidates`: titles to rank; without them the bundle's own tables propose some. `personal`: False leaves out
+        what the customer bought and looked at, as if nothing were known. Raises UserError for unknown fields, and where
+        there is nothing to rank.
+        """
+        ranker, task = self.ranker, self.info.task
+        given = fields_of(raw, task)
+        known = given if personal else impersonal(given)
+        asked = self._washed([known], place="input", empty=True)[0]
+        titles = ranker.shelf.candidates(asked.input, task) if candidates is None else candidates_of(candidates)
+        ranked = ranker.rank([asked.input], [titles])[0][:most]
+        return Ranked(
+            titles=[title for title, _ in ranked], scores=[score for _, score in ranked], input=dict(asked.input)
+        )
 
     # ------------------------------------------------------------------------------------------ chat
 
@@ -270,9 +315,11 @@ class Predictor:
         return {name: raw.get(name, "") for name in names}
 
     def _washed(
-        self, given: list[dict[str, str]], place: str, *, clean: Sequence[bool] | None = None, together: bool = False
-    ) -> list[_Prepared]:
-        """Clean (all, or those marked), then redact. Raises UserError when nothing is left of an input.
+        self, given: list[dict[str, str]], place: str, *, clean: Sequence[bool] | None = None, together: bool = False,
+        empty: bool = False,
+    ) -> list[_Prepared]:  # fmt: skip
+        """Clean (all, or those marked), then redact. Raises UserError when nothing is left of an input (with `empty`,
+        nothing need be known).
 
         What is personal in one field of an input goes from all its fields; `together`: from all inputs, as they are
         turns of one conversation.
@@ -295,7 +342,7 @@ class Predictor:
                 edits.update(before.edits)
                 edits.update(safe.edits)
             fields = {name: safe.text for name, (_, safe) in zip(item, pairs, strict=True)}
-            if mark and not any(text.strip() for text in fields.values()):
+            if mark and not empty and not any(text.strip() for text in fields.values()):
                 raise _unusable(f"{place}.{at}", "has no text", "没有文字")
             found.append(_Prepared(fields, dict(edits)))
         return found

@@ -21,7 +21,7 @@ from fittingroom.errors import ModelError, UserError
 from fittingroom.statistics.ranking import METRICS, judged, per_question
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.questions import Question
-from fittingroom.tasks.recommend import JOB, asked_for, settings_of
+from fittingroom.tasks.recommend import JOB, asked_for, joined, settings_of, title_of
 from fittingroom.tasks.shelf import Shelf
 from fittingroom.types import Frozen
 
@@ -48,6 +48,45 @@ class Ranked(Frozen):
     """Natural logarithms; comparable within one ranking only."""
     input: dict[str, str]
     """What the model was given: cleaned and redacted."""
+
+
+RawQuestion = str | Mapping[str, str | Sequence[str]]
+"""What a shop sends: the text alone where the task asks for one field, else field -> text, or titles newest first."""
+
+
+def fields_of(raw: RawQuestion, task: TaskConfig) -> dict[str, str]:
+    """Field -> text, in the task's order, without the grade (the best is asked for); what is not sent is not known.
+
+    Raises UserError for a field that is none of the task's.
+    """
+    names = [name for name in task.input if name != settings_of(task).grade]
+    if isinstance(raw, str):
+        if len(names) > 1:
+            raise UserError(
+                f"must be an object with {', '.join(names)}", f"必须是包含 {', '.join(names)} 的对象", place="input"
+            )
+        raw = {names[0]: raw}
+    if set(raw) - set(names):
+        # The name of the unknown field is the sender's text and is not repeated.
+        raise UserError(
+            f"holds a field that is none of {', '.join(names)}", f"含有 {', '.join(names)} 以外的字段", place="input"
+        )
+    texts = {name: raw.get(name, "") for name in names}
+    return {name: one if isinstance(one, str) else joined(_titles(one)) for name, one in texts.items()}
+
+
+def candidates_of(titles: Sequence[str]) -> list[str]:
+    """Titles to rank as a shop sends them, each once. Raises UserError where none is left, or one is empty."""
+    found = _titles(titles)
+    if not found or not all(title_of(title) for title in titles):
+        raise UserError(
+            "needs at least one title, and none that is empty", "至少需要一个标题，且不能有空标题", place="candidates"
+        )
+    return found
+
+
+def _titles(titles: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(title for one in titles if (title := title_of(one))))
 
 
 class _Expected(NamedTuple):

@@ -25,6 +25,7 @@ from fittingroom.serving.bundle import (
     replayed,
     seal,
 )
+from fittingroom.serving.shelving import Shelved, shelve
 from fittingroom.store import write_json
 from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
@@ -79,6 +80,7 @@ def package(
     labels = trained.facts["labels"]
     renderer = Renderer(load_tokenizer(folder / TOKENIZER), model.think)
     calibration = _calibrated(trained, splits, task, folder, renderer, context)
+    ranking = _ranking(trained, splits, task, folder, renderer, seed, context) if task.kind == "recommend" else None
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
         task=task,
@@ -91,6 +93,7 @@ def package(
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
         think=renderer.think,
+        rank_by=ranking.by if ranking else "",
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -98,9 +101,11 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    left_out = set() if info.prior_shift else {"prior_shift"}
+    left_out = {name for name in ("prior_shift", "rank_by") if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
+    if ranking:
+        calibration = {**calibration, "ranking": ranking.facts}
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
         folder=Folder(folder),
@@ -146,6 +151,17 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
             shutil.copyfile(base.path / name, target / name)
 
 
+def _ranking(
+    trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, seed: int, context: Context
+) -> Shelved:
+    """The shelf, and the way of scoring that ranks best, through the weights that will be served."""
+    with repeatable(context.threads):
+        return shelve(
+            folder, splits, task, renderer, max_length=trained.facts["max_length"], seed=seed,
+            progress=lambda done, total: context.progress("calibrate", done, total),
+        )  # fmt: skip
+
+
 def _calibrated(
     trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
 ) -> dict[str, Any]:
@@ -155,6 +171,8 @@ def _calibrated(
     from fittingroom.models.scoring import score_answers
 
     labels = trained.facts["labels"]
+    if not labels:
+        return {"temperature": 1.0, "rows": 0, "fitted": False}
     length = trained.facts["max_length"]
     rows = encode(splits.calibration, task=task, labels=labels, renderer=renderer, max_length=length)
     if len(rows) < _FEWEST:
