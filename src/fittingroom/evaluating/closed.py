@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError
 from fittingroom.evaluating.baselines import majority, tfidf, untuned
-from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, unbalanced, why
-from fittingroom.statistics.intervals import confusion_matrix
-from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, tally
-from fittingroom.types import EvalReport, Score
+from fittingroom.evaluating.slices import cuts, sliced
+from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
+from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, indices, tally
+from fittingroom.types import EvalReport, Interval, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def judge(setting: Setting) -> EvalReport:
         predictions=judged.predictions(probabilities, answers),
         rows=len(exam),
         unscored=rows.rows - len(exam),
-        facts=_facts(judged, probabilities, config)
+        facts=_facts(judged, probabilities, train, setting)
         | {
             "part_digest": rows.digest,
             "train_rows": len(train),
@@ -72,16 +72,22 @@ def judge(setting: Setting) -> EvalReport:
     )
 
 
-def _facts(judge: Judge, probabilities: NDArray[np.float64], config: EvaluateConfig) -> dict[str, Any]:
+def _facts(judge: Judge, probabilities: NDArray[np.float64], train: Exam, setting: Setting) -> dict[str, Any]:
     """What is known beside the scores: calibration, slices, how the answers are spread."""
-    from fittingroom.text.language import script_of
+    config, many = setting.config, len(judge.labels)
+    support = tally(indices(train.targets, judge.labels), judge.labels)
 
+    def accuracy(places: NDArray[np.int64], drawn: Resamples) -> Interval:
+        return bootstrap(judge.target[places], judge.ours[places], many, drawn)["accuracy"]
+
+    made = cuts(judge.exam, rare=support, rare_below=config.rare_below)
     return {
         "groups": judge.drawn.groups,
         "replicates": config.replicates,
         "calibration": calibration_of(probabilities, judge.target, config.bins),
         "distribution": {"target": tally(judge.target, judge.labels), "predicted": tally(judge.ours, judge.labels)},
-        "slices": judge.slices([script_of(text) for text in judge.exam.texts()]),
+        "train_support": support,
+        "slices": sliced(made, judge.exam.units, "accuracy", accuracy, seed=setting.seed),
     }
 
 

@@ -34,6 +34,8 @@ class EvaluateConfig(Frozen):
     """Bootstrap replicates behind every interval."""
     bins: int = Field(default=10, ge=2, le=50)
     """Bins of the reliability table (equal width)."""
+    rare_below: int = Field(default=20, ge=1)
+    """A class with fewer rows in train counts as rare: the rare ones together are a slice of their own."""
     untuned_rows: int = Field(default=400, ge=20)
     """At most this many rows go through the untuned model, which is as slow as ours: a sample fixed by the seed. Its
     comparison is paired on those rows only; `facts` says how many there were."""

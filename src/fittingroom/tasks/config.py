@@ -62,11 +62,21 @@ class TaskConfig(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _grade_is_carried(self) -> TaskConfig:
-        if self.recommend is not None and self.recommend.grade not in ("", *self.input):
-            raise ValueError(
-                f"recommend.grade is the field {self.recommend.grade!r}, which `input` does not hold: add it there"
-            )
+    def _its_fields_are_given(self) -> TaskConfig:
+        for section in (self.reply, self.recommend, self.copywrite):
+            for name in section.fields() if section is not None else ():
+                if name not in self.input:
+                    raise ValueError(
+                        f"task.{self.kind} names the field {name!r}, which task.input does not hold: add it there, so "
+                        "that every row keeps it"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_question(self) -> TaskConfig:
+        apart = set(self.reply.fields()) if self.reply is not None else set()
+        if self.reply is not None and not self.reply.history and not [name for name in self.input if name not in apart]:
+            raise ValueError("task.input holds no question: a field beside the facts, or task.reply.history")
         return self
 
     @model_validator(mode="after")

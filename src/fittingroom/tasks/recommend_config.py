@@ -71,6 +71,10 @@ class RecommendConfig(Frozen):
             raise ValueError("`strangers` go among graded titles: name the field with the grade under `grade`")
         return self
 
+    def fields(self) -> tuple[str, ...]:
+        """Fields of `task.input` that are named here."""
+        return (self.grade,) if self.grade else ()
+
     def gain(self, grade: float) -> float:
         """What a title of this grade is worth, in [0, 1]; a grade outside the scale is a ValueError."""
         if not self.worst <= grade <= self.best:
