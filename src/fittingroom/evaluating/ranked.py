@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.errors import FittingroomError, UserError
 from fittingroom.evaluating.baselines import bm25, item_knn, popularity, untuned_ranking
 from fittingroom.evaluating.setting import Setting, unbalanced, why
+from fittingroom.evaluating.slices import Cut, sliced
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.means import bootstrap_means, paired_means
 from fittingroom.statistics.ranking import DEPTH, METRICS, coverage, judged, novelty, per_question
+from fittingroom.statistics.swaps import swap_p_means
 from fittingroom.tables import Table
 from fittingroom.tasks.questions import Asked, Question, asked, units_of
 from fittingroom.tasks.recommend import HISTORY, apart, joined, settings_of
 from fittingroom.tasks.shelf import Shelf
-from fittingroom.types import EvalReport, Score
+from fittingroom.types import EvalReport, Interval, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +39,6 @@ BASELINES = {
     "untuned": untuned_ranking.lists,
 }
 """Name -> its rankings of the questions. It may raise FittingroomError: its reason is told."""
-_SLICE_REPLICATES = 400
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,14 @@ def _baselines(
             part = exam.only(places, replicates=setting.config.replicates, seed=setting.seed)
         values = part.values([ranked for ranked in lists if ranked is not None])
         same = {metric: column[places] for metric, column in mine.items()}
-        metrics, difference = bootstrap_means(values, part.drawn), paired_means(same, values, part.drawn)
-        scores.append(Score(name=name, metrics=metrics, difference=difference))
+        scores.append(
+            Score(
+                name=name,
+                metrics=bootstrap_means(values, part.drawn),
+                difference=paired_means(same, values, part.drawn),
+                p_values=swap_p_means(same, values, part.drawn, seed=setting.seed),
+            )
+        )
     return scores, rankings
 
 
@@ -174,32 +181,27 @@ def _reach(lists: Sequence[list[str] | None], shelf: Shelf) -> dict[str, float]:
 
 def _slices(exam: _Exam, values: Values, shelf: Shelf, units: set[str], seed: int) -> list[dict[str, Any]]:
     """The first metric for goods that training met or not, for known and new customers, by what is known of them, and
-    by source. Each entry: by, value, rows, groups, metric, mean, low, high.
+    by source.
     """
     questions = exam.questions
     goods = ["new" if question.cold_goods(shelf.bought) else "known" for question in questions]
-    columns: dict[str, list[str]] = {"goods": goods}
+    made = [Cut("goods", goods, ["known", "new"])]
     if any(HISTORY in question.given for question in questions):
-        columns["customer"] = ["new" if question.cold_customer(units) else "known" for question in questions]
-        columns["history"] = [_length(question) for question in questions]
-    columns["source"] = [question.source for question in questions]
-    return [entry for by, column in columns.items() for entry in _slice(exam, values[METRICS[0]], by, column, seed)]
+        customers = ["new" if question.cold_customer(units) else "known" for question in questions]
+        made.append(Cut("customer", customers, ["known", "new"]))
+        made.append(Cut("history", [_length(question) for question in questions], ["0", "1 – 3", "> 3"]))
+    sources = [question.source for question in questions]
+    made.append(Cut("source", sources, sorted(set(sources))))
+
+    def score(places: NDArray[np.int64], drawn: Resamples) -> Interval | None:
+        return bootstrap_means({METRICS[0]: values[METRICS[0]][places]}, drawn).get(METRICS[0])
+
+    return sliced(made, [question.unit for question in questions], METRICS[0], score, seed=seed)
 
 
 def _length(question: Question) -> str:
     many = len(apart(question.given[HISTORY]))
     return "0" if not many else "1 – 3" if many <= 3 else "> 3"
-
-
-def _slice(exam: _Exam, values: NDArray[np.float64], by: str, column: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    found = []
-    for value in sorted(set(column)):
-        places = [place for place, one in enumerate(column) if one == value]
-        part = exam.only(places, replicates=_SLICE_REPLICATES, seed=seed)
-        mean = bootstrap_means({METRICS[0]: values[places]}, part.drawn)[METRICS[0]]
-        rows = {"by": by, "value": value, "rows": len(places), "groups": part.drawn.groups, "metric": METRICS[0]}
-        found.append({**rows, "mean": mean.value, "low": mean.low, "high": mean.high})
-    return found
 
 
 def _predictions(

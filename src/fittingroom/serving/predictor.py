@@ -99,15 +99,15 @@ class Predictor:
         self._shift = info.prior_shift if calibrated else {}
         self._secret = secret
         self._lock = threading.Lock()
-        self._ranker = shelf and Ranker(
-            model, self.renderer, info.task, shelf, max_length=info.max_length, by=info.rank_by or "likelihood",
-            lock=self._lock,
-        )  # fmt: skip
         self._job = job_of(info.task)
         said = self._job.answers(info.task, info.labels)
         self._answers = [self.renderer.answer_ids(text) for text in said]
         # Training keeps room for the longest label, so that the cut of an input does not depend on its answer.
-        self._prompt_limit = info.max_length - max((len(answer) for answer in self._answers), default=0)
+        self._prompt_limit = info.max_length - max((len(answer) for answer in self._answers), default=info.max_tokens)
+        self._ranker = shelf and Ranker(
+            model, self.renderer, info.task, shelf, prompt_limit=self._prompt_limit, by=info.rank_by or "likelihood",
+            lock=self._lock,
+        )  # fmt: skip
         if info.golden_prompt not in ("", golden_prompt(self.renderer, info.task, info.labels)):
             raise StoreError(
                 "this version writes another prompt than the one that the model was trained with; serve it with the "

@@ -102,12 +102,12 @@ class Ranker:
     """A model that ranks. Safe to share between threads: the model works on one request at a time."""
 
     def __init__(
-        self, model: Any, renderer: Renderer, task: TaskConfig, shelf: Shelf, *, max_length: int,
+        self, model: Any, renderer: Renderer, task: TaskConfig, shelf: Shelf, *, prompt_limit: int,
         by: By = "likelihood", lock: threading.Lock | None = None,
     ) -> None:  # fmt: skip
-        """`max_length`: tokens of prompt and answer in training; `lock`: what guards the model."""
+        """`prompt_limit`: tokens at which training cut its prompts; `lock`: what guards the model."""
         self.shelf, self.task, self.by = shelf, task, by
-        self._model, self._renderer, self._max_length = model, renderer, max_length
+        self._model, self._renderer, self._limit = model, renderer, prompt_limit
         self._lock = lock or threading.Lock()
         self._priors: dict[str, float] = {}
 
@@ -214,11 +214,17 @@ class Ranker:
 
         from fittingroom.models.branches import score_branches
 
+        reads = int(self._model.config.max_position_embeddings)
         prompts = []
-        for one, of_one in zip(given, answers, strict=True):
-            # Training cuts a prompt so that its answer fits; here the longest candidate must.
-            room = self._max_length - max(len(answer) for answer in of_one)
-            prompts.append(self._renderer.prompt_ids(JOB.messages(one, self.task, []), max(room, 1)))
+        for at, (one, of_one) in enumerate(zip(given, answers, strict=True)):
+            room = min(self._limit, reads - max(len(answer) for answer in of_one))
+            prompts.append(self._renderer.prompt_ids(JOB.messages(one, self.task, []), room))
+            if len(prompts[-1]) > max(room, 1):
+                raise UserError(
+                    f"a title is too long: prompt and title must fit into the {reads} tokens that the model reads",
+                    f"标题过长：提示与标题合计须在模型可读的 {reads} 个 token 之内",
+                    place=f"candidates.{at}",
+                )
         with self._lock:
             found = score_branches(self._model, prompts, answers, progress=progress)
         if not all(np.isfinite(one).all() for one in found):

@@ -31,7 +31,7 @@ class Shelved(NamedTuple):
 
 
 def shelve(
-    folder: Path, splits: Splits, task: TaskConfig, renderer: Renderer, *, max_length: int, seed: int,
+    folder: Path, splits: Splits, task: TaskConfig, renderer: Renderer, *, prompt_limit: int, seed: int,
     progress: Callable[[int, int], None],
 ) -> Shelved:  # fmt: skip
     """Write the tables of goods into the bundle, and choose the way of scoring on the calibration part (on dev where
@@ -42,7 +42,7 @@ def shelve(
     shelf = Shelf.of(splits.train, task, least_customers=settings_of(task).least_customers)
     shelf.write(folder / SHELF)
     part, questions = _held_out(splits, task, seed)
-    ranker = Ranker(load_to_score(folder / MODEL), renderer, task, shelf, max_length=max_length)
+    ranker = Ranker(load_to_score(folder / MODEL), renderer, task, shelf, prompt_limit=prompt_limit)
     measured = ranker.choose(questions, progress)
     facts = {"goods": len(shelf.titles), "measured_on": part, "questions": len(questions), "by": measured}
     return Shelved(ranker.by, facts)
