@@ -68,7 +68,10 @@ class BundleInfo(Frozen):
     task: TaskConfig
     """With the instruction, and whether the prompt lists the labels."""
     labels: list[str]
-    """Empty where answers are free."""
+    """The closed set; [] where answers are free."""
+    max_tokens: int = Field(default=0, ge=0)
+    """Free answers: tokens of the longest one in training, its end mark included; serving makes no longer ones. 0 where
+    they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
     prior_shift: dict[str, float] = Field(default_factory=dict)

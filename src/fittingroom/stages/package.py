@@ -31,7 +31,7 @@ from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
 from fittingroom.training.fit import repeatable
-from fittingroom.training.rows import encode
+from fittingroom.training.rows import answer_room, encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
 from fittingroom.version import __version__
 
@@ -80,7 +80,9 @@ def package(
     labels = trained.facts["labels"]
     renderer = Renderer(load_tokenizer(folder / TOKENIZER), model.think)
     calibration = _calibrated(trained, splits, task, folder, renderer, context)
-    ranking = _ranking(trained, splits, task, folder, renderer, seed, context) if task.kind == "recommend" else None
+    longest = 0 if labels else answer_room(task, labels, renderer, splits.train)
+    limit = trained.facts["max_length"] - longest
+    ranking = _ranking(limit, splits, task, folder, renderer, seed, context) if task.kind == "recommend" else None
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
         task=task,
@@ -94,6 +96,7 @@ def package(
         method="full",  # adapters are merged
         think=renderer.think,
         rank_by=ranking.by if ranking else "",
+        max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -101,7 +104,7 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    left_out = {name for name in ("prior_shift", "rank_by") if not getattr(info, name)}
+    left_out = {name for name in ("prior_shift", "rank_by", "max_tokens") if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
     if ranking:
@@ -152,12 +155,12 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
 
 
 def _ranking(
-    trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, seed: int, context: Context
+    limit: int, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, seed: int, context: Context
 ) -> Shelved:
     """The shelf, and the way of scoring that ranks best, through the weights that will be served."""
     with repeatable(context.threads):
         return shelve(
-            folder, splits, task, renderer, max_length=trained.facts["max_length"], seed=seed,
+            folder, splits, task, renderer, prompt_limit=limit, seed=seed,
             progress=lambda done, total: context.progress("calibrate", done, total),
         )  # fmt: skip
 
