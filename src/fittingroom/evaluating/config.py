@@ -8,17 +8,23 @@ from pydantic import Field, field_validator
 
 from fittingroom.types import Frozen
 
-BaselineName = Literal["majority", "tfidf", "untuned", "popularity", "item_knn", "bm25"]
+BaselineName = Literal[
+    "majority", "tfidf", "untuned", "retrieval", "template", "popularity", "item_knn", "bm25"
+]
 
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned"),
+    "reply": ("retrieval", "template", "untuned"),
     "recommend": ("popularity", "item_knn", "bm25", "untuned"),
+    "copywrite": ("retrieval", "template", "untuned"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
 
 STANDARD: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned"),
     "recommend": ("popularity", "bm25"),
+    "reply": ("retrieval", "template", "untuned"),
+    "copywrite": ("retrieval", "template", "untuned"),
 }
 """Kind of job -> the baselines that it is set beside where the recipe names none: those that cost little."""
 
@@ -28,8 +34,9 @@ class EvaluateConfig(Frozen):
 
     baselines: list[BaselineName] = Field(default=["majority", "tfidf", "untuned"])
     """majority: the most frequent answer of train; tfidf: a linear model on the same train rows; untuned: the base
-    model with the same prompts and labels, before tuning. Of rankings: popularity: what is bought most; item_knn: what
-    goes with what the customer has; bm25: titles that share words with what is known."""
+    model with the same prompts and labels, before tuning. Of free answers: retrieval: the answer of the training row
+    whose input is most alike; template: the most frequent answer of train. Of rankings: popularity: what is bought
+    most; item_knn: what goes with what the customer has; bm25: titles that share words with what is known."""
     replicates: int = Field(default=1000, ge=200, le=20_000)
     """Bootstrap replicates behind every interval."""
     bins: int = Field(default=10, ge=2, le=50)
@@ -39,6 +46,10 @@ class EvaluateConfig(Frozen):
     untuned_rows: int = Field(default=400, ge=20)
     """At most this many rows go through the untuned model, which is as slow as ours: a sample fixed by the seed. Its
     comparison is paired on those rows only; `facts` says how many there were."""
+
+    generated_rows: int = Field(default=200, ge=20)
+    """Free answers: at most this many rows are generated and judged, as a token at a time is slow: a sample fixed by
+    the seed. `facts` says of how many they were drawn."""
 
     @field_validator("baselines")
     @classmethod

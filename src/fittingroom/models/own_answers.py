@@ -40,7 +40,11 @@ def score_own(
             ids = torch.tensor([whole[row] + [0] * (length - len(whole[row])) for row in rows])
             mask = torch.tensor([[1] * len(whole[row]) + [0] * (length - len(whole[row])) for row in rows])
             hidden = hidden_states(body, ids.to(model.device), mask.to(model.device))
-            at = [(place, len(prompts[row]) - 1 + step) for place, row in enumerate(rows) for step in range(len(answers[row]))]
+            at = [
+                (place, len(prompts[row]) - 1 + step)
+                for place, row in enumerate(rows)
+                for step in range(len(answers[row]))
+            ]
             wanted = [token for row in rows for token in answers[row]]
             owner = [row for row in rows for _ in answers[row]]
             for first in range(0, len(at), block):

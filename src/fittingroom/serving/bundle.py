@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from fittingroom.errors import StoreError
 from fittingroom.models.formats import ThinkPolicy
@@ -74,6 +74,9 @@ class BundleInfo(Frozen):
     they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
+    attributes: list[str] = Field(default_factory=list)
+    """`copywrite` with several drafts: values of attributes that the training rows hold, by which a draft is told that
+    speaks of attributes its article does not have."""
     prior_shift: dict[str, float] = Field(default_factory=dict)
     """Added to the scores of the labels first, where training met the classes in another mix than the world has."""
     base: BaseRecord
@@ -90,6 +93,12 @@ class BundleInfo(Frozen):
     """For a bundle that ranks: the way of scoring that was best on rows it has not learnt (see `serving.ranking`)."""
     golden_prompt: str = ""
     """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""
+
+    @model_validator(mode="after")
+    def _has_answers(self) -> BundleInfo:
+        if not self.labels and not self.max_tokens:
+            raise ValueError("a bundle has labels, or says how long its free answers may be")
+        return self
 
 
 def read_info(folder: Path) -> BundleInfo:

@@ -28,7 +28,7 @@ class Record(NamedTuple):
 
     time: datetime
     route: str
-    """`classify`, `rank` or `chat`."""
+    """`classify`, `write`, `rank` or `chat`."""
     alias: str
     release: int
     input: Mapping[str, str]

@@ -20,8 +20,8 @@ from fittingroom.sources.people import PEOPLE
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
-from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.merging import GIVEN, merge
 from fittingroom.tasks.open_answers import sorted_out
 from fittingroom.tasks.reference import REFERENCE

@@ -26,10 +26,13 @@ from fittingroom.serving.bundle import (
     seal,
 )
 from fittingroom.serving.shelving import Shelved, shelve
+from fittingroom.statistics.generation.attributes import vocabulary
 from fittingroom.store import write_json
+from fittingroom.tasks import copywrite
 from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training.fit import repeatable
 from fittingroom.training.rows import answer_room, encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
@@ -96,6 +99,7 @@ def package(
         method="full",  # adapters are merged
         think=renderer.think,
         rank_by=ranking.by if ranking else "",
+        attributes=_attributes(splits, task),
         max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
@@ -104,7 +108,8 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    left_out = {name for name in ("prior_shift", "rank_by", "max_tokens") if not getattr(info, name)}
+    seldom = ("prior_shift", "attributes", "max_tokens", "rank_by")
+    left_out = {name for name in seldom if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
     if ranking:
@@ -120,6 +125,14 @@ def package(
         },
         timing={"seconds": round(time.monotonic() - started, 1)},
     )
+
+
+def _attributes(splits: Splits, task: TaskConfig) -> list[str]:
+    """See `BundleInfo.attributes`."""
+    if task.copywrite is None or task.copywrite.drafts == 1:
+        return []
+    rows = inputs_of(splits.train.arrow())
+    return vocabulary(copywrite.attributes_of(given, task) for given in rows)
 
 
 def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
@@ -168,15 +181,17 @@ def _ranking(
 def _calibrated(
     trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
 ) -> dict[str, Any]:
-    """Fit the temperature on the calibration part, through the weights that will be served."""
+    """Fit the temperature on the calibration part, through the weights that will be served. Where answers are free
+    there are no probabilities of labels to put right.
+    """
     import numpy as np
 
     from fittingroom.models.scoring import score_answers
 
     labels = trained.facts["labels"]
+    length = trained.facts["max_length"]
     if not labels:
         return {"temperature": 1.0, "rows": 0, "fitted": False}
-    length = trained.facts["max_length"]
     rows = encode(splits.calibration, task=task, labels=labels, renderer=renderer, max_length=length)
     if len(rows) < _FEWEST:
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}

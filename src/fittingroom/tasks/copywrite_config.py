@@ -18,7 +18,8 @@ class CopywriteConfig(Frozen):
     audience: str = ""
     """Field of `task.input` that says for whom it is written; it is shown to the model and is no attribute."""
     forbidden: list[str] = Field(default_factory=list)
-    """Words that must not stand in a copy, beside the usual absolute terms of advertising law (国家级, 最佳, best …)."""
+    """Words that must not stand in a copy, beside the usual absolute terms of advertising law (国家级, 最佳,
+    best …)."""
     allowed: list[str] = Field(default_factory=list)
     """Phrases in which such a word is harmless, beside the usual ones (第一次, best before …)."""
     min_words: int | None = Field(default=None, ge=1)

@@ -1,7 +1,7 @@
 """That a text was made by a machine, said with it: visibly, and in metadata.
 
-China's measures for labelling AI-generated content (人工智能生成合成内容标识办法, in force since September 2025) ask for
-both: a visible word at the text, and a mark in the data that goes with it.
+China's measures for labelling AI-generated content (人工智能生成合成内容标识办法, in force since September 2025) ask
+for both: a visible word at the text, and a mark in the data that goes with it.
 """
 
 from __future__ import annotations

@@ -57,7 +57,6 @@ class Probe:
         loss = -sum(float(scores[at, label]) for at, label in enumerate(wanted)) / max(1, tokens)
         return loss, macro_f1(wanted, [int(best) for best in scores.argmax(axis=1)])
 
-
     def _free(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
         """Each row's own answer, which is all that can be scored of an endless set."""
         tails = [part.ids[row][part.answer_starts[row] :] for row in rows]
