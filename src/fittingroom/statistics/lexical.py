@@ -5,6 +5,7 @@ Scores are Lucene's variant with k1 = 1.2 and b = 0.75: never negative, 0 where 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ class Lexicon:
         if self._known:
             import bm25s
 
+            # It asks for every message about its own steps, whatever the program's level is.
+            logging.getLogger("bm25s").setLevel(logging.WARNING)
             self._index = bm25s.BM25(method="lucene", k1=_K1, b=_B, backend="numpy")
             # Numbered here: the library's own vocabulary is built from a set, whose order changes with the process.
             vocabulary = {word: place for place, word in enumerate(sorted(self._known))}
