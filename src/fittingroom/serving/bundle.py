@@ -22,8 +22,8 @@ from pydantic import ConfigDict, Field, ValidationError
 from fittingroom.errors import StoreError
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
-from fittingroom.tasks.classify import messages
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.text.clean import CleanConfig, clean_batch
 from fittingroom.text.redact import RedactConfig, redact_batch
 from fittingroom.types import Frozen
@@ -125,7 +125,8 @@ def replayed(rows: Table, prepare: Preparation, secret: bytes) -> dict[str, int]
 
 def golden_prompt(renderer: Renderer, task: TaskConfig, labels: Sequence[str]) -> str:
     """Digest of the ids of one fixed prompt: another renderer, tokenizer or prompt in service gives another one."""
-    asked = messages(dict.fromkeys(task.input, "Hello,  世界 123"), task, labels)
+    job, given = job_of(task), dict.fromkeys(task.input, "Hello,  世界 123")
+    asked = job.messages(given, task, job.choices(given, task, labels))
     return digest_of(renderer.prompt_ids(asked))
 
 

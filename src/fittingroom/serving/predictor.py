@@ -17,7 +17,8 @@ from fittingroom.serving.bundle import INFO as BUNDLE_INFO
 from fittingroom.serving.bundle import TOKENIZER, BundleInfo, golden_prompt, read_info, verify
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
 from fittingroom.serving.weights import tuned, untuned
-from fittingroom.tasks import classify as task_room
+from fittingroom.tasks.classify import probabilities, shifted
+from fittingroom.tasks.jobs import job_of
 from fittingroom.text.clean import Cleaned, clean_batch
 from fittingroom.text.redact import agree, redact_batch
 from fittingroom.types import Frozen
@@ -90,7 +91,9 @@ class Predictor:
         self._shift = info.prior_shift if calibrated else {}
         self._secret = secret
         self._lock = threading.Lock()
-        self._answers = [self.renderer.answer_ids(task_room.answer(label)) for label in info.labels]
+        self._job = job_of(info.task)
+        said = self._job.answers(info.task, info.labels)
+        self._answers = [self.renderer.answer_ids(text) for text in said]
         # Training keeps room for the longest label, so that the cut of an input does not depend on its answer.
         self._prompt_limit = info.max_length - max(len(answer) for answer in self._answers)
         if info.golden_prompt not in ("", golden_prompt(self.renderer, info.task, info.labels)):
@@ -147,7 +150,7 @@ class Predictor:
 
     def prompt_ids(self, given: Mapping[str, str]) -> tuple[list[int], int]:
         """Ids of the prompt of one prepared input, and how many tokens were cut off."""
-        asked = task_room.messages(given, self.info.task, self.info.labels)
+        asked = self._job.messages(given, self.info.task, self._job.choices(given, self.info.task, self.info.labels))
         return self.renderer.prompt(asked, self._prompt_limit)
 
     def score(self, inputs: Sequence[Mapping[str, str]]) -> np.ndarray:
@@ -178,7 +181,7 @@ class Predictor:
 
         with self._lock:
             scores = score_answers(self._model, prompts, self._answers)
-        return task_room.probabilities(task_room.shifted(scores, self.info.labels, self._shift), self._temperature)
+        return probabilities(shifted(scores, self.info.labels, self._shift), self._temperature)
 
     # ------------------------------------------------------------------------------------------ chat
 
@@ -238,7 +241,7 @@ class Predictor:
             turns[at]["content"] = one.input[field]
         given = safe[-1].input
         if not any(message["role"] == "system" for message in messages):
-            asked = task_room.messages({}, self.info.task, self.info.labels)
+            asked = self._job.messages({}, self.info.task, self._job.choices({}, self.info.task, self.info.labels))
             turns = [turn for turn in asked if turn["role"] == "system"] + turns
         return turns, given
 

@@ -18,9 +18,9 @@ from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load
 from fittingroom.models.memory import Memory, Shape, machine_bytes
 from fittingroom.models.nf4 import demand, quantisable
 from fittingroom.models.render import Renderer
-from fittingroom.tasks import classify
-from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training import plan as rules
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
@@ -81,7 +81,7 @@ def configure(
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
-    labels = labels_of(splits, task)
+    labels = job_of(task).labels(splits, task)
     check_rows(splits, labels)
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
@@ -194,15 +194,16 @@ def _preflight(
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
-    labels = labels_of(splits, task)
+    job = job_of(task)
+    labels = job.labels(splits, task)
     some = splits.train.arrow().sort_by("id").slice(0, _LOOKED_AT)
     return preflight(
         Subject(
             folder=base.path,
             tokenizer=tokenizer,
             renderer=renderer,
-            messages=[classify.messages(given, task, labels) for given in classify.inputs_of(some)],
-            answers=[classify.answer(label) for label in labels],
+            messages=[job.messages(given, task, job.choices(given, task, labels)) for given in inputs_of(some)],
+            answers=job.answers(task, labels),
             rows=encoded,
             model=loaded,
             layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
@@ -281,7 +282,7 @@ def _length(
     chosen: dict[str, str],
 ) -> int:
     """Tokens of prompt and answer."""
-    room = answer_room(labels, renderer)
+    room = answer_room(task, labels, renderer, splits.train)
     if train.max_length != "auto":
         if train.max_length > reads:
             raise RecipeError(

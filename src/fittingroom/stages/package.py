@@ -26,8 +26,9 @@ from fittingroom.serving.bundle import (
     seal,
 )
 from fittingroom.store import write_json
-from fittingroom.tasks.classify import answer, fit_temperature, probabilities, shifted
+from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.fit import repeatable
 from fittingroom.training.rows import encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
@@ -162,7 +163,7 @@ def _calibrated(
         scores = score_answers(
             load_to_score(folder / MODEL),
             rows.prompts(range(len(rows))),
-            [renderer.answer_ids(answer(label)) for label in labels],
+            [renderer.answer_ids(said) for said in job_of(task).answers(task, labels)],
             progress=lambda done, total: context.progress("calibrate", done, total),
         )
     scores = shifted(scores, labels, splits.facts.get("prior_shift", {}))

@@ -18,8 +18,8 @@ from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, 
 from fittingroom.models.nf4 import demand, parameters, stored_bytes
 from fittingroom.models.render import Renderer
 from fittingroom.room import roomy
-from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import learnable
@@ -142,7 +142,8 @@ def material_of(
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer, think)
-    labels = labels_of(splits, task)
+    job = job_of(task)
+    labels = job.labels(splits, task)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
     dev = render(splits.dev)
@@ -150,7 +151,7 @@ def material_of(
     probe = make_probe(
         rows,
         dev,
-        [renderer.answer_ids(answer(label)) for label in labels],
+        [renderer.answer_ids(said) for said in job.answers(task, labels)],
         rows=train.eval_rows,
         epochs=plan.epochs,
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from fittingroom.errors import UserError
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.job import Job
+from fittingroom.tasks.rows import targets
 from fittingroom.types import Splits
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 
@@ -25,7 +28,7 @@ def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
         return list(task.labels)
     found: set[str] = set()
     for table in splits.parts().values():
-        found.update(target for target in targets_of(table.arrow(), task) if target is not None)
+        found.update(target for target in targets(table.arrow(), task) if target is not None)
     if len(found) < 2:
         raise UserError(
             f"the rows carry {len(found)} label(s), and a choice needs two: check task.target and the sources",
@@ -33,19 +36,6 @@ def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
             place="task.target",
         )
     return sorted(found)
-
-
-def targets_of(table: object, task: TaskConfig) -> list[str | None]:
-    """The wanted answers of an Arrow table of rows, in its order."""
-    import pyarrow.compute as pc
-
-    return list(pc.struct_field(table["target"], task.target).to_pylist())  # type: ignore[index]
-
-
-def inputs_of(table: object) -> list[dict[str, str]]:
-    """The inputs of an Arrow table of rows, in its order; a missing field is an empty text."""
-    rows = table["input"].to_pylist()  # type: ignore[index]
-    return [{name: value or "" for name, value in row.items()} for row in rows]
 
 
 def messages(given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
@@ -67,6 +57,35 @@ def messages(given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) 
 def answer(target: str) -> str:
     """What the model shall say for this label: the label itself."""
     return target
+
+
+class _Classify:
+    """The job; see `Job` for what each part says."""
+
+    kind = "classify"
+    closed = True
+    metrics = ("macro_f1", "accuracy", "macro_precision", "macro_recall")
+
+    def labels(self, splits: Splits, task: TaskConfig) -> list[str]:
+        return labels_of(splits, task)
+
+    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
+        return list(labels)
+
+    def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
+        return messages(given, task, labels)
+
+    def answer(self, target: str, task: TaskConfig, labels: Sequence[str]) -> str:
+        return answer(target)
+
+    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
+        return [answer(label) for label in labels]
+
+    def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:
+        return [""] * table.num_rows
+
+
+JOB: Job = _Classify()
 
 
 def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:

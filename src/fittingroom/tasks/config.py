@@ -6,14 +6,18 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fittingroom.tasks.copywrite_config import CopywriteConfig
+from fittingroom.tasks.recommend_config import RecommendConfig
+from fittingroom.tasks.reply_config import ReplyConfig
 from fittingroom.types import Frozen
 
 
 class TaskConfig(Frozen):
     """A job: which fields go in, which one comes out."""
 
-    kind: Literal["classify"]
-    """`classify`: one label of a closed set for each row."""
+    kind: Literal["classify", "reply", "recommend", "copywrite"]
+    """`classify`: one label of a closed set for each row; `reply`: the next answer of a conversation, grounded on facts
+    that are handed in; `recommend`: goods ranked for a customer; `copywrite`: texts about goods."""
     input: list[str] = Field(min_length=1)
     """Fields of the sources that the model is given, in this order."""
     target: str = Field(min_length=1)
@@ -26,6 +30,12 @@ class TaskConfig(Frozen):
     """What the system turn says; empty for none."""
     list_labels: bool = False
     """Whether the prompt lists the labels (many tokens when there are many labels)."""
+    reply: ReplyConfig | None = None
+    """Settings of the kind `reply`."""
+    recommend: RecommendConfig | None = None
+    """Settings of the kind `recommend`."""
+    copywrite: CopywriteConfig | None = None
+    """Settings of the kind `copywrite`."""
 
     @field_validator("input")
     @classmethod
@@ -43,6 +53,13 @@ class TaskConfig(Frozen):
                 "a label is empty: an answer without a word cannot be learnt; write its name, or leave it out"
             )
         return value
+
+    @model_validator(mode="after")
+    def _only_its_own_settings(self) -> TaskConfig:
+        for kind, section in (("reply", self.reply), ("recommend", self.recommend), ("copywrite", self.copywrite)):
+            if section is not None and kind != self.kind:
+                raise ValueError(f"holds settings of {kind}, but task.kind is {self.kind}: take task.{kind} out")
+        return self
 
     @model_validator(mode="after")
     def _answer_is_not_given(self) -> TaskConfig:

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.tasks import classify
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of, targets
 
 if TYPE_CHECKING:
     from fittingroom.models.render import Renderer
     from fittingroom.tables import Table
 
 _NAMED = 10
+_MOST_ROOM = 512
+"""Tokens that are kept for a free answer whatever a row's own needs: one very long answer in training must not take the
+room of every question."""
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -29,7 +33,7 @@ class Encoded:
     ids: list[list[int]]
     answer_starts: list[int]
     wanted: list[int]
-    """Index of the label."""
+    """Index of the label; -1 where answers are free, or the label is none of those that are learnt."""
     weights: list[float]
     truncated: int
     """Rows whose input was cut."""
@@ -72,31 +76,45 @@ def encode(
     renderer: Renderer,
     max_length: int,
     class_weights: Mapping[str, float] | None = None,
+    room: int | None = None,
 ) -> Encoded:
-    """Render the rows of a part; every row is cut as if it had the longest label, as serving will do."""
+    """Render the rows of a part; every row is cut as if it had the longest answer, as serving will do.
+
+    `labels`: [] where answers are free; then `wanted` is -1 everywhere. `room`: tokens kept for that longest answer,
+    where it was reckoned before (on the training part, for all parts); else it is `answer_room` of this table.
+    """
     rows = table.arrow().sort_by("id")
+    job = job_of(task)
     known = {label: at for at, label in enumerate(labels)}
-    room = answer_room(labels, renderer)
+    kept = answer_room(task, labels, renderer, table) if room is None else room
     weights = class_weights or {}
     made = []
-    inputs, targets = classify.inputs_of(rows), classify.targets_of(rows, task)
-    for given, target in zip(inputs, targets, strict=True):
-        said = classify.answer(target or "")
-        made.append(renderer.example(classify.messages(given, task, labels), said, max_length, room))
+    ids: list[str] = rows["id"].to_pylist()
+    wanted = targets(rows, task)
+    for given, target in zip(inputs_of(rows), wanted, strict=True):
+        shown = job.choices(given, task, labels)
+        said = job.answer(target or "", task, shown)
+        made.append(renderer.example(job.messages(given, task, shown), said, max_length, kept))
     return Encoded(
-        row_ids=rows["id"].to_pylist(),
+        row_ids=ids,
         ids=[row.ids for row in made],
         answer_starts=[row.answer_start for row in made],
-        wanted=[known[target] for target in targets if target is not None],
-        weights=[float(weights.get(target or "", 1.0)) for target in targets],
+        wanted=[known[target] if labels and target is not None else -1 for target in wanted],
+        weights=[float(weights.get(target or "", 1.0)) for target in wanted],
         truncated=sum(row.truncated > 0 for row in made),
-        prompt_limit=max_length - room,
+        prompt_limit=max_length - kept,
     )
 
 
-def answer_room(labels: Sequence[str], renderer: Renderer) -> int:
-    """Tokens of the longest label with its end mark."""
-    return max(len(renderer.answer_ids(classify.answer(label))) for label in labels)
+def answer_room(task: TaskConfig, labels: Sequence[str], renderer: Renderer, table: Table) -> int:
+    """Tokens of the longest answer with its end mark: of all that may be said, or, where answers are free, of those in
+    the table, up to 512 (a longer one takes what it needs from the input of its own row).
+    """
+    job = job_of(task)
+    if job.closed:
+        return max(len(renderer.answer_ids(said)) for said in job.answers(task, labels))
+    found = (job.answer(target or "", task, []) for target in targets(table.arrow(), task))
+    return min(_MOST_ROOM, max((len(renderer.answer_ids(said)) for said in found), default=1))
 
 
 def refuse_long_answers(
@@ -105,14 +123,17 @@ def refuse_long_answers(
     """UserError when an answer does not fit into the `reads` tokens of the model even behind an empty message: every
     row is cut as if it had the longest answer, so nothing would be left of any message.
     """
-    bare = len(renderer.prompt_ids(classify.messages({}, task, labels)))
-    lengths = {label: len(renderer.answer_ids(classify.answer(label))) for label in labels}
-    long = {label for label, length in lengths.items() if bare + length > reads}
-    if not long:
-        return
+    job = job_of(task)
+    shown = job.choices({}, task, labels)
+    bare = len(renderer.prompt_ids(job.messages({}, task, shown)))
     rows = table.arrow().sort_by("id")
-    held = [row for row, target in zip(rows["id"].to_pylist(), classify.targets_of(rows, task), strict=True)
-            if target in long]  # fmt: skip
+    wanted = [job.answer(target or "", task, shown) for target in targets(rows, task)]
+    lengths = {said: len(renderer.answer_ids(said)) for said in job.answers(task, labels) or wanted}
+    long = {said for said, length in lengths.items() if bare + length > reads}
+    # A free answer of a single row is that row's own affair: it is counted as one without room.
+    if not long or (not job.closed and len(long) < len(lengths)):
+        return
+    held = [row for row, said in zip(rows["id"].to_pylist(), wanted, strict=True) if said in long]
     named = ", ".join(held[:_NAMED]) + (", …" if len(held) > _NAMED else "")
     longest = max(lengths.values())
     if bare >= reads:
