@@ -22,6 +22,8 @@ class Api:
     url: str = ""
     reply: Callable[[str], str] = lambda text: f"{text}, all told"
     """The last message -> the answer."""
+    by_system: Callable[[str, str], str] | None = None
+    """(instructions, last message) -> the answer; instead of `reply`."""
     faults: list[Fault] = field(default_factory=list)
     """Of the next answers, before it says something."""
     finish: str = "stop"
@@ -82,7 +84,8 @@ class _Answering(BaseHTTPRequestHandler):
         elif fault == "tired":
             text, finish = "half an ans", "insufficient_system_resource"
         else:
-            text = api.reply(asked["messages"][-1]["content"])
+            last = asked["messages"][-1]["content"]
+            text = api.by_system(asked["messages"][0]["content"], last) if api.by_system else api.reply(last)
         if fault == "think-tags":
             text = f"<think>what a {{customer}}</think>\n{text}"
         choice = {"index": 0, "message": said | {"content": text}, "finish_reason": finish}

@@ -103,7 +103,7 @@ class Workspace:
 
     def check(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Checked:
         """Walk the data road and plan the training, without training: rows per stage, redacted examples, findings,
-        minutes, memory and money. A teacher model is not asked.
+        minutes, memory and money. No endpoint is asked.
         """
         config = self._load(recipe, sets)
         self._preflight(config)
@@ -122,12 +122,13 @@ class Workspace:
         blocked: Text | None = None
         plan: dict[str, Any] = {}
         price: Cost | None = None
-        unpaid = config.patched({"balance.teacher": None})
+        unpaid = config.patched({"balance.teacher": None, "label.endpoint": None})
         try:
             splits = data_road(unpaid, run)
             road = sum(event["worked"] for event in run.journal.read() if event["kind"] == "stage_done")
             plan = run.step(configure, unpaid, splits).model_dump(mode="json")
-            price = cost(config, plan, splits, road)
+            labelled = run.outputs.get("label")
+            price = cost(config, plan, splits, road, labelled if isinstance(labelled, Rows) else None)
         except Blocked as error:
             blocked = Text(en=error.text("en"), zh=error.text("zh"))
         prepared = run.outputs.get("prepare")

@@ -51,8 +51,8 @@ def asked(api: Api, text: str = "where is it", **changed: Any) -> str:
 
 
 def labelled(api: Api, context: Context, texts: list[str], **changed: Any) -> Any:
-    rows = [ToLabel(f"r{n}", f"g{n}", [{"role": "user", "content": text}]) for n, text in enumerate(texts)]
-    return label_all(rows, LABELS, asking("cloud", config(api, parallel=1, **changed), "label"), context)
+    rows = [ToLabel(f"r{n}", f"g{n}", [{"role": "user", "content": text}], LABELS) for n, text in enumerate(texts)]
+    return label_all(rows, asking("cloud", config(api, parallel=1, **changed), "label"), context)
 
 
 def lines(context: Context) -> list[dict[str, Any]]:
@@ -247,7 +247,7 @@ def test_cost_is_accounted_from_usage_and_told_to_the_run(api: Api, context: Con
     assert found.account.cost == pytest.approx(2 * each)
     assert found.account.tokens == {"sent": 2000, "cached": 1800, "answered": 20}
     assert [note.kind for note in told] == [PAID]
-    assert told[0].data["cost"] == pytest.approx(2 * each)
+    assert told[0].data["amount"] == pytest.approx(2 * each)
     told.clear()
     again = labelled(api, replace(context, note=told.append), ["one", "two"], prices=PRICES)
     assert again.account == found.account, "facts are the same in every replay"
@@ -263,7 +263,7 @@ def test_what_nobody_counted_costs_the_most_it_can(api: Api, context: Context) -
     told: list[Note] = []
     labelled(api, replace(context, note=told.append), ["two"], prices=PRICES, retries=3)
     usual = (100 * 1.0 + 10 * 10.0) / 1e6
-    assert sum(note.data["cost"] for note in told) == pytest.approx(most + 2 * usual, rel=0.01)
+    assert sum(note.data["amount"] for note in told) == pytest.approx(most + 2 * usual, rel=0.01)
 
 
 def test_a_budget_stops_before_it_is_overrun(api: Api, context: Context) -> None:
@@ -285,9 +285,9 @@ def test_no_order_of_answers_overruns_a_budget(api: Api, context: Context, paral
     api.usage = {"prompt_tokens": 400, "completion_tokens": 100}
     api.faults = ["cut", 503, "uncounted", "blank"] * 2
     ask = asking("cloud", config(api, prices=PRICES, budget=0.012, parallel=parallel, retries=5), "label")
-    rows = [ToLabel(f"r{n}", None, [{"role": "user", "content": f"text {n}"}]) for n in range(40)]
+    rows = [ToLabel(f"r{n}", None, [{"role": "user", "content": f"text {n}"}], LABELS) for n in range(40)]
     with pytest.raises(UserError, match="budget"):
-        label_all(rows, LABELS, ask._replace(config=ask.config.model_copy(update={"retries": 9})), context)
+        label_all(rows, ask._replace(config=ask.config.model_copy(update={"retries": 9})), context)
     assert 0.005 < sum(line.get("cost", 0.0) for line in lines(context)) <= 0.012
 
 

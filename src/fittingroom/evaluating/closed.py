@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError
-from fittingroom.evaluating.baselines import majority, tfidf, untuned
+from fittingroom.evaluating.baselines import api, majority, tfidf, untuned
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, unbalanced, why
 from fittingroom.statistics.intervals import confusion_matrix
@@ -23,6 +23,7 @@ BASELINES: dict[str, Baseline] = {
     "majority": majority.answers,
     "tfidf": tfidf.answers,
     "untuned": untuned.answers,
+    "api": api.answers,
 }
 """Name -> what it says to the exam, having seen the labelled train rows. It may raise FittingroomError: its reason is
 told, and the others are judged all the same."""
@@ -67,6 +68,7 @@ def judge(setting: Setting) -> EvalReport:
             "part_digest": rows.digest,
             "train_rows": len(train),
             "baseline_rows": {name: len(said.places) for name, said in answers.items()},
+            "baseline_facts": {name: dict(said.facts) for name, said in answers.items() if said.facts},
         },
         timing={"model_seconds": seconds, "rows_per_second": rows.rows / max(seconds, 1e-9)},
     )

@@ -29,8 +29,8 @@ from fittingroom.text.redact import RedactConfig, redact_batch
 from fittingroom.text.wash import wash
 from fittingroom.types import Text
 
-PAID = "endpoint_paid"
-"""The kind of the note that tells a run's journal what was paid; `spending.spent` adds them up."""
+PAID = "spent"
+"""The kind of the note that tells a run's journal what was paid: `amount` in `currency`; `Run.cost` adds them up."""
 _TELL_EVERY = 50  # answers: what a kill can lose from the run's account (the workspace's own loses nothing)
 
 Messages = list[dict[str, str]]
@@ -183,7 +183,7 @@ class _Batch:
             data = {
                 "endpoint": self._asking.name,
                 "purpose": self._asking.purpose,
-                "cost": round(fresh, 9),
+                "amount": round(fresh, 9),
                 "currency": self.currency,
                 "answers": self._models.total(),
                 "models": dict(sorted(self._models.items())),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from fittingroom.engine import expanded
 from fittingroom.errors import RecipeError
 from fittingroom.types import Frozen
 
 _FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_]\w*\}")
+EndpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -135,3 +137,29 @@ def fault_of_url(url: str) -> str:
     if parts.scheme == "http" and parts.hostname not in _HERE:
         return "http goes unencrypted and is for this machine alone; write https"
     return ""
+
+
+_OF_THE_ENDPOINT = ("url", "model", "key", "parallel", "timeout_seconds", "retries")
+
+
+def with_listed_teacher(values: Any) -> Any:
+    """A recipe of before, whose `balance.teacher` holds the address itself, with the address on the list.
+
+    It stands there under the name `teacher`; where that name is taken by another address, the recipe stays as it is and
+    is refused for its unknown keys.
+    """
+    section = values.get("balance") if isinstance(values, dict) else None
+    teacher = section.get("teacher") if isinstance(section, dict) else None
+    if not isinstance(teacher, dict) or "url" not in teacher or "endpoint" in teacher:
+        return values
+    moved = {name: teacher[name] for name in _OF_THE_ENDPOINT if name in teacher}
+    moved["switch_thinking"] = "deepseek" in str(teacher["url"])
+    listed = values.get("endpoints") or {}
+    if not isinstance(listed, dict) or listed.get("teacher", moved) != moved:
+        return values
+    rest = {name: value for name, value in teacher.items() if name not in moved} | {"endpoint": "teacher"}
+    return {
+        **values,
+        "endpoints": {**listed, "teacher": moved},
+        "balance": {**section, "teacher": rest},
+    }

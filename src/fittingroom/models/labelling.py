@@ -20,6 +20,7 @@ from fittingroom.models.endpoint_money import Account
 
 NONE = "none of these"
 """Counted where the endpoint says that no label fits."""
+OUTSIDE = "outside the set"
 _FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
 _LONGEST_LABEL = 100
 """Tokens: as much as a label and its JSON may take."""
@@ -31,7 +32,9 @@ class ToLabel(NamedTuple):
     row: str
     group: str | None
     messages: Sequence[Mapping[str, str]]
-    """The conversation of the task: instruction, and the words of the customer."""
+    """Instruction of the task, and the words of the customer."""
+    labels: Sequence[str]
+    """What may be answered, in the order in which it is shown."""
 
 
 class Labels(NamedTuple):
@@ -57,31 +60,24 @@ def asking(name: str, config: EndpointConfig, purpose: str) -> Asking:
 
 
 def label_all(
-    texts: Sequence[ToLabel],
-    labels: Sequence[str],
-    asked: Asking,
-    context: Context,
-    *,
-    spelled: Callable[[str], str | None] | None = None,
+    texts: Sequence[ToLabel], asked: Asking, context: Context, *, spelled: Callable[[str], str | None] | None = None
 ) -> Labels:
     """A label for each text, or None. `spelled` finds the label that an answer spells (other case, an alias); without
     it the answer must be the label to the letter. Raises as `ask_all` does.
     """
-    known = frozenset(labels)
-    find = spelled or (lambda said: said if said in known else None)
-    questions = [Question(one.row, one.group, conversation(one.messages, labels)) for one in texts]
-    answers, account = ask_all(questions, asked, context, lambda reply: _kept(reply, find))
-    found = [answer.kept["label"] for answer in answers]
-    faults = Counter(answer.kept["fault"] for answer in answers if answer.kept["fault"])
-    # What was kept may be older than the set of labels.
-    late = [label for label in found if label is not None and label not in known]
-    faults.update(["outside the set"] * len(late))
-    return Labels(
-        [label if label in known else None for label in found],
-        dict(sorted(faults.items())),
-        account,
-        [answer.seconds for answer in answers],
-    )
+    find = spelled or (lambda said: said)
+    questions = [Question(one.row, one.group, conversation(one.messages, one.labels)) for one in texts]
+    longest = frozenset(label for one in texts for label in one.labels)
+    answers, account = ask_all(questions, asked, context, lambda reply: _kept(reply, longest, find))
+    labels: list[str | None] = []
+    faults: Counter[str] = Counter()
+    for one, answer in zip(texts, answers, strict=True):
+        label, fault = answer.kept["label"], answer.kept["fault"]
+        if label is not None and label not in one.labels:  # also where an answer is older than the set
+            label, fault = None, OUTSIDE
+        labels.append(label)
+        faults.update([fault] if fault else [])
+    return Labels(labels, dict(sorted(faults.items())), account, [answer.seconds for answer in answers])
 
 
 def conversation(given: Sequence[Mapping[str, str]], labels: Sequence[str]) -> list[dict[str, str]]:
@@ -99,7 +95,7 @@ def conversation(given: Sequence[Mapping[str, str]], labels: Sequence[str]) -> l
     return [{"role": "system", "content": "\n".join([words, *own])}, *rest]
 
 
-def _kept(reply: Reply, find: Callable[[str], str | None]) -> dict[str, Any]:
+def _kept(reply: Reply, labels: frozenset[str], find: Callable[[str], str | None]) -> dict[str, Any]:
     """What may be written down of a reply: a label of the set, or what is wrong."""
     if reply.fault:
         return {"label": None, "fault": reply.fault}
@@ -112,7 +108,7 @@ def _kept(reply: Reply, find: Callable[[str], str | None]) -> dict[str, Any]:
     if said is None:
         return {"label": None, "fault": NONE}
     label = find(said) if isinstance(said, str) else None
-    return {"label": label, "fault": "" if label is not None else "outside the set"}
+    return {"label": label, "fault": ""} if label in labels else {"label": None, "fault": OUTSIDE}
 
 
 def object_of(text: str) -> dict[str, Any] | None:

@@ -8,12 +8,14 @@ lies in the room `evaluating`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from fittingroom.engine import Context
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
 from fittingroom.evaluating.setting import Setting
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.types import Bundle, EvalReport, Splits
 
@@ -32,10 +34,11 @@ def evaluate(
     seed: int,
     part: Literal["dev", "test"],
     context: Context,
+    endpoints: Mapping[str, EndpointConfig] | None = None,
 ) -> EvalReport:
     """Score the bundle and its baselines on one part, by the judge of the job.
 
     A baseline that fails keeps its reason in `error`; the rest of the report stands. Raises UserError when no row of
     the part can be judged.
     """
-    return JUDGES[task.kind](Setting(bundle, splits, part, evaluate, task, seed, context))
+    return JUDGES[task.kind](Setting(bundle, splits, part, evaluate, task, seed, context, endpoints or {}))

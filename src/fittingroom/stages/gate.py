@@ -33,6 +33,7 @@ _CONTESTANTS = {
     "majority": ("the most frequent answer", "最常见答案"),
     "tfidf": ("the TF-IDF model", "TF-IDF 模型"),
     "untuned": ("the untuned model", "未微调模型"),
+    "api": ("the hosted model", "云端模型"),
 }
 
 
@@ -43,7 +44,7 @@ class GateConfig(Frozen):
     """What is judged."""
     at_least: float = Field(default=0.8, ge=0, le=1)
     """The value that the metric must reach."""
-    better_than: list[Literal["majority", "tfidf", "untuned"]] = Field(default=["majority", "untuned"])
+    better_than: list[Literal["majority", "tfidf", "untuned", "api"]] = Field(default=["majority", "untuned"])
     """Baselines that must be beaten; each must stand in `evaluate.baselines`."""
     margin: float = Field(default=0.0, ge=0, lt=1)
     """By how much a baseline must be beaten."""

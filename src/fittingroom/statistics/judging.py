@@ -5,8 +5,8 @@ An exam is the labelled rows of one part as columns; a contestant is a class ind
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.statistics.intervals import (
@@ -83,6 +83,8 @@ class Answers:
 
     places: Classes
     classes: Classes
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known of how it came about: JSON values."""
 
 
 @dataclass(frozen=True)
