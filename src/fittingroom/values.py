@@ -80,7 +80,7 @@ _OURS = (
     (r"a budget needs prices: .*", "设置预算需要价格：该模型没有公布的价格，请写在 `prices` 下"),
     (r"(.+) names (.+), which is not on the list `endpoints`: .*",
      r"\1 所指的 \2 不在 `endpoints` 列表中：请在该处写明 url 与 model"),
-    (r"the baseline api and the section evaluate\.api .*", "基线 api 与小节 evaluate.api 必须同时出现：请补上缺少的一项"),
+    (r"the baseline api and the section evaluate\.api .*", "基线 api 与小节 evaluate.api 必须同时出现：请补上"),
     (r"gate\.better_than asks for (.+), which evaluate\.baselines .*",
      r"gate.better_than 要求 \1，但 evaluate.baselines 中没有：请加上"),
 )  # fmt: skip
