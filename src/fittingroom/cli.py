@@ -243,8 +243,8 @@ def review(
         face.beyond_forget(out)
         told = handed.model_dump(include={"code", "run", "part", "equal", "left_out"}) | {"pairs": len(handed.pairs)}
         face.json(told | {"file": str(out)}) if as_json else face.say(
-            f"{len(handed.pairs)} pairs for two raters in {out}; on {handed.equal} rows both said the same. Hand it back "
-            f"with: review --pairs --in {out}",
+            f"{len(handed.pairs)} pairs for two raters in {out}; on {handed.equal} rows both said the same. "
+            f"Hand it back with: review --pairs --in {out}",
             f"{len(handed.pairs)} 对回答供两人评判，已写入 {out}；另有 {handed.equal} 行两者相同。评完后："
             f"review --pairs --in {out}",
         )

@@ -15,16 +15,14 @@ def tell_preferred(found: Preferred, language: str) -> str:
     if rate is None:
         return "还没有评判" if zh else "nothing is judged yet"
     span = f"{rate.value:.3f} ({rate.low:.3f} – {rate.high:.3f})"
+    words = (found.ours, found.theirs, found.ties)
     if zh:
-        lines = [
-            f"对 {found.against} 的胜率 {span}，{found.pairs} 对中已评 {found.judged} 对（两人都评 {found.by_both} 对）",
-            f"胜 {found.ours}，负 {found.theirs}，平 {found.ties}；两人一致性 kappa {kappa}；选左边的比例 {found.left}",
-        ]
-    else:
-        lines = [
-            f"win rate against {found.against}: {span}, 95 % interval; {found.judged} of {found.pairs} pairs judged, "
-            f"{found.by_both} by both",
-            f"for us {found.ours}, against {found.theirs}, ties {found.ties}; kappa of the raters {kappa}; share of words "
-            f"for the left side {found.left}",
-        ]
-    return "\n".join(lines)
+        return (
+            f"对 {found.against} 的胜率 {span}，{found.pairs} 对中已评 {found.judged} 对，其中两人都评 {found.by_both} 对\n"
+            f"胜、负、平：{words}；两人一致性 kappa {kappa}；选左边的比例 {found.left}"
+        )
+    return (
+        f"win rate against {found.against}: {span}, 95 % interval; {found.judged} of {found.pairs} pairs judged, "
+        f"{found.by_both} by both\n"
+        f"for us, against, ties: {words}; kappa of the raters {kappa}; share of words for the left side {found.left}"
+    )

@@ -1,9 +1,9 @@
 """A judge: an endpoint says which of two answers is the better one, and whether that depends on which it read first.
 
 Every pair is asked twice, with the answers in either order; judges favour a place (Zheng et al., "Judging
-LLM-as-a-Judge with MT-Bench and Chatbot Arena", arXiv 2306.05685). Two words for the same answer decide; where they contradict each
-other it is a tie, and counted as one that came from the order. How far a judge can be trusted is its agreement with
-people on pairs that both judged.
+LLM-as-a-Judge with MT-Bench and Chatbot Arena", arXiv 2306.05685). Two words for the same answer decide; where they
+contradict each other it is a tie, and counted as one that came from the order. How far a judge can be trusted is its
+agreement with people on pairs that both judged.
 """
 
 from __future__ import annotations
