@@ -18,8 +18,8 @@ def tell_preferred(found: Preferred, language: str) -> str:
     words = (found.ours, found.theirs, found.ties)
     if zh:
         return (
-            f"对 {found.against} 的胜率 {span}，{found.pairs} 对中已评 {found.judged} 对，其中两人都评 {found.by_both} 对\n"
-            f"胜、负、平：{words}；两人一致性 kappa {kappa}；选左边的比例 {found.left}"
+            f"对 {found.against} 的胜率 {span}，{found.pairs} 对中已评 {found.judged} 对，"
+            f"其中两人都评 {found.by_both} 对\n胜、负、平：{words}；两人一致性 kappa {kappa}；选左边的比例 {found.left}"
         )
     return (
         f"win rate against {found.against}: {span}, 95 % interval; {found.judged} of {found.pairs} pairs judged, "

@@ -81,8 +81,20 @@ _OURS = (
     (r"(.+) names (.+), which is not on the list `endpoints`: .*",
      r"\1 所指的 \2 不在 `endpoints` 列表中：请在该处写明 url 与 model"),
     (r"the baseline api and the section evaluate\.api .*", "基线 api 与小节 evaluate.api 必须同时出现：请补上"),
-    (r"gate\.better_than asks for (.+), which evaluate\.baselines .*",
-     r"gate.better_than 要求 \1，但 evaluate.baselines 中没有：请加上"),
+    (r"gate\.(\w+) asks for (.+), which evaluate\.baselines .*",
+     r"gate.\1 要求 \2，但 evaluate.baselines 中没有：请加上"),
+    (r"evaluate\.baselines holds (.+), which a task of the kind (\w+) does not have; it has: (.*)",
+     r"evaluate.baselines 中有 \1，\2 类任务没有它；可用：\3"),
+    (r"gate\.metric is (\S+), which a task of the kind (\w+) does not have; it has: (.*)",
+     r"gate.metric 为 \1，\2 类任务没有这个指标；可用：\3"),
+    (r"gate\.forgetting has a limit, but .*",
+     "gate.forgetting 设了限度，但 evaluate.forgetting.measure 为 false：请设为 true"),
+    (r"gate\.latency_ms has a limit, but .*", "gate.latency_ms 设了限度，但 evaluate.latency_rows 为 0：请调大"),
+    (r"slices\.(\w+)\.at_least: 1 can never be met .*",
+     r"decide: bound 时 slices.\1.at_least 不能为 1，下限永远达不到 1；请调低"),
+    (r"champion stands in better_than and in .*",
+     "champion 同时出现在 better_than 与 no_worse_than_champion：请只保留一个"),
+    (r"the baseline encoder needs its folder: .*", "基线 encoder 需要它的文件夹：请设 `encoder: {path: 文件夹}`"),
 )  # fmt: skip
 """What our own checks say."""
 

@@ -262,5 +262,6 @@ def _classified(found: Prediction) -> Classified:
         label=found.label,
         probabilities=found.probabilities,
         confidence=found.confidence,
+        abstained=found.abstained,
         truncated=found.truncated,
     )

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from fittingroom.errors import StoreError
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
+from fittingroom.tasks.abstaining import Abstention
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
 from fittingroom.text.clean import CleanConfig, clean_batch
@@ -69,6 +70,8 @@ class BundleInfo(Frozen):
     labels: list[str] = Field(min_length=1)
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
+    abstention: Abstention | None = None
+    """Below which confidence an answer is withheld, where the task wants a precision."""
     prior_shift: dict[str, float] = Field(default_factory=dict)
     """Added to the scores of the labels first, where training met the classes in another mix than the world has."""
     base: BaseRecord

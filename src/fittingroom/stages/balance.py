@@ -72,7 +72,9 @@ def balance(
     table = ordered(splits.train.arrow(), task)
     names = labels(table, task)
     before = Counter(names)
-    wanted = _wanted(before, balance)
+    # What belongs to no class is no class to be brought level with the others.
+    apart = {name: float(count) for name, count in before.items() if name == task.none_of_these}
+    wanted = _wanted({name: count for name, count in before.items() if name not in apart}, balance) | apart
     train, drops, weights = table, dict[int, Drop](), dict[str, float]()
     said: Taught | None = None
     if balance.method == "weights":

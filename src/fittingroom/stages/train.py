@@ -145,7 +145,7 @@ def material_of(
     job = job_of(task)
     labels = job.labels(splits, task)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
-    rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    rows = _with_loss(render(splits.train, class_weights=splits.class_weights, learning=True))
     dev = render(splits.dev)
     learnable(dev, "dev")
     probe = make_probe(

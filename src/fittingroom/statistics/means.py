@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, "Floats"]
 """Metric -> [n], in the order of the rows that were drawn."""
+_CELLS_AT_ONCE = 8_000_000
 
 
 def bootstrap_means(
@@ -64,6 +65,17 @@ def paired_means(
     return found
 
 
+def means_of(here: Floats, swapped: Floats, swaps: Resamples) -> Floats:
+    """[swaps]: the mean of `here` [n], with the rows of the swapped groups taken from `swapped` [n]."""
+    import numpy as np
+
+    mine, other = _sums(here, swaps), _sums(swapped, swaps)
+    total = mine.total.sum() + _product(swaps.weights, other.total - mine.total)
+    many = mine.many.sum() + _product(swaps.weights, other.many - mine.many)
+    result: Floats = np.where(many > 0, total / np.maximum(many, 1.0), np.nan)
+    return result
+
+
 class _Sums:
     """Per group: the sum of a metric, and the rows to which it applies."""
 
@@ -88,12 +100,19 @@ def _means(sums: _Sums, weights: NDArray[np.uint16]) -> Floats:
     """[replicates]; NaN where a replicate drew no row to which the metric applies."""
     import numpy as np
 
+    rows = _product(weights, sums.many)
+    result: Floats = np.where(rows > 0, _product(weights, sums.total) / np.maximum(rows, 1.0), np.nan)
+    return result
+
+
+def _product(weights: NDArray[np.uint16], column: Floats) -> Floats:
+    """[replicates] = weights [replicates, groups] @ column [groups], in blocks of bounded size."""
+    import numpy as np
+
     result: Floats = np.empty(len(weights))
-    step = max(1, 8_000_000 // max(len(sums.many), 1))
+    step = max(1, _CELLS_AT_ONCE // max(len(column), 1))
     for start in range(0, len(weights), step):
-        part = weights[start : start + step].astype(np.float64)
-        rows = part @ sums.many
-        result[start : start + step] = np.where(rows > 0, part @ sums.total / np.maximum(rows, 1.0), np.nan)
+        result[start : start + step] = weights[start : start + step].astype(np.float64) @ column
     return result
 
 
