@@ -145,8 +145,7 @@ _OF_THE_ENDPOINT = ("url", "model", "key", "parallel", "timeout_seconds", "retri
 def with_listed_teacher(values: Any) -> Any:
     """A recipe of before, whose `balance.teacher` holds the address itself, with the address on the list.
 
-    It stands there under the name `teacher`; where that name is taken by another address, the recipe stays as it is and
-    is refused for its unknown keys.
+    It stands there under the name `teacher`. Raises ValueError where that name is taken by another address.
     """
     section = values.get("balance") if isinstance(values, dict) else None
     teacher = section.get("teacher") if isinstance(section, dict) else None
@@ -155,8 +154,10 @@ def with_listed_teacher(values: Any) -> Any:
     moved = {name: teacher[name] for name in _OF_THE_ENDPOINT if name in teacher}
     moved["switch_thinking"] = "deepseek" in str(teacher["url"])
     listed = values.get("endpoints") or {}
-    if not isinstance(listed, dict) or listed.get("teacher", moved) != moved:
+    if not isinstance(listed, dict):
         return values
+    if listed.get("teacher", moved) != moved:
+        raise ValueError("balance.teacher holds an address, endpoints.teacher another: write `endpoint: NAME` for it")
     rest = {name: value for name, value in teacher.items() if name not in moved} | {"endpoint": "teacher"}
     return {
         **values,

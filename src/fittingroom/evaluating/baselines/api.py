@@ -42,4 +42,4 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
         )
     facts = found.facts() | {"unscored": len(asked) - len(scored), "median_seconds": round(median(found.seconds), 3)}
     chosen = np.asarray([place for place, _ in scored], dtype=np.int64)
-    return Answers(chosen, indices([label for _, label in scored], judge.labels), facts)
+    return Answers(chosen, indices([label for _, label in scored], judge.labels), facts=facts)
