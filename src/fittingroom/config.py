@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
+from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.load import ModelConfig
 from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.sources.config import SourceConfig
@@ -50,9 +51,9 @@ class PricesConfig(Frozen):
     machine_hour: float | None = Field(default=None, ge=0)
     """An hour of the machine that trains. None: no price is told."""
     input_tokens: float | None = Field(default=None, ge=0)
-    """A million tokens that a teacher model is sent."""
+    """A million tokens that an endpoint without prices of its own is sent."""
     output_tokens: float | None = Field(default=None, ge=0)
-    """A million tokens that a teacher model answers with."""
+    """A million tokens that an endpoint without prices of its own answers with."""
 
 
 class RunConfig(Frozen):
@@ -62,6 +63,7 @@ class RunConfig(Frozen):
     seed: int = Field(default=7, ge=0, lt=2**31)
     task: TaskConfig
     sources: list[SourceConfig] = Field(min_length=1)
+    endpoints: dict[EndpointName, EndpointConfig] = Field(default_factory=dict)
     prepare: PrepareConfig = PrepareConfig()
     label: LabelConfig = LabelConfig()
     dedup: DedupConfig = DedupConfig()
@@ -79,6 +81,24 @@ class RunConfig(Frozen):
     engine: EngineConfig = EngineConfig()
     pitfalls: PitfallsConfig = PitfallsConfig()
     prices: PricesConfig = PricesConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _teacher_on_the_list(cls, values: Any) -> Any:
+        return with_listed_teacher(values)
+
+    @model_validator(mode="after")
+    def _endpoints_are_listed(self) -> RunConfig:
+        teacher, labeller, contestant = self.balance.teacher, self.label.endpoint, self.evaluate.api
+        named = {
+            "balance.teacher.endpoint": teacher.endpoint if teacher else None,
+            "label.endpoint.name": labeller.name if labeller else None,
+            "evaluate.api.endpoint": contestant.endpoint if contestant else None,
+        }
+        for key, name in named.items():
+            if name is not None and name not in self.endpoints:
+                raise ValueError(f"{key} names {name}, which is not on the list `endpoints`: add it with url and model")
+        return self
 
     @model_validator(mode="before")
     @classmethod

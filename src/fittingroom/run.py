@@ -315,6 +315,8 @@ def _plain(value: Any) -> Any:
     """A section as JSON."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
