@@ -1,4 +1,4 @@
-"""What is compared in a cell: the loop, the good hand-made configuration, Optuna and random patches at equal minutes."""
+"""What is compared in a cell: the loop, a good hand-made configuration, Optuna and random patches at equal minutes."""
 
 from __future__ import annotations
 
@@ -181,8 +181,9 @@ def at_random(cell: Cell, minutes: float, seed: int = 7) -> Result:
 def _patch(config: RunConfig, chance: random.Random) -> dict[str, Any]:
     """One to three of the changes that remedies know."""
     train = config.train
+    rate = float(train.learning_rate) * chance.choice((0.01, 0.1, 0.3, 3, 10, 100))
     known: list[dict[str, Any]] = [
-        {"train.learning_rate": _rounded(min(1.0, float(train.learning_rate) * chance.choice((0.01, 0.1, 0.3, 3, 10, 100))))},
+        {"train.learning_rate": _rounded(min(1.0, rate))},
         {"train.epochs": min(40.0, max(1.0, float(train.epochs) * chance.choice((0.5, 2, 4))))},
         {"train.batch_size": chance.choice((4, 8, 16, 32, 64))},
         {"train.weight_decay": chance.choice((0.0, 0.05, 0.1, 0.3))},
