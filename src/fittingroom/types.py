@@ -350,7 +350,7 @@ class Examination(Output):
     often it was the answer) on dev. Empty where answers are free."""
     confused: list[Confused] = Field(default_factory=list)
     """The largest pairs first."""
-    slices: dict[str, Any] = Field(default_factory=dict)
+    slices: list[dict[str, Any]] = Field(default_factory=list)
     """As in `EvalReport.facts`."""
     labels: dict[str, float] = Field(default_factory=dict)
     """The label audit: trusted (0 or 1), estimated_noise, remaining_noise."""

@@ -45,6 +45,8 @@ class RateLimits(Frozen):
     """Share by which a rival's loss must lie below the lowest of the whole training, on dev and on its own rows; or"""
     points: float = Field(default=0.1, gt=0, lt=1)
     """the macro-F1 by which it must lie above the highest, on both."""
+    fraction: float = Field(default=0.6, gt=0)
+    """Share of the training's rows up to which a rival that began anew proves more than a lack of time."""
     clear: float = Field(default=5.0, gt=1)
     """Factor from which on a higher rate is the cause of a training of few passes too, which more of them mend else."""
     passes: float = Field(default=3.0, gt=0)
@@ -213,8 +215,10 @@ def outdoes(one: Rival, examined: Examination, limits: RateLimits) -> bool:
     """Whether a rival got clearly further than the whole training, on rows that it learnt from and on others.
 
     By its losses; or by macro-F1, where the losses are no higher: a model that says one label for everything has found
-    a low loss that is hard to get below in a few steps.
+    a low loss that is hard to get below in a few steps. One that began anew must have learnt from fewer rows.
     """
+    if one.change != "longer" and one.share > limits.fraction:
+        return False
     own, dev = _lowest(examined, "train_loss"), _lowest(examined, "dev_loss")
     share = 1 - limits.ahead
     if one.train_loss <= share * own and one.dev_loss <= share * dev:

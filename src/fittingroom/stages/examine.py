@@ -29,6 +29,7 @@ from fittingroom.types import EvalReport, Examination, Frozen, Plan, Splits, Tra
 
 VERSION = 1
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
+_LEAST_STEPS, _MOST_PASSES = 64, 6
 _TOLD = ("trainable", "trainable_tensors", "untouched")
 """Facts of the training that a cause may be read from."""
 
@@ -37,9 +38,9 @@ class ExamineConfig(Frozen):
     """What may be paid to find the cause of a no."""
 
     share: float = Field(default=0.75, ge=0, le=5)
-    """Rows that are learnt from for it, repetitions counted, over those of the training itself (at least two passes
-    over the rows, so that a short training can be told from a wrong one); 0: nothing is trained, causes are told by
-    what the run itself measured."""
+    """Rows that are learnt from for it, repetitions counted, over those of the training itself (at least 64 steps, but
+    not more than six passes for that, so that a short training can be told from a wrong one); 0: nothing is trained,
+    causes are told by what the run itself measured."""
     curve: bool = True
     """Whether a linear model is fitted to quarters and halves of the rows, to tell what more rows would bring."""
 
@@ -86,7 +87,8 @@ def examine(
         material.rows, material.probe, plan, layout, seed, learnt,
         smoothing=train.label_smoothing, max_norm=train.max_grad_norm,
     )  # fmt: skip
-    budget = max(examine.share * learnt, 2.0 * len(material.rows)) if examine.share else 0.0
+    least = min(_LEAST_STEPS * plan.batch_size, _MOST_PASSES * len(material.rows))
+    budget = max(examine.share * learnt, float(least)) if examine.share else 0.0
     case = Case(ground, trained, train, fresh, resumed, budget, partial(context.progress, "examine"))
     with repeatable(context.threads), arithmetic(plan.device, plan.precision):
         response, rivals = further(case)
@@ -106,7 +108,7 @@ def examine(
         data_curve=data_curve(splits, task, seed) if examine.curve and report.labels else [],
         classes=classes_of(report, splits, task),
         confused=confused_of(report),
-        slices=report.facts.get("slices", {}),
+        slices=report.facts.get("slices", []),
         labels=labels_of_audit(splits),
         tokens=plan.tokens,
         experts=experts,

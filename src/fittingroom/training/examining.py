@@ -27,6 +27,8 @@ _LEAST_STEPS = 8
 """Steps below which a rival says nothing."""
 _BETTER = 0.95
 """Share of the lowest loss below which a rival did better: there the search for causes ends."""
+_FRACTION = 0.6
+"""Of the rows of the whole training: more would tell of time, not of what the rival changed."""
 _MORE_ROOM = 4
 _MOST_RANK = 1024
 _MOST_CONFUSED = 10
@@ -117,7 +119,11 @@ def _more_room(case: Case) -> list[Rival]:
 
 
 def _better(case: Case, one: Rival) -> bool:
-    """Whether a rival clearly got further than the whole training, on rows it learnt from and on others."""
+    """Whether a rival clearly got further than the whole training, on rows it learnt from and on others. One that began
+    anew must have learnt from fewer rows.
+    """
+    if one.change != "longer" and one.share > _FRACTION:
+        return False
     own, dev = lowest(case.trained.evals, "train_loss"), lowest(case.trained.evals, "dev_loss")
     return one.dev_loss < _BETTER * dev and one.train_loss < own
 

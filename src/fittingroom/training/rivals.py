@@ -23,7 +23,8 @@ from fittingroom.types import Plan, Rival
 Change = Literal["rate", "batch", "longer", "rank", "full", "same"]
 _WARMUP = 0.1
 _WORST = 1e9
-_FEWEST_STEPS = 4
+_FEWEST_STEPS = 2
+"""They only have to find the order of magnitude: a rival is trained at the best rate."""
 _MOST_STEPS = 16
 _FARTHEST = 1e-3, 1e3
 """Factors beyond which no rate is looked for."""
