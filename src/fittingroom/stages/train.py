@@ -67,9 +67,6 @@ def train(
     material = material_of(base, model.think, plan, splits, train, task, seed)
     learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
 
-    def fresh() -> Any:
-        return prepared(base_weights(base.path, plan), plan, train, seed)
-
     job = Job(plan, train, base.path, base.name, base.digest, learnt, replay, material.probe, material.pad, seed)
     done = done_by(job, context)
     facts = _facts(done, plan, material) | told

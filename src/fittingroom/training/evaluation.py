@@ -33,8 +33,8 @@ class Probe:
     answers: list[list[int]]
 
     def measure(self, model: Any, ranks: Ranks = ALONE) -> dict[str, float]:
-        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token, metrics macro-F1. Of several
-        processes each scores a share of the rows, and all get the whole.
+        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token, metrics macro-F1. Of
+        several processes each scores a share of the rows, and all get the whole.
         """
         training = model.training
         model.eval()

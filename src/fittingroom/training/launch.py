@@ -63,7 +63,8 @@ def refuse_apart(job: Job) -> None:
         )
     if job.plan.sharding == "full" and job.plan.method in ("qlora", "experts"):
         raise RecipeError(
-            f"weights of method {job.plan.method} cannot be sharded: set engine.sharding to none, or choose lora or full",
+            f"weights of method {job.plan.method} cannot be sharded: set engine.sharding to none, or choose lora or "
+            "full",
             f"方法 {job.plan.method} 的权重不能分片：请把 engine.sharding 设为 none，或改用 lora、full",
             place="engine.sharding",
         )
@@ -90,8 +91,8 @@ def _heard(context: Context, run: Callable[[], str]) -> Done:
         raise WorkersLost(
             f"processes of the training died {count} time(s), as often as engine.max_failures allows; the checkpoints "
             f"are kept, and `resume` goes on from the last one. Last words: {last or '-'}",
-            f"训练进程已意外结束 {count} 次，达到 engine.max_failures 的上限；检查点仍在，可用 `resume` 从最近的检查点继续。"
-            f"最后的输出：{last or '-'}",
+            f"训练进程已意外结束 {count} 次，达到 engine.max_failures 的上限；检查点仍在，"
+            f"可用 `resume` 从最近的检查点继续。最后的输出：{last or '-'}",
             place="engine.processes",
         )
     return Done.read(context.scratch)
@@ -104,10 +105,10 @@ def _on_this_machine(context: Context) -> str:
     """Start the agent in a process of its own, and pass on what the main worker tells until it ends."""
     engine, folder = context.engine, context.scratch / JOB
     said, listener = folder / "said.txt", _listening(context)
-    loopback = {"GLOO_SOCKET_IFNAME": loopback(), "NCCL_SOCKET_IFNAME": loopback()}
     environment = {
         **os.environ,
-        **loopback,
+        "GLOO_SOCKET_IFNAME": loopback(),
+        "NCCL_SOCKET_IFNAME": loopback(),
         MEET: str(folder / f"meet-{uuid.uuid4().hex[:8]}"),
         PARENT: str(os.getpid()),
         THREADS: str(max(1, context.threads // engine.processes)),
@@ -237,7 +238,8 @@ def _by_hand(context: Context) -> str:
     said = Text(
         en=f"train: waits for {count} processes; run this on each of N machines, N x P = {count}, with the folder on "
         f"a disk that all of them share: {command}",
-        zh=f"训练：等待 {count} 个进程；请在 N 台机器上分别执行下面的命令（N x P = {count}，所有机器共享该目录）：{command}",
+        zh=f"训练：等待 {count} 个进程；请在 N 台机器上分别执行下面的命令（N x P = {count}，所有机器共享该目录）："
+        f"{command}",
     )
     context.note(Note("waiting_for_processes", {"processes": count, "command": command}, said))
     while not (context.scratch / JOB / DONE).exists() and failed(context.scratch) is None:

@@ -174,14 +174,16 @@ def test_processes_that_are_started_by_hand(tmp_path: Path) -> None:
     assert said.data["command"] in said.text.en
     assert said.data["command"] in said.text.zh
     values = {"N": "2", "P": "1", "HOST:29500": "127.0.0.1:29571"}
-    command = [sys.executable, "-m", "torch.distributed.run", *(values.get(word, word) for word in words[1:])]
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    machines = [
-        subprocess.Popen(
-            [*command[:3], "--local-addr", "127.0.0.1", *command[3:]], env=environment, stderr=subprocess.PIPE
-        )
-        for _ in range(2)
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--local-addr",
+        "127.0.0.1",
+        *(values.get(word, word) for word in words[1:]),
     ]
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    machines = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
     for machine in machines:
         _, words_of_it = machine.communicate(timeout=240)
         assert machine.returncode == 0, words_of_it

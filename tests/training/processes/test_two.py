@@ -1,4 +1,4 @@
-"""Two processes take the same steps as one: losses, gradients, evaluations; with whole weights and with sharded ones."""
+"""Two processes take the same steps as one: losses, gradients, evaluations; weights whole or sharded."""
 
 from __future__ import annotations
 
