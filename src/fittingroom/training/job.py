@@ -53,9 +53,9 @@ class Job:
     seed: int
 
     def fresh(self, ranks: Ranks = ALONE, device: str | None = None) -> Any:
-        """The model, ready to learn; on another `device` than the plan's where one is named."""
-        plan = self.plan.model_copy(update={"device": device}) if device is not None else self.plan
-        return prepared(base_weights(self.base, plan), plan, self.train, self.seed, ranks)
+        """The model, ready to learn; loaded onto another `device` than the plan's where one is named."""
+        there = self.plan.model_copy(update={"device": device}) if device is not None else self.plan
+        return prepared(base_weights(self.base, there), self.plan, self.train, self.seed, ranks)
 
     def layout(self, model: Any) -> Layout:
         """How its passes are laid out."""

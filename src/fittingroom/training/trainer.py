@@ -202,6 +202,10 @@ class AnswerTrainer(Trainer):
             self.parts.recorder.stopped = "non_finite"
         return norm
 
+    def _move_model_to_device(self, model: Any, device: Any) -> None:
+        if not self.ranks.sharded:  # which lies where it belongs
+            super()._move_model_to_device(model, device)  # type: ignore[no-untyped-call]
+
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted."""
         return 0
