@@ -99,11 +99,10 @@ class Ranks:
         import torch
         import torch.distributed as group
 
-        own = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
-        longest = -self.least(-len(own))
-        padded = torch.zeros(longest + 8, dtype=torch.uint8)
-        padded[8 : 8 + len(own)] = own
-        padded[:8] = torch.frombuffer(bytearray(len(own).to_bytes(8, "big")), dtype=torch.uint8)
+        words = text.encode()
+        own = torch.frombuffer(bytearray(len(words).to_bytes(8, "big") + words), dtype=torch.uint8)
+        padded = torch.zeros(-self.least(-len(own)), dtype=torch.uint8)
+        padded[: len(own)] = own
         all_of_them = [torch.empty_like(padded) for _ in range(self.size)]
         group.all_gather(all_of_them, padded)
         said = [bytes(one.tolist()) for one in all_of_them]

@@ -112,7 +112,7 @@ class AnswerTrainer(Trainer):
             self.computed = 0
             if not short:
                 break
-            self._smaller_passes(model)
+            self._smaller_passes(model, self.size if loss is None else self.layout.budget)
             # The step is the same one again, with the same draws of dropout.
             state.restore_random(*drawn)
         self.ranks.gather_gradients(model.parameters())
@@ -167,12 +167,14 @@ class AnswerTrainer(Trainer):
         [one] = self.layout.collate(self.parts.rows, [shortest])
         return {**one, "weights": torch.zeros_like(one["weights"])}
 
-    def _smaller_passes(self, model: Any) -> None:
-        """Half as many tokens in a pass as the one that did not fit; the step is taken again, with the same rows."""
+    def _smaller_passes(self, model: Any, size: int) -> None:
+        """Half as many tokens in a pass as the one of `size` that did not fit; the step is taken again, with the same
+        rows.
+        """
         model.zero_grad(set_to_none=True)
         released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
-        size = self.ranks.least(min(self.layout.budget, self.size))
+        size = self.ranks.least(min(self.layout.budget, size))
         if size <= longest:
             raise ModelError(
                 f"one row of {longest} tokens does not fit into the memory of the device: choose train.method lora, a "

@@ -32,9 +32,8 @@ def together(folders: Sequence[Path], meet: Path, count: int = 2) -> None:
         )
         for rank in range(count)
     ]
-    for one in running:
-        _, said = one.communicate(timeout=240)
-        assert one.returncode == 0, said
+    said = [one.communicate(timeout=240)[1] for one in running]
+    assert [one.returncode for one in running] == [0] * count, "\n".join(said)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Both:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         rows = shop_rows()
-        dense = family_folder("qwen2", folder / "dense", tie_word_embeddings=1)
+        dense = family_folder("qwen2", folder / "dense", tie_word_embeddings=True)
         wide = {"batch_size": 1, "steps": 6}
         self.jobs: dict[str, Job] = {
             "full": job(rows, "full", steps=12, epochs=2.0),
