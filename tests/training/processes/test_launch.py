@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -24,8 +25,8 @@ from tiny_training import shop_rows
 from training.processes.jobs import here, job
 
 TWO = EngineConfig(processes=2)
-LONG = {"steps": 500, "epochs": 83.0, "dropout": 0.1}
-"""Longer than the ten seconds after which the first checkpoint is written."""
+LONG = {"steps": 240, "epochs": 40.0, "dropout": 0.1}
+"""Longer than the seconds after which the first checkpoint is written."""
 
 
 def context(folder: Path, told: list[Note], engine: EngineConfig = TWO) -> Context:
@@ -143,18 +144,21 @@ def test_workers_end_with_the_run_and_one_process_goes_on(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_what_a_worker_objects_to_is_raised_here(tmp_path: Path) -> None:
-    this = job(shop_rows(), "lora", method="qlora")
-    with pytest.raises(ModelError):
-        done_by(this, context(tmp_path / "qlora", []))
+    this = job(shop_rows(), "lora", tmp_path / "nothing")
+    with pytest.raises(ModelError) as refused:
+        done_by(this, context(tmp_path / "job", []))
+    assert refused.value.place == "nothing"
 
 
 @pytest.mark.slow
-def test_workers_that_always_die_end_the_run_and_keep_its_checkpoints(tmp_path: Path) -> None:
-    this = job(shop_rows(), "lora", base=tmp_path / "nothing")
+def test_workers_that_always_die_end_the_run(tmp_path: Path) -> None:
+    this = job(shop_rows(), "lora")
+    broken = dataclasses.replace(this, probe=dataclasses.replace(this.probe, dev_rows=[999]))
     with pytest.raises(WorkersLost) as lost:
-        done_by(this, context(tmp_path / "lost", [], EngineConfig(processes=2, max_failures=1)))
+        done_by(broken, context(tmp_path / "job", [], EngineConfig(processes=2, max_failures=1)))
     assert "2 time(s)" in lost.value.en
     assert "2 次" in lost.value.zh
+    assert "IndexError" in lost.value.en
 
 
 @pytest.mark.slow
