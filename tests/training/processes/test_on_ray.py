@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from fittingroom.engine import Context, EngineConfig, Note
+from fittingroom.training.job import Done
 from fittingroom.training.launch import done_by
 from tiny_training import shop_rows
 from training.processes.jobs import here, job
-from training.processes.test_launch import LONG, equal, soon
+from training.processes.test_launch import LONG, context, equal, soon
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -38,6 +39,12 @@ def nodes() -> Iterator[Any]:
     yield nodes
     ray.shutdown()
     nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The undisturbed training, in two processes of this machine: where they run makes no difference."""
+    return done_by(job(shop_rows(), "lora", **LONG), context(tmp_path_factory.mktemp("whole"), []))
 
 
 def on(nodes: Any, folder: Path, told: list[Note]) -> Context:
@@ -73,9 +80,8 @@ def test_the_losses_are_those_of_one_process(nodes: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("victim", ["worker", "node"])
-def test_what_is_killed_changes_nothing(nodes: Any, tmp_path: Path, victim: str) -> None:
+def test_what_is_killed_changes_nothing(nodes: Any, whole: Done, tmp_path: Path, victim: str) -> None:
     this = job(shop_rows(), "lora", **LONG)
-    whole = done_by(this, on(nodes, tmp_path / "whole", []))
     folder = tmp_path / "killed"
     folder.mkdir()
     killed: list[str] = []
