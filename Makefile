@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/fittingroom -w $(DEMO) run
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m slow

@@ -241,7 +241,7 @@ def told(whole: dict[str, Any]) -> str:
         "# What the finders choose, against a grid",
         "",
         (
-            f"{on['processor']}, pinned to one core of {on['cores']}, load {on['load_1min']} at the start: minutes are "
+            f"{on['processor']}, pinned to one core, load {on['load_1min']} at the start: minutes are "
             "the processor's, not the wall's. Built-in model; its scores say nothing about real DeepSeek models. One "
             "seed, a few hundred rows of dev: differences of a few points of macro-F1 are chance. Made by "
             "`benchmarks/finders.py`."
@@ -288,6 +288,8 @@ def told(whole: dict[str, Any]) -> str:
                 f"chosen: {passes['tokens']}. The size changes speed, never the result."
             ),
         ]
+    if whole.get("notes"):
+        lines += ["", "## Read by people", "", *(f"- {note}" for note in whole["notes"])]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ the same `fit` as a run (evaluation, AdamW, best weights kept), and the system's
 what `models.memory` reckoned from the configuration alone. Measured is the growth since before the model was made.
 
     python benchmarks/memory_estimate.py --out benchmarks/results/memory_estimate.json
+    MALLOC_MMAP_THRESHOLD_=1048576 python benchmarks/memory_estimate.py   # added to the same file
 """
 
 from __future__ import annotations
@@ -115,59 +116,76 @@ def measured(name: str, method: Any, packed: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_THRESHOLD = "MALLOC_MMAP_THRESHOLD_"
+"""Environment of the C library: from which size on memory is asked of the system, and given back when it is freed."""
+
+
 def told(whole: dict[str, Any]) -> str:
     """The results as a page."""
     on = whole["machine"]
-    done = [case for case in whole["cases"] if "failed" not in case]
-    ratios = sorted(case["estimate_over_measured"] for case in done)
     lines = [
         "# The estimate of memory against measured peaks",
         "",
-        (
-            f"{on['processor']}, {on['cores']} cores, load {on['load_1min']} at the start (shared with others; memory "
-            "of a process does not depend on that); float32 on the processor, one thread. Made by "
-            "`benchmarks/memory_estimate.py`."
-        ),
+        f"{on['processor']}, load {on['load_1min']} (shared with other work; memory of a process",
+        "does not depend on that); float32 on the processor, one thread. By `benchmarks/memory_estimate.py`.",
         "",
-        (
-            f"Estimate over measured: {ratios[0]:.2f} to {ratios[-1]:.2f} in {len(done)} trainings, median "
-            f"{ratios[len(ratios) // 2]:.2f}; above 1 the estimate is on the safe side. What a process keeps of freed "
-            "memory and loads on first use counts as measured. No GPU was at hand: on one, the estimate "
-            "has not been compared."
-        ),
-        "",
-        "| shape | weights | method | layout | tokens of a pass | estimate, MiB | measured, MiB | ratio |",
-        "|---|---:|---|---|---:|---:|---:|---:|",
+        "Ratio: estimate over measured; above 1 the estimate is on the safe side. It counts tensors. By default",
+        "glibc keeps freed blocks of up to 32 MiB inside the process, between blocks in use, so that it holds more",
+        f"than its tensors; with `{_THRESHOLD}=1048576` it gives them back. Both are shown. Trying sizes of passes",
+        "(`train.pass_tokens: find`) measures the process as it is. No GPU was at hand: nothing is said of one.",
     ]
-    for case in whole["cases"]:
-        if "failed" in case:
-            lines.append(f"| {case['shape']} | | {case['method']} | failed: {case['failed']} | | | | |")
-            continue
-        lines.append(
-            f"| {case['shape']} | {case['parameters'] / 1e6:.1f} M | {case['method']} | {case['layout']} "
-            f"| {case['tokens_of_a_pass']} | {case['estimate_mib']:.0f} | {case['measured_mib']:.0f} "
-            f"| {case['estimate_over_measured']:.2f} |"
-        )
+    for title, cases in whole["runs"].items():
+        done = sorted(case["estimate_over_measured"] for case in cases if "failed" not in case)
+        lines += ["", f"## {title}", ""]
+        if done:
+            lines += [
+                f"{done[0]:.2f} to {done[-1]:.2f} in {len(done)} trainings, median {done[len(done) // 2]:.2f}.",
+                "",
+            ]
+        lines += [
+            "| shape | weights | method | layout | tokens of a pass | estimate, MiB | measured, MiB | ratio |",
+            "|---|---:|---|---|---:|---:|---:|---:|",
+            *(_row(case) for case in cases),
+        ]
+    if whole.get("notes"):
+        lines += ["", "## Read by people", "", *(f"- {note}" for note in whole["notes"])]
     return "\n".join(lines) + "\n"
+
+
+def _row(case: dict[str, Any]) -> str:
+    if "failed" in case:
+        return f"| {case['shape']} | | {case['method']} | failed: {case['failed']} | | | | |"
+    return (
+        f"| {case['shape']} | {case['parameters'] / 1e6:.1f} M | {case['method']} | {case['layout']} "
+        f"| {case['tokens_of_a_pass']} | {case['estimate_mib']:.0f} | {case['measured_mib']:.0f} "
+        f"| {case['estimate_over_measured']:.2f} |"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/memory_estimate.json"))
     given = parser.parse_args()
-    whole: dict[str, Any] = {"machine": machine(), "cases": []}
+    import os
+
     import transformers
 
-    transformers.Qwen2ForCausalLM, transformers.Trainer  # noqa: B018 - libraries are loaded before anything is counted
+    transformers.Qwen2ForCausalLM, transformers.Trainer  # noqa: B018 - loaded before anything is counted
+    before = json.loads(given.out.read_text(encoding="utf-8")) if given.out.exists() else {}
+    title = (
+        f"{_THRESHOLD}={os.environ[_THRESHOLD]}" if _THRESHOLD in os.environ else "as the C library is set by default"
+    )
+    cases: list[dict[str, Any]] = []
+    whole: dict[str, Any] = {"machine": machine(), "runs": {**before.get("runs", {}), title: cases}}
     for case in CASES:
         # A forked process begins with the libraries and nothing else; what it grows by is the training's.
         with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
             try:
-                whole["cases"].append(pool.submit(measured, *case).result())
+                cases.append(pool.submit(measured, *case).result())
             except Exception as error:
-                whole["cases"].append({"shape": case[0], "method": case[1], "failed": repr(error)[:200]})
+                cases.append({"shape": case[0], "method": case[1], "failed": repr(error)[:200]})
         given.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-        print(json.dumps(whole["cases"][-1]), flush=True)
+        print(json.dumps(cases[-1]), flush=True)
     given.out.with_suffix(".md").write_text(told(whole), encoding="utf-8")
 
 

@@ -43,12 +43,14 @@ def shop_rows() -> Encoded:
     )
 
 
-def plan(method: Literal["full", "lora"], **changes: Any) -> Plan:
+def plan(method: Literal["full", "lora", "experts"], **changes: Any) -> Plan:
     """A plan of few steps."""
     values: dict[str, Any] = {
         "method": method, "learning_rate": 3e-3, "batch_size": 8, "pass_tokens": 100, "epochs": 3.0,
         "steps": STEPS, "warmup_steps": 2, "schedule": "cosine", "weight_decay": 0.01, "dropout": 0.1, "max_length": 64,
     }  # fmt: skip
+    if method == "experts":
+        values["experts"] = {"model.layers.1.mlp.experts": [0, 2]}
     return Plan(**{**values, **changes})
 
 

@@ -116,3 +116,21 @@ def test_a_checkpoint_keeps_the_random_state_of_an_apple_gpu(monkeypatch: pytest
     assert torch.equal(tensors["mps"], kept)
     restore_random(tensors, values)
     assert torch.equal(given[0], kept)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_what_only_scores_is_held_as_its_files_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card 16-bit files stay in 16 bits; on a processor, and where files hold 32, nothing is rounded."""
+    from pathlib import Path
+
+    from fittingroom.models import load
+
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(load, "load_model", lambda path, stored, device: asked.append((stored, device)))
+    for half in (True, False):
+        monkeypatch.setattr(load, "stored_half", lambda path, half=half: half)
+        load.load_to_score(Path("somewhere"))
+    monkeypatch.setenv("FITTINGROOM_DEVICE", "cpu")
+    monkeypatch.setattr(load, "stored_half", lambda path: True)
+    load.load_to_score(Path("somewhere"))
+    assert asked == [("bf16", "cuda"), ("fp32", "cuda"), ("fp32", "cpu")]

@@ -82,11 +82,17 @@ def batch_of(*, shared: bool, longest: int) -> dict[str, Any]:
     return batch if made.plain else {**batch, "ends": made.ends}
 
 
+def planned(method: Literal["full", "lora"]) -> Any:
+    """What of a plan makes a model ready to learn."""
+    ready = {"device": "cpu", "precision": "fp32", "activation_checkpointing": False, "frozen": {}}
+    return SimpleNamespace(method=method, dropout=0.0, **ready)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_autograd_keeps_is_reckoned_within_a_quarter(kind: str) -> None:
     methods: tuple[Literal["full", "lora"], ...] = ("full", "lora")
     for method in methods:
-        model = prepared(built(kind), SimpleNamespace(method=method, dropout=0.0), TrainConfig(), 1)  # type: ignore[arg-type]
+        model = prepared(built(kind), planned(method), TrainConfig(), 1)
         model.train()
         shape = Shape.from_config(config(kind).to_dict())
         assert shape is not None

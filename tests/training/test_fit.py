@@ -35,9 +35,9 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "_SHARE", 1e9)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "experts"])
 @pytest.mark.usefixtures("every_step")
-def test_resumed_equals_undisturbed(method: Literal["full", "lora"], rows: Encoded, tmp_path: Path) -> None:
+def test_resumed_equals_undisturbed(method: Literal["full", "lora", "experts"], rows: Encoded, tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", rows, plan(method))
     assert whole.recorder.stopped == "completed"
     assert len(whole.recorder.steps) == STEPS

@@ -212,6 +212,17 @@ def stored_half(path: Path) -> bool:
     return said in ("torch.bfloat16", "torch.float16")
 
 
+def load_to_score(path: Path) -> PreTrainedModel:
+    """The model of a folder on the device that serves: on an accelerator in bfloat16 where the files hold no more than
+    16 bits (7 billion weights in 32 bits fill a card of 24 GB and leave it no room to work), else in fp32.
+    """
+    from fittingroom.models.device import device
+
+    where = device()
+    halved = where.kind != "cpu" and stored_half(path)
+    return load_model(path, stored="bf16" if halved else "fp32", device=where.kind)
+
+
 def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> PreTrainedModel:
     """The causal language model of a folder: native class, safetensors, evaluation mode, greedy generation.
 

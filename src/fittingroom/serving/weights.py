@@ -12,20 +12,18 @@ from fittingroom.serving.bundle import ADAPTER, MODEL, BundleInfo
 def tuned(folder: Path) -> Any:
     """The weights that were fitted, merged or with their adapter."""
     from fittingroom.models.adapters import with_adapter
-    from fittingroom.models.device import device
-    from fittingroom.models.load import load_model
+    from fittingroom.models.load import load_to_score
 
-    model: Any = load_model(folder / MODEL, device=device().kind)
+    model: Any = load_to_score(folder / MODEL)
     return with_adapter(model, folder / ADAPTER) if (folder / ADAPTER).is_dir() else model
 
 
 def untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
     """The base's weights: in the bundle beside an adapter, else found again by name and compared by digest."""
-    from fittingroom.models.device import device
-    from fittingroom.models.load import ModelConfig, load_model, resolve
+    from fittingroom.models.load import ModelConfig, load_to_score, resolve
 
     if (folder / ADAPTER).is_dir():
-        return load_model(folder / MODEL, device=device().kind)
+        return load_to_score(folder / MODEL)
     # A bundle in a store lies at <workspace>/objects/<digest>/folder.
     base = resolve(ModelConfig(base=info.base.name, revision=info.base.revision or None), root or folder.parents[2])
     if base.digest != info.base.digest:
@@ -34,4 +32,4 @@ def untuned(folder: Path, info: BundleInfo, root: Path | None) -> Any:
             "基座模型与制作此模型包时的不同；请重新运行配方",
             place=f"model.base = {info.base.name}",
         )
-    return load_model(base.path, device=device().kind)
+    return load_to_score(base.path)

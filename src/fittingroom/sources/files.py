@@ -39,9 +39,14 @@ _BOMS = (
 def locate(path: str, context: Context) -> Path:
     """The file, or a SourceError that says what stands at that place."""
     full = context.path(path)
-    if full.is_dir():
+    try:
+        # Both may raise where a folder above lets nobody in.
+        folder, there = full.is_dir(), full.exists()
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}", place=path) from error
+    if folder:
         raise SourceError("is a folder; name a file in it", "是一个文件夹；请写出其中的文件", place=path)
-    if not full.exists():
+    if not there:
         raise SourceError(
             "there is no such file; relative paths start at the workspace",
             "没有这个文件；相对路径从工作区算起",

@@ -16,7 +16,15 @@ def connect(url: str, context: Context) -> Sqlite:
     """Open read-only. Raises SourceError for a database that is not there or is none."""
     rest = expanded(url).partition("://")[2]
     path = context.path(rest[1:])
-    if not rest.startswith("/") or not path.is_file():
+    try:
+        there = rest.startswith("/") and path.is_file()
+    except OSError as error:  # a folder above lets nobody in
+        raise SourceError(
+            f"cannot be read ({error.strerror}); check who may read the file",
+            f"无法读取（{error.strerror}）；请检查该文件的读取权限",
+            place=url,
+        ) from error
+    if not there:
         raise SourceError(
             "there is no such database; relative paths start at the workspace (sqlite:////x is absolute)",
             "没有这个数据库；相对路径从工作区算起（sqlite:////x 为绝对路径）",

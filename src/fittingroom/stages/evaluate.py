@@ -98,6 +98,7 @@ def evaluate(
     if not len(exam):
         raise _nothing_to_judge(part, rows)
     labels = list(predictor.labels)
+    del predictor  # two large models at once would not fit a card: the untuned one is a baseline
     labels += sorted({*exam.targets, *train.targets} - set(labels))
     probabilities = _widened(probabilities, len(labels))
     judge = Judge.of(exam, labels, probabilities.argmax(axis=1), replicates=evaluate.replicates, seed=seed)

@@ -11,7 +11,7 @@ from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
 from fittingroom.models.device import device
 from fittingroom.models.experts import with_saved
-from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_tokenizer, resolve
+from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_to_score, load_tokenizer, resolve
 from fittingroom.models.render import Renderer
 from fittingroom.serving.bundle import (
     INFO,
@@ -160,7 +160,7 @@ def _calibrated(
         return {"temperature": 1.0, "rows": len(rows), "fitted": False}
     with repeatable(context.threads):
         scores = score_answers(
-            load_model(folder / MODEL, device=device().kind),
+            load_to_score(folder / MODEL),
             rows.prompts(range(len(rows))),
             [renderer.answer_ids(answer(label)) for label in labels],
             progress=lambda done, total: context.progress("calibrate", done, total),

@@ -115,7 +115,7 @@ def test_the_plan_takes_the_size_that_was_found(context: Context, monkeypatch: p
     assert all(one["tokens_per_second"] > 0 and one["bytes"] > 10**7 for one in tried)
     assert planned(context, pass_tokens=40, batch_size=16, method="full").pass_tokens == 40
     # The estimate lets it pass, the measurement (the process alone holds more) does not.
-    monkeypatch.setattr(stage, "machine_bytes", lambda wanted: ("a small machine", 2 * plan.memory_bytes + 2**20))
+    monkeypatch.setattr(stage, "machine_bytes", lambda *asked: ("a small machine", 2 * plan.memory_bytes + 2**20))
     with pytest.raises(ModelError, match=r"train\.pass_tokens"):
         planned(context, pass_tokens="find", batch_size=16, method="full")
 

@@ -1,0 +1,197 @@
+"""The tables of `train_throughput.py`."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import Any
+
+import train_material as material
+from machine import machine
+
+OURS, TRL, PATCHED, FACTORY = "fittingroom", "TRL", "TRL, patched", "LLaMA-Factory"
+TOOLS = (OURS, TRL, PATCHED, FACTORY)
+AIMS = {
+    "routing": {TRL: 50.0, FACTORY: 25.0},
+    "dialogues": {"the better of both": 1.5},
+    "mixture": {TRL: 10.0, FACTORY: 10.0},
+}
+TITLES = {
+    "routing": "(a) Routing: 77 intents, all listed in the prompt; Qwen2 shape",
+    "dialogues": "(b) Dialogues: nothing shared; the same model",
+    "mixture": "(c) The rows of (a) on a DeepSeek-V3 shape with experts",
+}
+
+
+def judged(cases: dict[str, Any], work: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """All figures."""
+    folders = {name: work / f"model-{name}" for name in material.MODELS}
+    made = {name: material.parameters(folder) for name, folder in folders.items() if (folder / "done").exists()}
+    return {
+        "machine": machine(),
+        "threads": options.threads,
+        "pinned_to": options.core,
+        "batch": options.batch,
+        "steps": options.steps,
+        "parameters": made,
+        "aims": AIMS,
+        "cases": {name: _case(name, case) for name, case in cases.items()},
+    }
+
+
+def _case(name: str, case: dict[str, Any]) -> dict[str, Any]:
+    rows = {tool: _figures(runs) for tool, runs in case["runs"].items()}
+    refused = [tool for tool, row in rows.items() if not row.get("same")]
+    ranked = {tool: row for tool, row in rows.items() if tool not in refused}
+    own = ranked.get(OURS)
+    ratios = {}
+    if own is not None:
+        for tool, row in ranked.items():
+            if tool != OURS:
+                ratios[tool] = {
+                    "wall": own["examples_per_s"] / row["examples_per_s"],
+                    "cpu": row["cpu_s_per_example"] / own["cpu_s_per_example"],
+                    "peak_mib": own["peak_mib"] / row["peak_mib"],
+                }
+        peers = [ratios[tool] for tool in (TRL, FACTORY) if tool in ratios]
+        if peers:
+            ratios["the better of both"] = {what: min(one[what] for one in peers) for what in ("wall", "cpu")}
+    tries = {tool: [_figures([run]) for run in runs] for tool, runs in case["tries"].items()}
+    return {"chosen": case["chosen"], "rows": rows, "refused": refused, "ratios": ratios, "tries": tries}
+
+
+def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Medians over the runs of one contestant with one setting."""
+    good = [run for run in runs if "failed" not in run]
+    if not good:
+        return {"setting": runs[0]["setting"], "failed": runs[0]["failed"]}
+    first = 1 if len(good[0]["seconds"]) > 1 else 0
+    counted = [
+        (sum(run["seconds"][first:]), sum(run["cpu_seconds"][first:]), max(1, sum(run["examples"][first:])))
+        for run in good
+    ]
+    each = statistics.median(cpu / examples for _, cpu, examples in counted)
+    speed = statistics.median(examples / wall for wall, _, examples in counted)
+    tokens = good[0]["row_tokens"] / good[0]["rows"]
+    return {
+        "setting": good[0]["setting"],
+        "runs": len(good),
+        "examples": counted[0][2],
+        "optimiser_steps": len(good[0]["seconds"]) - first,
+        "examples_per_s": speed,
+        "tokens_per_s": speed * tokens,
+        "cpu_s_per_example": each,
+        "computed_per_token": sum(good[0]["computed"]) / good[0]["row_tokens"],
+        "peak_mib": max(run["peak_mib"] for run in good),
+        "loaded_mib": max(run["loaded_mib"] for run in good),
+        "losses": good[0]["losses"],
+        "held_out_loss": good[0]["held_out_loss"],
+        "load": [min(run["load"] for run in good), max(run["load"] for run in good)],
+        "same": all(run["same"] for run in good),
+        "foreign": good[0]["foreign"],
+        "missing": good[0]["missing"],
+    }
+
+
+def report(result: dict[str, Any]) -> str:
+    """The page."""
+    facts = result["machine"]
+    loads = [load for case in result["cases"].values() for row in case["rows"].values() for load in row.get("load", [])]
+    pinned = f", pinned to core {result['pinned_to']}" if result["pinned_to"] else ""
+    about = (
+        f"{facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, Python {facts['python']}, torch "
+        f"{facts['libraries']['torch']}, float32, {result['threads']} thread(s){pinned}; load (1 minute) before a run "
+        f"{min(loads, default=0):.1f} to {max(loads, default=0):.1f}. Steps of {result['batch']} examples, the first "
+        f"of {result['steps']} not counted. Random weights: {_models(result)}. Made by `train_throughput.py`, which "
+        "says how."
+    )
+    parts = ["# Training beside TRL 1.16 and LLaMA-Factory 0.9.5", about]
+    for name, case in result["cases"].items():
+        parts += [f"## {TITLES[name]}", _table(case), _aims(name, case)]
+    parts += ["## All settings tried", *(_tries(name, case) for name, case in result["cases"].items() if case["tries"])]
+    return "\n\n".join([*parts, NOTES]) + "\n"
+
+
+def _models(result: dict[str, Any]) -> str:
+    said = {"qwen": "Qwen2, embedding and head apart", "mixture": "DeepSeek-V3"}
+    return ", ".join(f"{said[name]}, {count / 1e6:.1f} M" for name, count in result["parameters"].items())
+
+
+_HEAD = [
+    (
+        "| | setting | runs | examples/s | tokens/s | CPU s/example | computed per token | peak MiB | of it loaded | "
+        "loss, held out | ours is faster: wall | CPU |"
+    ),
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+]
+
+
+def _table(case: dict[str, Any]) -> str:
+    lines = list(_HEAD)
+    for tool in TOOLS:
+        row = case["rows"].get(tool)
+        if row is None:
+            continue
+        ratio = case["ratios"].get(tool)
+        tail = f"{ratio['wall']:.1f}× | {ratio['cpu']:.1f}×" if ratio else "|"
+        lines.append(f"| {tool} {_line(row)} {tail} |")
+    return "\n".join(lines)
+
+
+def _line(row: dict[str, Any]) -> str:
+    if "failed" in row:
+        return f"| {row['setting']} | failed: {row['failed'][:120].replace('|', '/')} | | | | | | | |"
+    refused = "" if row["same"] else f" **refused: {row['foreign']} tokens with loss are others**"
+    return (
+        f"| {row['setting']}{refused} | {row['runs']} | {row['examples_per_s']:.2f} | {row['tokens_per_s']:.0f} | "
+        f"{row['cpu_s_per_example']:.3f} | {row['computed_per_token']:.2f} | {row['peak_mib']:.0f} | "
+        f"{row['loaded_mib']:.0f} | {row['held_out_loss']:.4f} |"
+    )
+
+
+def _aims(name: str, case: dict[str, Any]) -> str:
+    said = []
+    for tool, aim in AIMS[name].items():
+        ratio = case["ratios"].get(tool)
+        if ratio is None:
+            said.append(f"{tool} (≥ {aim:g}×): not measured")
+            continue
+        reached = "reached" if min(ratio["wall"], ratio["cpu"]) >= aim else "**missed**"
+        said.append(f"{tool} (≥ {aim:g}×): {ratio['wall']:.1f}× wall, {ratio['cpu']:.1f}× CPU, {reached}")
+    memory = [
+        f"{tool} {ratio['peak_mib']:.2f}× its memory" + (" (**more**)" if ratio["peak_mib"] > 1 else "")
+        for tool, ratio in case["ratios"].items()
+        if "peak_mib" in ratio
+    ]
+    return "Aims: " + "; ".join(said) + ". Ours takes, beside " + ", ".join(memory) + "."
+
+
+def _tries(name: str, case: dict[str, Any]) -> str:
+    lines = [f"{TITLES[name]}:", "", *(line.removesuffix(" ours is faster: wall | CPU |") for line in _HEAD[:1])]
+    lines.append("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for tool in TOOLS:
+        for row in case["tries"].get(tool, []):
+            chosen = " (chosen)" if case["chosen"].get(tool) == row["setting"] else ""
+            lines.append(f"| {tool}{chosen} {_line(row)}")
+    return "\n".join(lines)
+
+
+NOTES = """## How to read it
+
+- Every contestant trains on the same tokens with loss, each predicted from the same ids at the same positions: the
+  batches that reach the models are recorded and compared. "Refused" is what does not: packing without isolation
+  (LLaMA-Factory's plain one, where examples see each other) and TRL's `wrapped`, which cuts examples in two.
+- "Computed per token" is tokens that go through the model, padding included, per token of the rows: below 1 where a
+  shared prefix is computed once. Tokens/s counts tokens of the rows, so it is the same work for everyone.
+- CPU seconds are those of the process, all threads together, in the counted steps: other work on the machine moves
+  them far less than wall time. Peak memory is the kernel's peak of the process since training began; "of it loaded" is
+  what it had then (of ours with a copy of the best weights so far, which the others write to disk, or not at all).
+- TRL computes logits for answers alone where it has Triton; on a CPU it computes and discards those of every position.
+  "TRL, patched" is TRL made to take its GPU's road on the CPU. It is no setting that a user has; it shows how much of
+  the distance is the logits and how much the shared prefix.
+- Settings are tried on short runs (ours on whole steps): these figures rank settings of one contestant, no more.
+- Packed peers cannot hold a step to 32 examples; they run as many packs as come nearest, over the same rows once.
+- With 152,000 words and 6 small layers the head is most of the work of whoever computes it everywhere. In a model of
+  1.5 B parameters it is an eighth: `train_gpu.py` measures real shapes.
+"""
