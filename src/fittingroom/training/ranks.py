@@ -201,5 +201,6 @@ def _sum_together(gradients: list[Any]) -> None:
 
     flat = torch.cat([value.reshape(-1) for value in gradients])
     _all_reduce(flat)
-    for value, part in zip(gradients, flat.split([value.numel() for value in gradients]), strict=True):  # type: ignore[no-untyped-call]
+    parts = torch.split(flat, [value.numel() for value in gradients])
+    for value, part in zip(gradients, parts, strict=True):
         value.copy_(part.view_as(value))

@@ -36,7 +36,7 @@ class Sharded(Ranks):
         mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (self.size,))
         body, _ = body_and_head(model)
         self._root = _root_type()(model)
-        for part in [*body.layers, self._root]:  # type: ignore[misc,union-attr,operator]
+        for part in [*body.layers, self._root]:  # type: ignore[misc]
             fully_shard(part, mesh=mesh)
             # Our loss is divided by the weight of the whole step: sums are wanted, not means.
             part.set_gradient_divide_factor(1.0)
