@@ -15,9 +15,9 @@ Cases: (a) `routing`: 77 intents (`en_intent_banking77`), all of them listed in 
 Random weights from a fixed seed, float32, AdamW, constant rate, gradients clipped at 1, steps of `--batch` examples.
 
 Every setting of a contestant is tried on two short steps ((c) takes what was best in (a)). With its best one
-(processor seconds per example) it runs `--steps` steps, the first one not counted, in rounds that go round-robin over
-all. Each run is a process of its own; loading does not count. What reaches the model is recorded: a contestant whose
-tokens with loss, and the ids that each is predicted from, are not exactly those of the rows is reported as refused.
+(processor seconds per example) it runs `--steps` steps in rounds that go round-robin over all. Each run is a process of
+its own; loading does not count. What reaches the model is recorded: a contestant whose tokens with loss, and the ids
+that each is predicted from, are not exactly those of the rows is reported as refused.
 Measurements lie in `--work` and are not taken again. Writes benchmarks/results/train_throughput.{json,md}.
 """
 
@@ -225,9 +225,8 @@ def interpreter(tool: str, folder: Path) -> str:
 
 
 def per_example(run: dict[str, Any], what: str = "cpu_seconds") -> float:
-    """Seconds of an example in all steps but the first, where there are several."""
-    first = 1 if len(run[what]) > 1 else 0
-    return float(sum(run[what][first:])) / max(1, sum(run["examples"][first:]))
+    """Seconds of an example."""
+    return float(sum(run[what])) / int(run["rows"])
 
 
 def _told(run: dict[str, Any]) -> str:
@@ -247,7 +246,7 @@ def tried(bench: Bench, case: str, tool: str) -> list[tuple[Setting, dict[str, A
 
 def best(tries: Sequence[tuple[Setting, dict[str, Any]]]) -> Setting | None:
     """The setting with the fewest processor seconds per example, of those that train on the rows."""
-    ranked = [(sum(run["cpu_seconds"]) / run["rows"], setting) for setting, run in tries if run.get("same")]
+    ranked = [(per_example(run), setting) for setting, run in tries if run.get("same")]
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
@@ -259,12 +258,12 @@ def measured(bench: Bench, case: str) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {tool: [] for tool in chosen}
     for _ in range(options.rounds):
         for tool, setting in chosen.items():
+            if tool in (TRL, FACTORY) and options.short_peers:
+                runs[tool].append(bench.run(case, tool, setting, batch=TRIAL[case], steps=TRIAL_STEPS))
+                continue
             # Ours is short: it runs beside everyone, so that the load of the machine is that of all.
             for one, how in {OURS: chosen[OURS], tool: setting}.items():
                 number = len(runs[one])
-                if one == TRL and options.short_trl:
-                    runs[one].append(bench.run(case, one, how, batch=TRIAL[case], steps=TRIAL_STEPS))
-                    continue
                 runs[one].append(bench.run(case, one, how, batch=options.batch, steps=options.steps, number=number))
     told = {tool: [run for _, run in found] for tool, found in tries.items()} if case not in LIKE else {}
     return {"chosen": {tool: setting.name for tool, setting in chosen.items()}, "runs": runs, "tries": told}
@@ -277,9 +276,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("train_throughput"), help="models, rows, measurements")
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--batch", type=int, default=32, help="examples of an optimiser step")
-    parser.add_argument("--steps", type=int, default=4, help="optimiser steps of a run; the first one is not counted")
+    parser.add_argument("--steps", type=int, default=4, help="optimiser steps of a run")
     parser.add_argument("--settings", type=int, help="how many settings of each contestant are tried (default: all)")
-    parser.add_argument("--short-trl", action="store_true", help="of TRL as it is, only the run that tried its setting")
+    parser.add_argument("--short-peers", action="store_true", help="of the peers only the run that tried the setting")
     parser.add_argument("--rounds", type=int, default=1, help="runs of every contestant")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--core", help="pin what is measured to these cores")

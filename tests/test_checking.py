@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from fittingroom.checking import cost
 from fittingroom.cli import main
+from fittingroom.config import load
+from fittingroom.errors import UserError
 from fittingroom.models.memory import held_bytes, machine_bytes
 from fittingroom.workspace import Checked, Workspace
 from shop import messages, write_csv, write_shop
+from tiny_shop import splits
 
 PHONE = "13812345678"
 
@@ -64,6 +68,15 @@ def test_rows_are_shown_redacted_and_nothing_is_priced_without_prices(
     )
     assert "[MOBILE]" in told
     assert PHONE not in told
+    layout = found.plan["layout"]
+    assert f"layout: {layout['kind']}, {layout['computed']:.2f} tokens computed per token of the rows" in told
+    for name, why in found.plan["chosen"].items():
+        assert re.search(rf"train\.{name}( = \S+)?: {re.escape(why)}", told), name
+    with pytest.raises(SystemExit):
+        main(["-w", str(shop), "--lang", "zh", "check"])
+    chinese = capsys.readouterr().out
+    assert "布局：" in chinese
+    assert re.search(r"train\.\w+( = \S+)?：", chinese)
 
 
 def test_money_is_hours_times_price(shop: Path) -> None:
@@ -99,3 +112,41 @@ def test_a_teacher_is_reckoned_and_not_asked(tmp_path: Path) -> None:
     assert priced.cost is not None
     assert priced.cost.money == pytest.approx(found.cost.teacher_tokens["input"] / 1000, abs=0.001)
     assert not (folder / "teacher").exists()
+
+
+def test_memory_is_that_of_the_device_that_trains(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's GPU holds nothing of a training that the recipe keeps on the processor."""
+    asked: list[str] = []
+
+    def machine(wanted: str = "auto") -> tuple[str, int]:
+        asked.append(wanted)
+        return ("cpu", 7) if wanted == "cpu" else ("a GPU", 9)
+
+    monkeypatch.setattr("fittingroom.models.memory.machine_bytes", machine)
+    config = load(shop / "recipe.yaml", sets=["train.device=cpu"])
+    found = cost(config, {"minutes": 1.0, "memory_bytes": 100}, splits(), 0.0)
+    assert asked == ["cpu"]
+    assert found.memory_bytes >= found.process_bytes > 100, "what the program holds counts on a processor"
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("train.replay.path=general.jsonl", "train.replay"),
+        ("train.replay.path=torn.jsonl", "line 1"),
+        ("train.freeze.layers=99", "train.freeze.layers = 99"),
+    ],
+)
+def test_what_can_be_refused_cheaply_is_refused_before_any_row_is_read(
+    shop: Path, said: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walked(*given: object) -> None:
+        raise AssertionError("the data was read first")
+
+    monkeypatch.setattr("fittingroom.pipeline.data_road", walked)
+    (shop / "torn.jsonl").write_text("not a conversation\n")
+    for verb in (checked, lambda folder, one: Workspace(folder).run(sets=[one])):
+        with pytest.raises(UserError) as caught:
+            verb(shop, said)
+        assert place in caught.value.place
+    assert not list((shop / "runs").glob("*"))

@@ -13,6 +13,7 @@ from fittingroom import Workspace
 from fittingroom.config import RunConfig
 from fittingroom.errors import ModelError
 from fittingroom.models import device as devices
+from fittingroom.models import needs
 from fittingroom.models.load import ModelConfig, resolve
 from fittingroom.offering import ModelTable, refuse_unfit
 from fittingroom.tell_models import tell_models
@@ -35,6 +36,8 @@ def recipe(folder: Path, base: str, **train: Any) -> RunConfig:
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(needs, "host_bytes", lambda: 4096 * GIB)  # what is asked here is the device
+
     def of(gib: float) -> None:
         monkeypatch.setattr(devices, "device", lambda wanted, **_: devices.Device("cpu", "cpu", int(gib * GIB)))
 
@@ -65,16 +68,16 @@ def test_a_recipe_says_what_fits(tmp_path: Path, device: Any) -> None:
     assert table.machine is not None
     assert table.machine.recognised.en == "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"
     assert (table.machine.method, table.machine.length) == ("lora", 512)
-    needs = {need.method: need for need in table.machine.needs}
-    assert needs["lora"].fits
-    assert needs["lora"].bytes > 4 * 1.77e9  # as the loader holds it
-    assert not needs["full"].fits
-    assert needs["full"].why is not None
+    found = {need.method: need for need in table.machine.needs}
+    assert found["lora"].fits
+    assert found["lora"].bytes > 4 * 1.77e9  # as the loader holds it
+    assert not found["full"].fits
+    assert found["full"].why is not None
     fitting = rows(table)
     assert fitting["nano"].fits["full"]
     assert not fitting["DeepSeek-R1"].fits["lora"]
     assert fitting["DeepSeek-V4-Flash"].fits == {}
-    assert not any(row.fits.get("qlora") for row in table.models) or needs["qlora"].fits
+    assert not any(row.fits.get("qlora") for row in table.models) or found["qlora"].fits
     device(4)
     small = Workspace(tmp_path).models("recipe.yaml", ["train.max_length=16"])
     assert small.machine is not None
@@ -82,6 +85,25 @@ def test_a_recipe_says_what_fits(tmp_path: Path, device: Any) -> None:
     said = tell_models(table, "zh")
     assert "可以" in said
     assert "<- 配方" in said
+
+
+def test_what_this_machine_could_not_load_does_not_fit_however_large_the_card(
+    tmp_path: Path, device: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device(80)
+    for base, of in (("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "7B"), (str(tiny_folder()), "tiny")):
+        recipe(tmp_path, base, method="lora", max_length=64)
+        monkeypatch.setattr(needs, "host_bytes", lambda: 64 * GIB)
+        roomy = Workspace(tmp_path).models()
+        assert {need.method: need.fits for need in roomy.machine.needs}["lora"] if roomy.machine else False, of
+        monkeypatch.setattr(needs, "host_bytes", lambda: 1000)
+        small = Workspace(tmp_path).models()
+        assert small.machine is not None
+        assert not any(need.fits for need in small.machine.needs)
+        assert all(need.why is not None and "once loaded" in need.why.en for need in small.machine.needs)
+        assert not any(fits for row in small.models for fits in row.fits.values())
+    with pytest.raises(ModelError, match="once loaded"):
+        resolve(ModelConfig(base=str(tiny_folder())), tmp_path)
 
 
 def test_a_folder_is_recognised_and_an_unknown_id_is_said_to_be(tmp_path: Path) -> None:

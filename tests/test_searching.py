@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ pytest.importorskip("optuna", reason="the extra `search` is not installed")
 
 from fittingroom import searching
 from fittingroom.config import RunConfig
-from fittingroom.errors import RecipeError, UserError
+from fittingroom.errors import Interrupted, ModelError, NoRoom, RecipeError, UserError
+from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders import study as studies
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.training.finders.study import Report, Values, search
@@ -150,6 +152,82 @@ def test_the_time_is_kept_and_a_failure_is_no_end(tmp_path: Path) -> None:
     study = search(tmp_path / "b", SearchConfig(**{**SPACE, "trials": 2}), broken, start={}, seed=1)
     assert [(one.ended, one.why, one.score) for one in study.tried] == [("failed", "ValueError", None)] * 2
     assert study.best() is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoRoom("full", "已满", place="trials"),
+        OSError(28, "No space left on device"),
+        ModelError("the weights cannot be loaded", "权重无法加载", place="base"),
+        Interrupted("stopped", "已停止"),
+    ],
+)
+def test_what_no_values_are_to_blame_for_ends_the_search_and_it_goes_on(error: Exception, tmp_path: Path) -> None:
+    def broken(values: Values, report: Report) -> float:
+        raise error
+
+    config = SearchConfig.model_validate({**SPACE, "trials": 2})
+    with pytest.raises(type(error)):
+        search(tmp_path, config, broken, start={"learning_rate": 1e-3, "batch_size": 8}, seed=5)
+    hill = Hill()
+    study = search(tmp_path, config, hill, start={}, seed=5)
+    assert hill.asked[0] == {"learning_rate": 1e-3, "batch_size": 8}, "what was under way is taken up"
+    assert [one.ended for one in study.tried] == ["completed"] * 2
+
+
+def test_a_failure_keeps_what_it_says_but_no_text_of_a_row(tmp_path: Path) -> None:
+    errors = [
+        ModelError("one row does not fit", "放不下", place="train"),
+        RuntimeError("shapes 3 and 4 differ\nand more"),
+        ValueError("cannot encode 'my name is Ann'"),
+    ]
+
+    def broken(values: Values, report: Report) -> float:
+        raise errors.pop(0)
+
+    study = search(tmp_path, SearchConfig(**{**SPACE, "trials": 3}), broken, start={}, seed=1)
+    assert [one.why for one in study.tried] == [
+        "ModelError: train: one row does not fit", "RuntimeError: shapes 3 and 4 differ", "ValueError",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("section", "train", "place"),
+    [
+        ({"dropout": [0.5, 1.5]}, {}, "search.dropout = 1.5"),
+        ({"learning_rate": [1.0, 50.0]}, {}, "search.learning_rate = 50.0"),
+        ({"weight_decay": [-1.0, 0.5]}, {}, "search.weight_decay = -1.0"),
+        ({"warmup": [0.1, 0.9], "schedule": ["wsd"]}, {"decay": 0.5}, "search.schedule = wsd, search.warmup = 0.9"),
+        ({"lora_rank": [8, 16]}, {"method": "full"}, "search.lora_rank"),
+        ({}, {}, "search"),
+    ],
+)
+def test_what_train_would_refuse_is_refused_before_anything_is_read(
+    section: dict[str, Any], train: dict[str, Any], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shop(tmp_path, rows=60)
+    (tmp_path / "messages.csv").unlink()  # what is not even looked for
+    monkeypatch.setenv("FITTINGROOM_KEY", "0123456789abcdef0123")
+    said = [f"search={json.dumps(section)}", *(f"train.{name}={value}" for name, value in train.items())]
+    with pytest.raises(RecipeError) as caught:
+        Workspace(tmp_path).search(sets=said)
+    assert caught.value.place == place
+    assert caught.value.zh != caught.value.en
+
+
+def test_a_drawn_value_never_leaves_its_limits_and_wsd_can_be_searched(tmp_path: Path) -> None:
+    asked: list[Values] = []
+
+    def judge(values: Values, report: Report) -> float:
+        asked.append(values)
+        TrainConfig.model_validate(values)
+        return float(values["dropout"])
+
+    config = SearchConfig(dropout=(0.9991, 0.99999), schedule=["wsd"], trials=4)
+    study = search(tmp_path, config, judge, start={}, seed=3)
+    assert all(0.9991 <= one["dropout"] <= 0.99999 for one in asked)
+    assert [one.values for one in study.tried] == asked
 
 
 def test_what_cannot_be_searched_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

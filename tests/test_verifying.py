@@ -12,7 +12,7 @@ import pytest
 from fittingroom.cli import main
 from fittingroom.engine import Context
 from fittingroom.models.adapters import merged
-from fittingroom.models.load import ModelConfig
+from fittingroom.models.load import ModelConfig, load_model
 from fittingroom.tell_models import tell_verified
 from fittingroom.verifying import CHECKS, Check, Verified, texts, verify
 from fittingroom.verifying.state import State
@@ -40,6 +40,29 @@ def test_every_family_walks_the_whole_road(kind: str, tmp_path: Path) -> None:
     assert len(done.digest) == 64
     assert done.recognised.en == f"a {kind} model with DeepSeek's marks, of no published shape"
     assert "全部通过" in tell_verified(done, "zh")
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "deepseek_v3"])
+def test_weights_lie_as_a_training_would_lay_them(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """16 bits where the files hold no more and the device multiplies in them: 32 would not fit on a card for 7 B."""
+    from safetensors.torch import load_file, save_file
+
+    base = family_folder(kind, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
+    weights = load_file(base / "model.safetensors")
+    halves = {name: value.bfloat16() for name, value in weights.items()}
+    save_file(halves, base / "model.safetensors", metadata={"format": "pt"})
+    monkeypatch.setattr("fittingroom.verifying.trial.precision", lambda wanted, kind: ("mixed", "as a GPU would"))
+    stored: list[str] = []
+    monkeypatch.setattr(
+        "fittingroom.training.fit.load_model",
+        lambda path, **said: (stored.append(said["stored"]), load_model(path, **said))[1],
+    )
+    done, checks = verified(base, steps=3)
+    assert done.ok, tell_verified(done, "en")
+    assert stored == ["bf16"]
+    assert checks["train"].measured["loss_after"] < checks["train"].measured["loss_before"]
 
 
 def test_fp8_weights_walk_it_too(tmp_path: Path) -> None:

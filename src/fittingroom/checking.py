@@ -89,7 +89,7 @@ def cost(config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_second
     most = min(once * config.adapt.max_attempts, config.adapt.max_minutes + once)
     calls, tokens = _teacher(config, splits)
     prices = config.prices
-    device, _ = machine_bytes()
+    device, _ = machine_bytes(config.train.device)
     now, most_held = held_bytes()
     planned = int(plan["memory_bytes"])
     not_priced = [] if prices.machine_hour is not None else ["prices.machine_hour"]

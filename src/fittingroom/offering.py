@@ -12,7 +12,7 @@ from fittingroom.errors import ModelError
 from fittingroom.models.anatomy import Anatomy, anatomy
 from fittingroom.models.catalog import FAMILIES, MODELS, TEMPLATES, THINKING, KnownModel, billions, sizes
 from fittingroom.models.memory import Method, Precision, estimate
-from fittingroom.models.needs import METHODS, state_bytes
+from fittingroom.models.needs import METHODS, refuse_too_large, state_bytes
 from fittingroom.types import Frozen, Text
 
 if TYPE_CHECKING:
@@ -179,7 +179,9 @@ def offered(config: RunConfig, recipe: str, root: Path) -> ModelTable:
 
     def needs(said: Mapping[str, Any]) -> list[Need]:
         shape = _shape(said)
-        return [] if shape is None else [_need(shape, config, method, length, where, _half(said)) for method in METHODS]
+        if shape is None:
+            return []
+        return [_loadable(_need(shape, config, method, length, where, _half(said)), said) for method in METHODS]
 
     found: dict[str, list[Need]] = {}  # many public models share one shape
     rows = []
@@ -264,6 +266,19 @@ def _shape(said: Mapping[str, Any]) -> Shape | None:
 def _half(said: Mapping[str, Any]) -> bool:
     """Whether the files hold 16 bits, as all published models do that a catalogue's shape stands for."""
     return str(said.get("dtype") or said.get("torch_dtype") or "bfloat16") in ("bfloat16", "float16")
+
+
+def _loadable(need: Need, said: Mapping[str, Any]) -> Need:
+    """The same need, not fitting where `resolve` would refuse the model: weights pass through this machine's memory on
+    their way to any device.
+    """
+    counted = anatomy(dict(said))
+    try:
+        if counted is not None:
+            refuse_too_large(counted.parameters, "")
+    except ModelError as error:
+        return need.model_copy(update={"fits": False, "why": Text(en=error.en, zh=error.zh)})
+    return need
 
 
 def _need(shape: Shape, config: RunConfig, method: Method, tokens: int, where: Device, half: bool) -> Need:

@@ -22,6 +22,7 @@ from fittingroom.stages.configure import configure
 from fittingroom.stages.train import material_of, with_general
 from fittingroom.store import canonical, digest_of, write_text
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.finders.space import refuse_unsearchable, with_values
 from fittingroom.training.finders.study import Report, Study, Values, search
 from fittingroom.training.fit import base_weights, fit, prepared
 from fittingroom.training.passes import Layout
@@ -54,14 +55,19 @@ class Searched(Frozen):
     """Page with table and pictures, from the workspace."""
 
 
-def search_recipe(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any) -> Searched:
-    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data."""
+def refuse(config: RunConfig) -> None:
+    """Refuse a section `search` that names nothing, or what `train` does not take. Raises RecipeError."""
     if not (config.search.ranges() or config.search.choices()):
         raise RecipeError(
             "names nothing to search; for example search: {learning_rate: [1.0e-4, 1.0e-2, log], batch_size: [8, 32]}",
             "没有写明要搜索的内容；例如 search: {learning_rate: [1.0e-4, 1.0e-2, log], batch_size: [8, 32]}",
             place="search",
         )
+    refuse_unsearchable(config.search, config.train)
+
+
+def search_recipe(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any) -> Searched:
+    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data."""
     name = _name(config, run.digest(splits))
     folder = root / "searches" / name
     context = Context(root=root, scratch=folder / "trials", secret=run.secret, progress=progress)
@@ -116,7 +122,7 @@ class _Bench:
 
     def judge(self, values: Values, report: Report) -> float:
         """A short training with these values; its best macro-F1 on dev. Taken up again where a kill cut it off."""
-        train = self.config.train.model_copy(update=values)
+        train = with_values(self.config.train, values)
         plan = _planned(self.plan, train, values, len(self.material.rows))
         scratch = self.context.scratch / hashlib.sha256(canonical(values).encode()).hexdigest()[:16]
         scratch.mkdir(parents=True, exist_ok=True)

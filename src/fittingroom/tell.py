@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.report.words import speaker
+from fittingroom.training.worded import laid_out
 
 if TYPE_CHECKING:
     from fittingroom.checking import Shown
@@ -135,15 +136,7 @@ def tell_check(checked: Checked, language: str) -> str:
         if stage == "label":
             lines += list(_rules(checked.facts["label"].get("rules", {}), language))
     if checked.plan:
-        plan = checked.plan
-        said = (
-            f"计划：{plan['steps']} 步，批大小 {plan['batch_size']}，学习率 {plan['learning_rate']:g}，"
-            f"约 {plan['minutes']:.1f} 分钟，权重与激活约 {plan['memory_bytes'] / 2**30:.2f} GiB"
-            if chinese
-            else f"plan: {plan['steps']} steps, batch {plan['batch_size']}, learning rate {plan['learning_rate']:g}, "
-            f"about {plan['minutes']:.1f} min, weights and activations about {plan['memory_bytes'] / 2**30:.2f} GiB"
-        )
-        lines.append("  " + said)
+        lines += _plan(checked.plan, chinese)
     if checked.cost:
         lines.append("  " + checked.cost.told().say(language))
     lines += [f"  {say(finding.severity.value)}: {tell_finding(finding, language)}" for finding in checked.findings]
@@ -152,6 +145,23 @@ def tell_check(checked: Checked, language: str) -> str:
     elif not checked.findings:
         lines.append("  没有发现问题" if chinese else "  no findings")
     return "\n".join(lines)
+
+
+def _plan(plan: dict[str, Any], chinese: bool) -> Iterator[str]:
+    """Steps, rate, time and memory; how rows are laid out; what was chosen for every `auto`, and why."""
+    yield "  " + (
+        f"计划：{plan['steps']} 步，批大小 {plan['batch_size']}，学习率 {plan['learning_rate']:g}，"
+        f"约 {plan['minutes']:.1f} 分钟，权重与激活约 {plan['memory_bytes'] / 2**30:.2f} GiB"
+        if chinese
+        else f"plan: {plan['steps']} steps, batch {plan['batch_size']}, learning rate {plan['learning_rate']:g}, "
+        f"about {plan['minutes']:.1f} min, weights and activations about {plan['memory_bytes'] / 2**30:.2f} GiB"
+    )
+    layout = laid_out(plan["layout"])
+    if layout is not None:
+        yield "  " + (layout.zh if chinese else layout.en)
+    for name, why in sorted(plan["chosen"].items()):
+        value = f" = {plan[name]}" if isinstance(plan.get(name), int | float | str) else ""
+        yield f"    train.{name}{value}{'：' if chinese else ': '}{why}"
 
 
 def _by_time(proof: dict[str, int], chinese: bool) -> Iterator[str]:

@@ -252,9 +252,10 @@ class Workspace:
         is: the winner is proposed. The test part is not looked at.
         """
         from fittingroom.pipeline import data_road
-        from fittingroom.searching import search_recipe
+        from fittingroom.searching import refuse, search_recipe
 
         config = self._load(recipe, sets)
+        refuse(config)
         self._preflight(config)
         with alone(self.root / "locks" / f"search-{config.digest}"):
             folder = self.root / "checks" / f"search-{config.digest}"
@@ -505,12 +506,17 @@ class Workspace:
         return config.patched({"model.revision": base.revision})
 
     def _preflight(self, config: RunConfig) -> BaseModelInfo:
-        """What can be known to be wrong before a run is written down: unreadable sources, an unusable base model."""
+        """What can be known to be wrong before a run is written down: unreadable sources and general data, an unusable
+        base model, more frozen layers than it has.
+        """
         from fittingroom.engine import Context
+        from fittingroom.models.configuration import read_config
         from fittingroom.models.load import resolve
         from fittingroom.offering import refuse_unfit
         from fittingroom.pitfalls import check_settings
         from fittingroom.sources import check_source
+        from fittingroom.training.freezing import plan_of
+        from fittingroom.training.replay import check_replay
 
         context = Context(root=self.root, scratch=self.root, secret=self._secret())
         for source in config.sources:
@@ -518,6 +524,10 @@ class Workspace:
         check_settings(config.pitfalls)
         base = resolve(config.model, self.root)
         refuse_unfit(config, base)
+        check_replay(config.train.replay, context)
+        layers = read_config(base.path, base.name).get("num_hidden_layers")
+        if layers is not None:  # else the loaded model tells
+            plan_of(config.train.freeze, layers=int(layers), steps=1, full=config.train.method == "full")
         return base
 
     def _expire(self, config: RunConfig) -> None:

@@ -166,7 +166,7 @@ def test_a_wrong_mask_is_seen(name: str) -> None:
     assert worst(gradients(model, packed_loss(model, rows, starts, weights, longest=400, wrong=True)), wanted) > 1e-2
 
 
-@pytest.mark.parametrize("name", ["qwen2", "deepseek_v3"])
+@pytest.mark.parametrize("name", MODELS)
 def test_with_lora_and_activation_checkpointing(name: str) -> None:
     rows, starts = examples(2)
     weights = [1.0] * len(rows)
@@ -193,8 +193,9 @@ def test_with_lora_and_activation_checkpointing(name: str) -> None:
     assert worst(found, wanted) <= 1e-5
 
 
-def test_accumulation_over_unequal_packs() -> None:
-    model = made("deepseek_v2")
+@pytest.mark.parametrize("name", MODELS)
+def test_accumulation_over_unequal_packs(name: str) -> None:
+    model = made(name)
     rows, starts = examples(3)
     weights = [1.0] * len(rows)
     wanted = gradients(model, losses(model, rows, starts, weights))

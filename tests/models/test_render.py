@@ -98,6 +98,17 @@ def test_history_loses_its_reasoning_as_in_the_template_unless_it_is_kept(name: 
     assert ids.count(end) == 1
 
 
+@pytest.mark.parametrize("name", ["DeepSeek-R1", "DeepSeek-R1-Distill-Qwen-1.5B"])
+@pytest.mark.parametrize(
+    "answer", ["<think>a</think>b", "a</think>b", "<think>\na\n</think>\n\nb", "<think>\n\n</think>b"]
+)
+def test_a_kept_thought_stands_in_the_history_as_it_was_learnt(name: str, answer: str) -> None:
+    own = renderer(name, "keep")
+    learnt = own.example(CHAT[:1], answer, 4096).ids
+    later = own.prompt_ids([CHAT[0], {"role": "assistant", "content": answer}, CHAT[2]])
+    assert later[: len(learnt)] == learnt
+
+
 def test_the_distilled_model_is_opened_with_a_thought_by_its_template() -> None:
     name = "DeepSeek-R1-Distill-Qwen-1.5B"
     tokenizer, bare, kept = real_tokenizer(name), renderer(name, "none"), renderer(name, "keep")

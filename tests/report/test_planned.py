@@ -30,7 +30,8 @@ def view(**changes: Any) -> AttemptView:
     plan = Plan(
         method="lora", learning_rate=1e-3, batch_size=16, pass_tokens=512, epochs=3.0, steps=300, warmup_steps=15,
         schedule="cosine", weight_decay=0.01, dropout=0.0, max_length=64, memory={"weights": 2**30, "mask": 0},
-        memory_bytes=2 * 2**30, minutes=10.0, found=FOUND,
+        memory_bytes=2 * 2**30, minutes=10.0, found=FOUND, chosen={"batch_size": "800 rows: about 50 steps an epoch"},
+        layout={"kind": "isolated", "why": "rows share too little", "computed": 1.25},
     )  # fmt: skip
     timing = {
         "steps_done": 150.0, "planned_minutes": 5.0, "minutes": 20.0, "planned_bytes": 2.0 * 2**30,
@@ -42,7 +43,7 @@ def view(**changes: Any) -> AttemptView:
 
 def test_plan_and_training_stand_side_by_side() -> None:
     for language, times in (("en", "times"), ("zh-CN", "倍数")):
-        page = planned(view(), speaker(language)) or ""
+        page = planned(view(), speaker(language), language) or ""
         assert times in page
         for shown in ("5.00", "20.00", "× 4", "2.00", "3.00", "× 1.50", "1000", "250", "× 0.25", "weights"):
             assert shown in page, shown
@@ -51,11 +52,25 @@ def test_plan_and_training_stand_side_by_side() -> None:
         assert "<code>mask</code>" not in page, "what takes nothing is left out"
 
 
+def test_the_layout_and_every_choice_are_told_with_their_reasons() -> None:
+    english = planned(view(), speaker("en"), "en") or ""
+    assert "layout: isolated, 1.25 tokens computed per token of the rows (rows share too little)" in english
+    chinese = planned(view(), speaker("zh-CN"), "zh-CN") or ""
+    assert "布局：互相隔离的打包，数据每个词元平均计算 1.25 个词元（各行共同之处太少" in chinese
+    for page in (english, chinese):
+        assert "<code>train.batch_size</code></td><td>16</td><td>800 rows: about 50 steps an epoch" in page
+    plan = view().plan
+    assert plan is not None
+    bare = planned(view(plan=plan.model_copy(update={"layout": {}, "chosen": {}})), speaker("en"), "en") or ""
+    assert "layout" not in bare
+    assert "train.batch_size" not in bare
+
+
 def test_what_did_not_happen_is_left_open() -> None:
-    page = planned(view(timing={}), speaker("en")) or ""
+    page = planned(view(timing={}), speaker("en"), "en") or ""
     assert "× " not in page
     assert "–" in page
-    assert planned(view(plan=None), speaker("en")) is None
+    assert planned(view(plan=None), speaker("en"), "en") is None
 
 
 def test_a_search_shows_its_trainings_and_what_it_proposes() -> None:

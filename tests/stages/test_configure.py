@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.load import ModelConfig
 from fittingroom.stages import configure as stage
@@ -35,6 +36,18 @@ def test_a_fixed_value_is_kept_and_auto_says_why(context: Context) -> None:
     assert auto.learning_rate == 2e-3
     assert auto.batch_size == 8
     assert auto.minutes >= 0
+
+
+@pytest.mark.parametrize("train", [{}, {"pass_tokens": "find"}])
+def test_the_journal_hears_the_layout_and_every_choice(context: Context, train: dict[str, Any]) -> None:
+    heard: list[Note] = []
+    plan = planned(replace(context, note=heard.append), splits(), **train)
+    (note,) = [one for one in heard if one.kind == "planned"]
+    assert note.data == {"layout": plan.layout, "chosen": plan.chosen}
+    assert note.text is not None
+    assert plan.layout["kind"] in note.text.en
+    assert plan.layout["why"] in note.text.en
+    assert f"{plan.layout['computed']:.2f}" in note.text.zh
 
 
 def test_tokens_are_those_of_the_rendered_rows(context: Context) -> None:
@@ -121,3 +134,16 @@ def test_rules() -> None:
     assert rules.max_length([10] * 99 + [500], 4096)[0] == 64
     assert rules.max_length([10, 20, 30], 4096)[0] == 32
     assert rules.max_length([9000] * 10, 4096)[0] == 4096
+
+
+def test_what_is_measured_is_what_would_be_trained(context: Context) -> None:
+    """Weights that training rounds when it loads them are looked at rounded, and the rate is the plan's."""
+    whole = planned(context, splits(), method="full", learning_rate=1e-5).preflight
+    assert whole["weights"]["bits16"] == 0 < whole["weights"]["bits32"]
+    half = planned(context, splits(), method="full", precision="bf16", learning_rate=1e-5).preflight
+    assert half["weights"]["bits32"] == 0 < half["weights"]["bits16"]
+    assert half["precision"]["bfloat16"] == 1
+    assert half["precision"]["changed"] < half["precision"]["changed_in_float32"]
+    found = planned(context, splits(), method="full", precision="bf16", learning_rate="find", epochs=4)
+    assert found.learning_rate != found.found["learning_rate"]["rule"], "else nothing is shown here"
+    assert found.preflight["precision"]["rate"] == found.learning_rate

@@ -137,3 +137,13 @@ def test_norms_and_biases_do_not_decay(rows: Encoded, tmp_path: Path) -> None:
     decaying = Trainer.get_decay_parameter_names(None, model)  # type: ignore[arg-type]
     assert not any("norm" in name or name.endswith("bias") for name in decaying)
     assert any("embed_tokens" in name for name in decaying)
+
+
+def test_of_several_gpus_one_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers would wrap the model in DataParallel, which has no body and head of its own."""
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    made = fit_module._arguments(plan("full", device="cuda"), TrainConfig(method="full"), 7, tmp_path)
+    assert made.n_gpu == 1
+    assert made.train_batch_size == plan("full").batch_size

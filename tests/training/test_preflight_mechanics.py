@@ -12,7 +12,7 @@ import torch
 from fittingroom.models.load import load_model
 from fittingroom.pitfalls import detect_all
 from fittingroom.training.config import TrainConfig
-from fittingroom.training.preflight import mechanics
+from fittingroom.training.preflight import mechanics, storage
 from fittingroom.training.preflight.few import LARGE, SMALL, few, size_for
 from fittingroom.training.preflight.gradients import packing
 from fittingroom.training.preflight.wrapped import as_planned, expected
@@ -69,6 +69,14 @@ def test_nothing_is_left_behind(kind: torch.dtype) -> None:
         assert random.getstate() == drawn[1]
         assert torch.equal(chosen.grad, torch.ones_like(chosen))
         assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_device_is_the_one_that_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the machine's fastest, where the recipe names another."""
+    there = {"auto": ("a GPU", 9), "cpu": ("cpu", 7)}
+    monkeypatch.setattr(storage, "machine_bytes", lambda wanted="auto": there[wanted])
+    found = mechanics.measured(subject(LORA.model_copy(update={"device": "cpu"}), load_model(tiny_folder())))
+    assert found["device"] == {"bytes": 7.0}
 
 
 def state(model: Any) -> list[Any]:

@@ -69,9 +69,38 @@ def test_a_resumed_training_keeps_the_smaller_passes(rows: Encoded, tmp_path: Pa
     assert short["refused"] == 2 * refused, "the checkpoint says how large passes may be"
 
 
+def test_tokens_of_a_try_that_failed_are_not_counted(
+    rows: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    tries: list[list[int]] = []
+    failed: list[int] = []
+    step, loss = trainer.AnswerTrainer._passes, trainer.loss_sum
+    longest = max(len(ids) for ids in rows.ids)
+
+    def passes(self: Any, model: Any, chosen: list[int]) -> Any:
+        tries.append([])
+        return step(self, model, chosen)
+
+    def loss_sum(model: Any, batch: Any, smoothing: float = 0.0) -> Any:
+        tries[-1].append(batch["ids"].numel())
+        if not failed and len(tries[-1]) == 2 and tries[-1][-1] > longest:
+            failed.append(len(tries) - 1)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss(model, batch, smoothing)
+
+    monkeypatch.setattr(trainer.AnswerTrainer, "_passes", passes)
+    monkeypatch.setattr(trainer, "loss_sum", loss_sum)
+    fitted = run(tmp_path / "a", rows, plan("full", pass_tokens=2 * longest))
+    assert failed, "no pass failed in the middle of a step"
+    done = [one for number, one in enumerate(tries) if number not in failed]
+    assert fitted.recorder.computed == sum(map(sum, done))
+
+
 def test_one_row_that_does_not_fit_is_told(rows: Encoded, tmp_path: Path, short: dict[str, int]) -> None:
     short.update(after=0, largest=5)
-    with pytest.raises(ModelError, match="one row of"):
+    with pytest.raises(ModelError, match=r"a pass of \d+ tokens does not fit .* longest row alone has \d+"):
         run(tmp_path / "a", rows, plan("full", pass_tokens=400))
 
 

@@ -36,7 +36,7 @@ class Memory:
     parts: dict[str, int]
     """weights, gradients, optimizer, best (a copy of what learns, kept beside), activations, attention (weights of all
     pairs where no fused kernel takes them), mask, logits, working (what one layer needs for a moment on the way
-    back), watching (more than the pass when a step's change is measured)."""
+    back)."""
 
     @property
     def total(self) -> int:
@@ -83,8 +83,7 @@ def estimate(
         "logits": answers * shape.vocabulary * (8 if how.width == 4 else 12),
         "working": how.working(tokens, pairs),
     }
-    passing = sum(parts[name] for name in ("activations", "attention", "mask", "logits", "working"))
-    return Memory({**parts, "watching": max(0, each * learning - passing)})
+    return Memory(parts)
 
 
 @dataclass(frozen=True)

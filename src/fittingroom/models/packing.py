@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-_BLOCK = 128
+BLOCK = 128
 """Edge of FlexAttention's blocks."""
 
 
@@ -253,4 +253,4 @@ def granule(model: Any) -> int:
     """What the length of a pass must be a multiple of: FlexAttention reads its mask in whole blocks, also behind the
     last token.
     """
-    return _BLOCK if sparse(model) else 1
+    return BLOCK if sparse(model) else 1

@@ -154,13 +154,16 @@ class Renderer:
         return [f"User: {text}\n\n"] if turn["role"] == "user" else [f"Assistant: {text}", self.eos_id]
 
     def _earlier(self, content: str) -> list[str | int]:
-        """An earlier answer: with its thought where that is kept, else as the publisher's template leaves it."""
+        """An earlier answer: with its thought where that is kept, in the very ids in which it would be learnt; else,
+        and where nothing was thought, as the publisher's template leaves it.
+        """
         mark = _split_marks(self.format.history_mark, self._added)
         thought, said = _thought_of(content) if self.format.empty_think else (None, content)
         if thought is None:
             return [*mark, said]
         if self.think == "keep":
-            return [self._added[THINK], thought, self._added[THINK_END], said]
+            # As prompt and answer are: each encoded by itself.
+            return [*self._encode(self._opening), *self._encode(self._kept_answer(thought, said))]
         return [*mark, said if self.format.drops_thoughts else content]
 
     def _kept_answer(self, thought: str | None, said: str) -> list[str | int]:

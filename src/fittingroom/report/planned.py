@@ -8,12 +8,13 @@ from fittingroom.report.charts import Line, lines
 from fittingroom.report.data import AttemptView
 from fittingroom.report.html import Child, Html, details, join, number, table, tag
 from fittingroom.report.words import Say
+from fittingroom.training.worded import laid_out
 from fittingroom.types import Plan
 
 _GIB = 2**30
 
 
-def planned(view: AttemptView, say: Say) -> Html | None:
+def planned(view: AttemptView, say: Say, language: str) -> Html | None:
     """The plan's numbers against those of the training, and curves of the finders; None without a plan."""
     plan = view.plan
     if plan is None:
@@ -25,12 +26,25 @@ def planned(view: AttemptView, say: Say) -> Html | None:
     memory: list[list[Child]] = [
         [tag("code", name), f"{size / _GIB:.3f}"] for name, size in plan.memory.items() if size
     ]
+    layout = laid_out(plan.layout)
     return join(
         tag("h3", say("plan")),
         table(head, rows),
+        tag("p", layout.say(language)) if layout is not None else None,
+        details(say("chosen_why"), _chosen(plan, say)) if plan.chosen else None,
         details(f"{say('plan.memory_gib')}", table(["", "GiB"], memory)) if memory else None,
         tag("div", *shown, class_="pair") if shown else None,
     )
+
+
+def _chosen(plan: Plan, say: Say) -> Html:
+    """What came of every `auto`, and why."""
+    rows: list[list[Child]] = []
+    for name, why in sorted(plan.chosen.items()):
+        value = getattr(plan, name, None)
+        shown = f"{value}" if isinstance(value, int | float | str) else ""
+        rows.append([tag("code", f"train.{name}"), shown, why])
+    return table(["", say("chosen"), say("why")], rows)
 
 
 def _rows(plan: Plan, timing: dict[str, float], say: Say) -> list[list[Child]]:

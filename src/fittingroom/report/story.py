@@ -58,7 +58,7 @@ def _attempt(
     parts += [tag("p", _speed(view.speed, say), class_="soft")] if view.speed.get("tokens_per_second") else []
     parts += [tag("p", text.say(language), class_="notice") for text in view.said]
     parts += [
-        planned(view, say),
+        planned(view, say, language),
         _curves(view, say),
         tag("h3", say("findings")),
         findings(view.findings, say, language),

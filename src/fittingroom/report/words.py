@@ -138,6 +138,7 @@ WORDS: dict[str, Text] = {
     "range_test": _text("Loss over a rising learning rate", "学习率逐步升高时的损失"),
     "smoothed": _text("smoothed", "平滑后"),
     "chosen": _text("chosen", "所选"),
+    "chosen_why": _text("What was chosen for every `auto`, and why", "各项 auto 的取值与理由"),
     "passes": _text("Tokens per second by size of a pass", "各批次规模的每秒词元数"),
     "plan": _text("Plan and what happened", "计划与实际"),
     "planned": _text("planned", "计划"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.engine import Context, EngineConfig
+from fittingroom.engine import Context, EngineConfig, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.device import arithmetic, device, precision
 from fittingroom.models.experts import Chosen
@@ -26,13 +27,15 @@ from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
 from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
-from fittingroom.training.fit import base_weights, prepared, repeatable
+from fittingroom.training.fit import base_weights, prepared, repeatable, stored_as, takes_block_masks
 from fittingroom.training.freezing import plan_of
 from fittingroom.training.needs import in_parts, needed, sharing_memory, spread_over
-from fittingroom.training.passes import PASS_TOKENS, Layout
+from fittingroom.training.passes import PASS_TOKENS, Layout, longest_pack
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
+from fittingroom.training.preflight.mechanics import as_stored
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.training.worded import laid_out
 from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 3
+VERSION = 5
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 _MEMORY_SHARE = 0.8
@@ -86,7 +89,9 @@ def configure(
     reads = int(loaded.config.max_position_embeddings)
     refuse_long_answers(splits.train, task=task, labels=labels, renderer=renderer, reads=reads)
     length = _length(splits, train, task, labels, renderer, reads, chosen)
-    encoded = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=length)
+    encoded = encode(
+        splits.train, task=task, labels=labels, renderer=renderer, max_length=length, class_weights=splits.class_weights
+    )
     context.progress("render", len(encoded), len(encoded))
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
@@ -96,9 +101,12 @@ def configure(
     )
     chosen |= {"precision": why} if train.precision == "auto" and multiplied != "fp32" else {}
     chosen |= _four_bits(loaded) if train.method == "qlora" else {}
-    replay = _replayed(_general(splits, train, prepare, context, renderer), train, choice.batch)
+    extra = _general(splits, train, prepare, context, renderer)
+    replay = _replayed(extra, train, choice.batch)
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
-    layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto")
+    # As training will lay them out: the model at hand has another attention than it is given for a GPU.
+    blocks = takes_block_masks(loaded, used.kind, train)
+    layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto", blocks=blocks)
     experts: Chosen = {}
     if train.method == "experts":
         looking = partial(context.progress, "look at experts")
@@ -107,7 +115,6 @@ def configure(
     fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept, context.engine)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
-    more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
     checks, examples = _preflight(base, renderer, splits, task, encoded, loaded, resolved, seed, experts)
     plan = Plan(
@@ -140,20 +147,40 @@ def configure(
         chosen=chosen,
     )
     if fitting.sharded:
-        return _untimed(plan, train)
-    seconds = _timed(_to_time(loaded, base.path, plan, train, seed), encoded, layout, laid, plan, context)
-    # Processes on a processor share its cores, so that they are not faster together.
-    seconds /= context.engine.processes if plan.device == "cuda" else 1
-    plan = plan.model_copy(update={"minutes": round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)})
-    if not wanted(train):
-        return plan
+        return _told(_untimed(plan, train), context)
+    here = loaded if _costs_the_same(base.path, plan) else None
     del loaded  # what is tried is tried on a model of its own
 
     def fresh() -> Any:
         return prepared(base_weights(base.path, plan), plan, train, seed)
 
-    with arithmetic(plan.device, plan.precision):
-        return found(plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context)
+    if wanted(train):
+        here = None
+        with arithmetic(plan.device, plan.precision):
+            plan = found(
+                plan, fresh, encoded, layout, fitting.bounds, train=train, seed=seed, context=context, extra=extra
+            )
+        layout = layout.within(plan.pass_tokens)
+        laid, memory = _laid(encoded, layout, choice.batch, seed), fitting.need(plan.pass_tokens)
+        plan = plan.model_copy(update={"layout": laid, "memory": memory.parts, "memory_bytes": memory.total})
+    if here is None:
+        here = fresh()
+        resolved = resolved.model_copy(update={"learning_rate": plan.learning_rate})
+        plan = plan.model_copy(update={"preflight": {**checks, **as_stored(here, resolved)}})
+    else:
+        _let_learn(here, plan)
+    seconds = _timed(here, encoded, layout, laid, plan, context)
+    # Processes on a processor share its cores, so that they are not faster together.
+    seconds /= context.engine.processes if plan.device == "cuda" else 1
+    more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
+    minutes = round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)
+    return _told(plan.model_copy(update={"minutes": minutes}), context)
+
+
+def _told(plan: Plan, context: Context) -> Plan:
+    """The same plan, once the journal and whoever looks on know what was chosen and why."""
+    context.note(Note("planned", {"layout": plan.layout, "chosen": plan.chosen}, text=laid_out(plan.layout)))
+    return plan
 
 
 def _untimed(plan: Plan, train: TrainConfig) -> Plan:
@@ -325,6 +352,8 @@ class _Fitting(NamedTuple):
     """Whether activations are computed again on the way back."""
     sharded: bool
     """Whether each of several processes holds a part of the weights."""
+    need: Callable[[int], Memory]
+    """The estimate for a size of pass."""
 
 
 _SMALL_PASS = 2048
@@ -377,7 +406,8 @@ def _fit_into_memory(
         )
     if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total), checkpointed, sharded)
+    bounds = Bounds(room, most, lambda length: need(length).total)
+    return _Fitting(budget, need(budget), bounds, checkpointed, sharded, need)
 
 
 _LAID = 8
@@ -393,12 +423,15 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     made = [layout.lay([learnt.ids[row] for row in step]) for step in steps]
     kinds = [one.kind for one in made]
     kind = max(sorted(set(kinds)), key=kinds.count)
+    several = any(layout.holds_several(one.order) for one in made)
     own = sum(sum(one.order.lengths) for one in made)
     computed = sum(one.computed for one in made)
     why = {
         "shared-prefix": "rows begin with the same tokens, which are computed once for all of a pack",
         "isolated": "rows share too little; packed side by side they cost less than padded to one length",
         "padded": "padding costs least on these lengths"
+        if layout.packed and several
+        else f"no two rows of a step fit into one pack of {longest_pack(layout.budget)} tokens"
         if layout.packed
         else "each row by itself, as packing is off or the model's attention takes no mask of ours",
     }
@@ -411,14 +444,16 @@ def _laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any
     }
 
 
-def _to_time(loaded: PreTrainedModel, path: Path, plan: Plan, train: TrainConfig, seed: int) -> Any:
-    """A model that costs what training will: on a processor the one at hand, elsewhere as it will lie there."""
-    if plan.device != "cpu" or plan.method == "qlora" or plan.activation_checkpointing:
-        return prepared(base_weights(path, plan), plan, train, seed)
+def _costs_the_same(path: Path, plan: Plan) -> bool:
+    """Whether the model at hand takes the time that training will; elsewhere, or stored otherwise, it does not."""
+    return plan.device == "cpu" and stored_as(path, plan) == "fp32" and not plan.activation_checkpointing
+
+
+def _let_learn(loaded: PreTrainedModel, plan: Plan) -> None:
+    """Gradients as far as training carries them."""
     for parameter in loaded.parameters():
         parameter.requires_grad_(plan.method == "full")
     loaded.get_input_embeddings().weight.requires_grad_(True)  # LoRA, too, carries gradients to the bottom
-    return loaded
 
 
 def _timed(model: Any, rows: Encoded, layout: Layout, laid: dict[str, Any], plan: Plan, context: Context) -> float:

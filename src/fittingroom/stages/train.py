@@ -27,7 +27,7 @@ from fittingroom.training.response import rate_response
 from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 5
+VERSION = 6
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 _LEARNT = 0.95

@@ -12,7 +12,7 @@ from fittingroom.engine import Context
 from fittingroom.models.adapters import with_lora
 from fittingroom.models.device import arithmetic
 from fittingroom.models.experts import with_chosen
-from fittingroom.models.load import load_model, stored_half
+from fittingroom.models.load import Stored, load_model, stored_half
 from fittingroom.models.targets import freeze_router
 from fittingroom.room import free_bytes, no_room
 from fittingroom.training import state
@@ -75,10 +75,15 @@ def base_weights(path: Path, plan: Plan) -> Any:
     """The base model as a method trains it, on the plan's device: `qlora` in 4 bits, frozen weights in bfloat16 where
     the plan computes in it and the files hold no more, everything else in 32 bits.
     """
+    return load_model(path, stored=stored_as(path, plan), device=plan.device)
+
+
+def stored_as(path: Path, plan: Plan) -> Stored:
+    """The type that the base's weights are held in."""
     if plan.method == "qlora":
-        return load_model(path, stored="nf4", device=plan.device)
+        return "nf4"
     halved = plan.precision == "bf16" or (plan.method == "lora" and plan.precision == "mixed" and stored_half(path))
-    return load_model(path, stored="bf16" if halved else "fp32", device=plan.device)
+    return "bf16" if halved else "fp32"
 
 
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int, ranks: Ranks = ALONE) -> Any:
@@ -118,12 +123,16 @@ def _checkpoint_activations(model: Any) -> None:
 
 
 def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
-    """On a GPU, FlexAttention where the model has it: what the mask of a pack hides is then not computed. It knows no
-    dropout.
-    """
-    able = plan.device == "cuda" and getattr(model, "_supports_flex_attn", False)
-    if able and train.packing == "auto" and not (plan.method in ("full", "experts") and plan.dropout):
+    if takes_block_masks(model, plan.device, train.model_copy(update={"method": plan.method, "dropout": plan.dropout})):
         model.set_attn_implementation("flex_attention")
+
+
+def takes_block_masks(model: Any, device: str, train: TrainConfig) -> bool:
+    """Whether `prepared` gives a loaded model FlexAttention: on a GPU, where the model has it. What the mask of a pack
+    hides is then not computed. It knows no dropout.
+    """
+    able = device == "cuda" and getattr(model, "_supports_flex_attn", False)
+    return bool(able and train.packing == "auto" and not (train.method in ("full", "experts") and train.dropout))
 
 
 def _set_attention_dropout(model: Any, dropout: float) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.body import body_and_head, hidden_states
+from fittingroom.models.headloss import loss_behind
 from fittingroom.models.packing import tree_mask
 
 if TYPE_CHECKING:
@@ -20,12 +21,8 @@ def loss_sum(model: Any, batch: Mapping[str, Tensor], smoothing: float = 0.0) ->
     """Sum of weight x cross-entropy over the tokens with loss of one pass (see `passes.Layout.collate`); divide by
     `weight_of` of the whole step.
     """
-    from torch.nn.functional import cross_entropy
-
     body, head = body_and_head(model)
     mask = tree_mask(batch["ends"], model, head.weight) if "ends" in batch else None  # type: ignore[arg-type]
     hidden = hidden_states(body, batch["ids"], mask, batch["positions"])
-    logits = head(hidden.flatten(0, 1).index_select(0, batch["at"])).float()
-    losses = cross_entropy(logits, batch["targets"], reduction="none", label_smoothing=smoothing)
-    total: Tensor = (losses * batch["weights"]).sum()
-    return total
+    chosen = hidden.flatten(0, 1).index_select(0, batch["at"])
+    return loss_behind(head, chosen, batch["targets"], batch["weights"], smoothing)

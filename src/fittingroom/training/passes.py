@@ -6,13 +6,14 @@ another machine, makes the same one. Loss and gradients are the same either way 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.models.catalog import FAMILIES
 from fittingroom.models.costs import LENGTHS, Costs, packed_passes
-from fittingroom.models.packing import Cut, Order, cuts, granule, in_order, pack, tensors
+from fittingroom.models.packing import BLOCK, Cut, Order, cuts, granule, in_order, pack, tensors
 from fittingroom.training.rows import Encoded
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Laid(NamedTuple):
 
     order: Order
     passes: list[list[Cut]]
+    """The tokens of each pack in whole multiples of what the layout asks for."""
 
     @property
     def computed(self) -> int:
@@ -39,7 +41,8 @@ class Laid(NamedTuple):
         made = [cut for one in self.passes for cut in one]
         if all(cut.last - cut.first == 1 for cut in made):
             return "padded"
-        return "shared-prefix" if sum(cut.tokens for cut in made) < sum(self.order.lengths) else "isolated"
+        shared = any(any(self.order.shared[cut.first + 1 : cut.last]) for cut in made)
+        return "shared-prefix" if shared else "isolated"
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,16 @@ class Layout:
     """What the length of a pass is a multiple of."""
 
     @classmethod
-    def of(cls, model: Any, pad: int, *, packing: bool = True) -> Layout:
-        """The layout for a model; `packing` False pads always."""
+    def of(cls, model: Any, pad: int, *, packing: bool = True, blocks: bool = False) -> Layout:
+        """The layout for a model; `packing` False pads always. `blocks`: that of the model once it is given
+        FlexAttention, where it has not been yet (see `fit.takes_block_masks`).
+        """
         family = FAMILIES.get(str(model.config.model_type))
         able = family is not None and family.tree_scoring
-        return cls(pad, packing and able, Costs.of(model), multiple=granule(model))
+        costs = Costs.of(model)
+        if blocks:
+            return cls(pad, packing and able, costs._replace(sparse=True), multiple=BLOCK)
+        return cls(pad, packing and able, costs, multiple=granule(model))
 
     def within(self, tokens: int) -> Layout:
         """With passes of at most so many tokens."""
@@ -69,15 +77,21 @@ class Layout:
     def lay(self, ids: Sequence[Sequence[int]]) -> Laid:
         """The passes of a step over rows of these token ids."""
         order = in_order(ids) if self.packed else _as_given(ids)
-        tries = [packed_passes(cuts(order, longest=1), self.budget)]
-        for longest in LENGTHS if self.packed and len(ids) > 1 else ():
-            if longest > self.budget:
-                break
-            made = cuts(order, longest=longest)
+        tries = [packed_passes(self._whole(cuts(order, longest=1)), self.budget)]
+        for longest in lengths_of_packs(self.budget) if self.packed and len(ids) > 1 else ():
+            made = self._whole(cuts(order, longest=longest))
             tries.append(packed_passes(made, self.budget))
             if len(made) == 1:
                 break  # all in one pack: a longer one would be the same
         return Laid(order, min(tries, key=self.costs.of_passes))
+
+    def holds_several(self, order: Order) -> bool:
+        """Whether some pack that is tried would hold more than one of these rows."""
+        return any(cut.last - cut.first > 1 for cut in cuts(order, longest=longest_pack(self.budget)))
+
+    def _whole(self, made: Sequence[Cut]) -> list[Cut]:
+        """Packs as long as they will be: in whole multiples."""
+        return [cut._replace(tokens=self.multiple * math.ceil(cut.tokens / self.multiple)) for cut in made]
 
     def collate(self, rows: Encoded, chosen: Sequence[int]) -> list[dict[str, Tensor]]:
         """The forward passes of a step, each: `ids`, `positions`, `ends` [packs, length] (see `models.packing`; `ends`
@@ -101,9 +115,16 @@ class Layout:
         return batch if packed.plain else {**batch, "ends": packed.ends}
 
 
+def lengths_of_packs(budget: int) -> list[int]:
+    """Lengths of packs that are tried where a pass may hold `budget` tokens, the shortest first: `LENGTHS`, and the
+    whole pass where that is shorter than the last of them.
+    """
+    return sorted({*(length for length in LENGTHS if length <= budget), longest_pack(budget)})
+
+
 def longest_pack(budget: int) -> int:
     """Tokens of the longest pack that is tried where a pass may hold `budget` tokens."""
-    return max((length for length in LENGTHS if length <= budget), default=budget)
+    return min(budget, LENGTHS[-1])
 
 
 def weight_of(batch: Mapping[str, Any]) -> Tensor:

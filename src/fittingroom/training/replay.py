@@ -138,6 +138,14 @@ def fingerprint(replay: ReplayConfig | None, context: Context) -> dict[str, str]
     return {} if replay is None else {"replay": file_sha256(_there(context.path(replay.path)))}
 
 
+def check_replay(replay: ReplayConfig | None, context: Context) -> None:
+    """Read the file through before anything else is done. Raises SourceError for one that is missing, or a line that
+    is no conversation.
+    """
+    for _ in () if replay is None else _conversations(context.path(replay.path)):
+        pass
+
+
 def _there(file: Path) -> Path:
     if not file.is_file():
         raise SourceError(

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 """Time between checkpoints inside an epoch; at the end of an epoch a third of it is enough."""
+_WATCHED = 65_536
+"""Numbers of a tensor by which its change is measured, about."""
 _SHARE = 0.1
 """Share of the time that writing checkpoints may take."""
 
@@ -79,7 +81,7 @@ class AnswerTrainer(Trainer):
         self.size = 0
         """Tokens of the pass under way."""
         self.computed = 0
-        """Tokens that went through the model since they were last counted."""
+        """Tokens of this process's passes in the step that was done."""
         self.layout = parts.layout
         self.ranks = parts.ranks
         super().__init__(model=model, args=arguments, callbacks=[_Watch(self)])
@@ -108,14 +110,14 @@ class AnswerTrainer(Trainer):
             loss = self._whole_step(model, inputs)
             # What one process could not do, all do again: they take the step together or not at all.
             short, summed, computed = self.ranks.total([float(loss is None), float(loss or 0.0), float(self.computed)])
-            self.parts.recorder.counted(int(computed))
-            self.computed = 0
             if not short:
                 break
             self._smaller_passes(model, self.size if loss is None else self.layout.budget)
             # The step is the same one again, with the same draws of dropout.
             state.restore_random(*drawn)
         self.ranks.gather_gradients(model.parameters())
+        # Only what was done: passes of a step that is taken again do not count twice.
+        self.parts.recorder.counted(int(computed))
         self.parts.recorder.rows_done(self.parts.rows, inputs)
         self.parts.recorder.add(summed)
         return torch.tensor(summed, device=self.args.device)
@@ -148,7 +150,7 @@ class AnswerTrainer(Trainer):
                 loss = self.ranks.call(model, loss_sum, batch, self.parts.smoothing) / weight
             self.accelerator.backward(loss)
             total += loss.detach()
-            self.computed += one["ids"].numel()
+        self.computed = sum(int(one["ids"].numel()) for one in passes)
         return total
 
     def _collated(self, rows: list[int]) -> list[dict[str, Tensor]]:
@@ -177,9 +179,10 @@ class AnswerTrainer(Trainer):
         size = self.ranks.least(min(self.layout.budget, size))
         if size <= longest:
             raise ModelError(
-                f"one row of {longest} tokens does not fit into the memory of the device: choose train.method lora, a "
-                "smaller train.max_length or train.activation_checkpointing",
-                f"一条 {longest} 个词元的数据放不进设备的显存：请改用 train.method: lora、更小的 train.max_length，"
+                f"a pass of {size} tokens does not fit into the memory of the device, and the longest row alone has "
+                f"{longest}: choose train.method lora, a smaller train.max_length or train.activation_checkpointing",
+                f"{size} 个词元的一次计算放不进设备的显存，而最长的一条数据就有 {longest} 个："
+                "请改用 train.method: lora、更小的 train.max_length，"
                 "或打开 train.activation_checkpointing",
                 place="train",
             )
@@ -348,7 +351,7 @@ class _Watch(TrainerCallback):
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         if self.parts.recorder.records(state.global_step + 1):
-            self.before = {name: local(value.detach()).clone() for name, value in _trainable(model)}
+            self.before = {name: _sampled(value) for name, value in _trainable(model)}
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         self.trainer.shrink()
@@ -410,15 +413,25 @@ def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def _change(model: Any, before: dict[str, Tensor], ranks: Ranks) -> float:
-    """|w after - w before| / |w after| over all tensors that learn."""
-    import torch
+    """|w after - w before| / |w after| over a sample of every tensor that learns (`_sampled`), each weighing as much as
+    it has numbers.
+    """
+    moved = size = 0.0
+    for name, value in _trainable(model):
+        after = _sampled(value)
+        scale = local(value).numel() / max(1, after.numel())
+        moved += scale * float((after - before[name]).square().sum())
+        size += scale * float(after.square().sum())
+    moved, size = ranks.summed_squares([moved, size])
+    return math.sqrt(moved / size) if size > 0 else 0.0
 
-    now = {name: local(value.detach()) for name, value in _trainable(model)}
-    # One tensor after the other: the differences of all together would be one more copy of the model.
-    moved = [torch.linalg.vector_norm(value - before[name]) for name, value in now.items()]
-    squares = [float(torch.stack(moved).norm()) ** 2, _size(now.values()) ** 2]
-    change, size = (math.sqrt(value) for value in ranks.summed_squares(squares))
-    return change / size if size > 0 else 0.0
+
+def _sampled(value: Tensor) -> Tensor:
+    """Numbers of a tensor, evenly: a copy of all of it at every step would cost as much memory as the gradients, and a
+    third of a small step's time.
+    """
+    flat = local(value.detach()).reshape(-1)
+    return flat[:: max(1, flat.numel() // _WATCHED)].float().clone()
 
 
 def _size(values: Iterable[Tensor]) -> float:

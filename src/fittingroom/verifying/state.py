@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.models.load import BaseModelInfo, ModelConfig
-from fittingroom.types import Text
+from fittingroom.types import Plan, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,8 @@ class State:
     tokenizer: Any = None
     renderer: Renderer | None = None
     trial: Trial | None = None
+    plan: Plan | None = None
+    """How the trial lies on this machine."""
     loaded: Any = None
     """The base, then the base with adapters."""
     untuned: np.ndarray | None = None

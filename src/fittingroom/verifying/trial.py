@@ -1,7 +1,9 @@
 """A small trial of a base model: a handful of the sample shop's sentences, a few LoRA steps, one bundle.
 
-Every part is the road's own: the renderer, the loss, the adapters, `package`, the predictor. Only the loop of the steps
-is here, for there is nothing to plan, to evaluate or to take up again.
+Every part is the road's own: the renderer, the loss, the device, number formats, attention and adapters of a training
+with `train.precision: auto`, `package`, the predictor. Only the loop of the steps is here. So what belongs to the
+trainer is not verified: schedule, accumulation over several passes, checkpoints, evaluation and early stopping; nor are
+the methods `full`, `qlora` and `experts`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError
-from fittingroom.models.adapters import save_adapter, with_lora
+from fittingroom.models.adapters import save_adapter
+from fittingroom.models.device import arithmetic, device, precision
 from fittingroom.models.load import BaseModelInfo, ModelConfig
 from fittingroom.models.render import Message, Renderer
 from fittingroom.models.scoring import score_answers
@@ -28,10 +31,12 @@ from fittingroom.tables import Table
 from fittingroom.tasks import classify
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
+from fittingroom.training.config import TrainConfig
+from fittingroom.training.fit import prepared
 from fittingroom.training.objective import loss_sum
-from fittingroom.training.passes import Layout, weight_of
+from fittingroom.training.passes import PASS_TOKENS, Layout, weight_of
 from fittingroom.training.rows import Encoded, encode
-from fittingroom.types import Folder, Splits, Trained, row_schema
+from fittingroom.types import Folder, Plan, Splits, Trained, row_schema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,6 +92,17 @@ class Trial:
             )
         return made
 
+    def plan(self, weights: int, steps: int) -> Plan:
+        """How a training by LoRA with `train.precision: auto` would lie on this machine."""
+        where = device()
+        chosen, _ = precision("auto", where.kind)
+        rate, _ = rules.learning_rate(weights, "lora")
+        return Plan(
+            method="lora", learning_rate=rate, batch_size=_BATCH, pass_tokens=PASS_TOKENS, epochs=1.0, steps=steps,
+            warmup_steps=0, schedule="constant", weight_decay=0.0, dropout=0.0, max_length=self.max_length,
+            device=where.kind, precision=chosen,
+        )  # fmt: skip
+
     def messages(self) -> list[list[Message]]:
         """The prompts as conversations."""
         return [classify.messages(given, TASK, self.labels) for given in self.inputs]
@@ -101,14 +117,12 @@ class Trial:
         tokens = sum(len(self.answers[label]) for label in self.rows.wanted)
         return -sum(float(scores[row, label]) for row, label in enumerate(self.rows.wanted)) / tokens
 
-    def train(self, model: Any, steps: int, progress: Callable[[int, int], None]) -> tuple[Any, Walked]:
-        """The model with adapters after some steps, and what they did; a step that is not finite ends it."""
+    def train(self, model: Any, plan: Plan, progress: Callable[[int, int], None]) -> tuple[Any, Walked]:
+        """The model with adapters after the plan's steps, and what they did; a step that is not finite ends it."""
         import torch
 
-        torch.manual_seed(_SEED)
-        rate, _ = rules.learning_rate(model.num_parameters(), "lora")
-        model.config.use_cache = False
-        adapted = with_lora(model, rank=_RANK, alpha=_ALPHA, dropout=0.0)
+        rate, steps = plan.learning_rate, plan.steps
+        adapted = prepared(model, plan, TrainConfig(lora_rank=_RANK, lora_alpha=_ALPHA), _SEED)
         layout = Layout.of(adapted, self.pad)
         weights = {name: value for name, value in adapted.named_parameters() if value.requires_grad}
         optimizer = torch.optim.AdamW(weights.values(), lr=rate, weight_decay=0.0)
@@ -118,7 +132,9 @@ class Trial:
             progress(step, steps)
             started = time.perf_counter()
             chosen = [(step * _BATCH + at) % len(self.rows) for at in range(_BATCH)]
-            walked.losses.append(_step(adapted, layout.collate(self.rows, chosen), optimizer, list(weights.values())))
+            with arithmetic(plan.device, plan.precision):
+                loss = _step(adapted, layout.collate(self.rows, chosen), optimizer, list(weights.values()))
+            walked.losses.append(loss)
             walked.seconds.append(time.perf_counter() - started)
             if not math.isfinite(walked.losses[-1]):
                 break

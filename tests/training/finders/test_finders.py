@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from fittingroom.training.finders import batch as sizes
 from fittingroom.training.finders.batch import largest_pass
 from fittingroom.training.finders.rates import range_test, read_curve, smoothed, steps_of
 from fittingroom.training.passes import Layout
-from fittingroom.training.rows import Encoded
+from fittingroom.training.rows import Encoded, Replaying
+from fittingroom.training.steps import batches
 from fittingroom.types import Plan
 from tiny_model import tiny_folder
 from tiny_shop import TASK, splits
@@ -113,6 +116,9 @@ def test_the_plan_takes_the_size_that_was_found(context: Context, monkeypatch: p
     assert plan.batch_size == 16
     assert "tried" in plan.chosen["pass_tokens"]
     assert all(one["tokens_per_second"] > 0 and one["bytes"] > 10**7 for one in tried)
+    fixed = planned(context, pass_tokens=plan.pass_tokens, batch_size=16, method="full")
+    assert (plan.memory, plan.memory_bytes) == (fixed.memory, fixed.memory_bytes), "of the size that was found"
+    assert plan.layout == fixed.layout
     assert planned(context, pass_tokens=40, batch_size=16, method="full").pass_tokens == 40
     # The estimate lets it pass, the measurement (the process alone holds more) does not.
     monkeypatch.setattr(stage, "machine_bytes", lambda *asked: ("a small machine", 2 * plan.memory_bytes + 2**20))
@@ -120,7 +126,53 @@ def test_the_plan_takes_the_size_that_was_found(context: Context, monkeypatch: p
         planned(context, pass_tokens="find", batch_size=16, method="full")
 
 
+def test_a_smaller_size_has_its_own_memory_layout_and_time(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "_best", lambda tried, room: sizes.Sizes(tried, tried[0].tokens, "the smallest"))
+    said: dict[str, Any] = {"batch_size": 16, "method": "full"}
+    least, auto = planned(context, pass_tokens="find", **said), planned(context, **said)
+    assert least.pass_tokens < auto.pass_tokens
+    assert least.memory_bytes < auto.memory_bytes
+    assert sum(least.memory.values()) == least.memory_bytes
+    assert least.layout["passes"] > auto.layout["passes"]
+
+
+def test_the_longest_general_row_is_tried_too(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes with a step like the shop's rows, and may be far longer than these."""
+    long = {"messages": [{"role": "user", "content": "how "}, {"role": "assistant", "content": "order " * 90}]}
+    short = {"messages": [{"role": "user", "content": "how "}, {"role": "assistant", "content": "order"}]}
+    text = "\n".join(json.dumps(one) for one in (short, long, short))
+    (context.root / "general.jsonl").write_text(text, encoding="utf-8")
+    seen = Watched(None, monkeypatch)
+    plan = planned(
+        context,
+        pass_tokens="find",
+        learning_rate="find",
+        label_smoothing=0.1,
+        batch_size=8,
+        method="full",
+        replay={"path": "general.jsonl", "max_length": 256},
+    )
+    longest = int(plan.replay["longest"])
+    assert longest == plan.tokens["max"] > 90
+    assert plan.found["pass_tokens"]["tried"][0]["tokens"] == longest
+    assert max(seen.tokens) >= longest
+    assert plan.pass_tokens >= longest
+
+
 # ------------------------------------------------------------------------------------------------ learning rates
+
+
+def test_the_rate_is_found_on_the_loss_that_is_trained(rows: Encoded) -> None:
+    """Classes weigh what they will, labels are smoothed as they will be, general rows come along."""
+    model = load_model(tiny_folder())
+    layout = Layout.of(model, 1)
+    said: dict[str, Any] = {"batch": 8, "around": 1e-9, "steps": 3, "seed": 3}
+    plain = range_test(model, rows, layout, **said).losses
+    assert range_test(model, rows, layout, **said, smoothing=0.5).losses != plain
+    weighed = replace(rows, weights=[1.0 + 9.0 * wanted for wanted in rows.wanted])
+    assert range_test(model, weighed, layout, **said).losses != plain
+    assert len(next(batches(rows, 8, 3, Replaying(4, 0.25)))) == 10
+    assert range_test(model, rows, layout, **said, replay=Replaying(4, 0.25)).losses != plain
 
 
 def test_the_rate_is_read_where_the_loss_falls() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fittingroom.training.finders.watermark import Watermark
 from fittingroom.training.passes import Layout
-from fittingroom.training.rows import Encoded
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying
 from fittingroom.training.shortage import is_shortage, released
 from fittingroom.training.steps import passes_back
 
@@ -59,16 +59,17 @@ def largest_pass(
     most: int,
     reserve: int = 0,
     need: Callable[[int], int] | None = None,
+    replay: Replaying = NO_REPLAY,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sizes:
     """Try passes of the longest row's tokens, then twice as many, up to `most` or until memory (`room` bytes) is short.
 
     `model` is ready to learn; its gradients are cleared. `reserve`: bytes that training will hold and trying does not
     (the optimiser's). `need`: the estimate for a size, which says how much more the next one will take: on a CPU a
-    size that would not fit is not tried, since the system ends a process there instead of telling it.
+    size that would not fit is not tried, since the system ends a process there instead of telling it. `replay`: of the
+    general rows behind the others as many, the longest again, as go with a step.
     """
-    usable = rows.with_loss()
-    chosen = sorted(sorted(usable, key=lambda row: (-len(rows.ids[row]), row))[:batch])
+    chosen = _longest(rows, batch, replay)
     sizes = _sizes(max(len(rows.ids[row]) for row in chosen), most)
     tried: list[Tried] = []
     for number, tokens in enumerate(sizes):
@@ -81,6 +82,14 @@ def largest_pass(
             break
     progress(len(sizes), len(sizes))
     return _best(tried, room)
+
+
+def _longest(rows: Encoded, batch: int, replay: Replaying) -> list[int]:
+    """The dearest step there can be: the longest rows, and the longest general ones."""
+    own = len(rows) - replay.rows
+    usable = sorted(rows.with_loss(), key=lambda row: (-len(rows.ids[row]), row))
+    extra = max(1, round(replay.per_row * batch)) if replay.rows else 0
+    return sorted([row for row in usable if row < own][:batch] + [row for row in usable if row >= own][:extra])
 
 
 def _sizes(longest: int, most: int) -> list[int]:

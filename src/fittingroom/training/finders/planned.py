@@ -13,7 +13,8 @@ from fittingroom.training.finders.batch import largest_pass
 from fittingroom.training.finders.rates import range_test, steps_of
 from fittingroom.training.fit import repeatable
 from fittingroom.training.passes import Layout
-from fittingroom.training.rows import Encoded
+from fittingroom.training.replay import General, mixed
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying
 from fittingroom.types import Plan
 
 READING = "tenth"
@@ -46,23 +47,30 @@ def found(
     train: TrainConfig,
     seed: int,
     context: Context,
+    extra: General | None = None,
 ) -> Plan:
-    """The plan with what the recipe wants found; `make` gives the model ready to learn, afresh each time.
+    """The plan with what the recipe wants found; `make` gives the model ready to learn, afresh each time. `extra`: the
+    general rows that go with every step, where the recipe names some. Memory and layout stay the estimate's.
 
     Raises ModelError when not even one row fits into memory.
     """
-    learnt = rows.only(rows.with_loss())
+    learnt, replay = rows.only(rows.with_loss()), NO_REPLAY
     if not len(learnt):
         return plan  # rows without room for an answer: training says so
+    if train.replay is not None and extra is not None:
+        learnt, replay = mixed(learnt, extra, share=train.replay.share, batch_size=plan.batch_size)
     with repeatable(context.threads), arithmetic(plan.device, plan.precision):
         if train.pass_tokens == "find":
-            plan = _with_passes(plan, make(), learnt, layout, bounds, context)
+            plan = _with_passes(plan, make(), learnt, replay, layout, bounds, context)
         if train.learning_rate == "find":
-            plan = _with_rate(plan, make(), learnt, layout.within(plan.pass_tokens), train, seed, context)
+            shorter = layout.within(plan.pass_tokens)
+            plan = _with_rate(plan, make(), learnt, replay, shorter, train, seed, context)
     return plan
 
 
-def _with_passes(plan: Plan, model: Any, rows: Encoded, layout: Layout, bounds: Bounds, context: Context) -> Plan:
+def _with_passes(
+    plan: Plan, model: Any, rows: Encoded, replay: Replaying, layout: Layout, bounds: Bounds, context: Context
+) -> Plan:
     reserve = sum(plan.memory.get(name, 0) for name in ("optimizer", "best", "watching"))
     sizes = largest_pass(
         model,
@@ -73,6 +81,7 @@ def _with_passes(plan: Plan, model: Any, rows: Encoded, layout: Layout, bounds: 
         most=bounds.most,
         reserve=reserve,
         need=bounds.need,
+        replay=replay,
         progress=lambda done, total: context.progress("passes", done, total),
     )
     if not sizes.tokens:
@@ -93,7 +102,14 @@ def _with_passes(plan: Plan, model: Any, rows: Encoded, layout: Layout, bounds: 
 
 
 def _with_rate(
-    plan: Plan, model: Any, rows: Encoded, layout: Layout, train: TrainConfig, seed: int, context: Context
+    plan: Plan,
+    model: Any,
+    rows: Encoded,
+    replay: Replaying,
+    layout: Layout,
+    train: TrainConfig,
+    seed: int,
+    context: Context,
 ) -> Plan:
     curve = range_test(
         model,
@@ -105,6 +121,8 @@ def _with_rate(
         seed=seed,
         weight_decay=plan.weight_decay,
         max_norm=train.max_grad_norm,
+        smoothing=train.label_smoothing,
+        replay=replay,
         progress=lambda done, total: context.progress("rates", done, total),
     )
     rate = curve.read(READING)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fittingroom.training.passes import Layout
-from fittingroom.training.rows import Encoded
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying
 from fittingroom.training.steps import backward, batches
 
 _SPAN = 100.0
@@ -33,7 +33,7 @@ class Range:
 
     rates: list[float]
     losses: list[float]
-    """Nats per answer token of each step's rows, before the step."""
+    """Nats per answer token of each step's rows, weighed and smoothed as in training, before the step."""
     smooth: list[float]
     steepest: float | None
     """Rate at which the smoothed loss falls most; None where it never falls."""
@@ -75,6 +75,8 @@ def range_test(
     seed: int,
     weight_decay: float = 0.0,
     max_norm: float = 1.0,
+    smoothing: float = 0.0,
+    replay: Replaying = NO_REPLAY,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Range:
     """Train `model` for `steps` steps, the rate rising evenly in its logarithm from `around` / 100 to `around` * 100.
@@ -90,13 +92,13 @@ def range_test(
     losses: list[float] = []
     ended = "completed"
     model.train()
-    for number, chosen in zip(range(steps), batches(rows, batch, seed), strict=False):
+    for number, chosen in zip(range(steps), batches(rows, batch, seed, replay), strict=False):
         progress(number, steps)
         rate = math.exp(low + (high - low) * number / max(1, steps - 1))
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        loss = backward(model, rows, chosen, layout)
+        loss = backward(model, rows, chosen, layout, smoothing)
         norm = float(torch.nn.utils.clip_grad_norm_(weights, max_norm))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             ended = "non_finite"

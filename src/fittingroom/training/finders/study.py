@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fittingroom.errors import UserError
+from fittingroom.errors import FittingroomError, UserError
 from fittingroom.training.finders.space import SearchConfig
 
 _STARTUP = 4
@@ -42,7 +42,7 @@ class Tried:
     """completed, pruned or failed."""
     seconds: float
     why: str = ""
-    """The class of the error where it failed."""
+    """The error where it failed: its class, and what it says where that quotes no row."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,14 @@ def search(
 ) -> Study:
     """Search until the budget is spent; `start` (the recipe's own values) is tried first, as far as it can be.
 
-    An error of a training counts as a failed trial; UserError when nothing is searched or Optuna is not installed.
+    An error that the values of a training may be to blame for counts as a failed trial; a full disk, a broken base
+    model and the like end the search, which goes on when called again. UserError when nothing is searched or Optuna is
+    not installed.
     """
     study = _opened(folder, seed)
     _requeue(study, config, start)
     while True:
-        done = _finished(study)
+        done = _finished(study, config)
         progress(len(done), config.trials)
         if len(done) >= config.trials:
             return Study(done, _minutes(done), "trials")
@@ -158,18 +160,41 @@ def _one(study: Any, config: SearchConfig, judge: Judge, seed: int) -> None:
     try:
         score: float | None = judge(values, report)
         state = states.PRUNED if ended else states.COMPLETE
-    except Exception as error:  # one set of values that cannot be trained does not end the search; its class is kept
-        trial.set_user_attr(_REASON, type(error).__name__)
+    except OSError:  # a full or broken disk: no values are to blame, and the training is taken up again
+        raise
+    except Exception as error:  # one set of values that cannot be trained does not end the search; why is kept
+        if isinstance(error, FittingroomError) and not _of_values(error):
+            raise
+        trial.set_user_attr(_REASON, _told(error))
         score, state = None, states.FAIL
     trial.set_user_attr(_SECONDS, round(time.monotonic() - began, 3))
     study.tell(trial, score if state == states.COMPLETE else None, state=state)
+
+
+_PLAIN = (RuntimeError, ZeroDivisionError, OverflowError, MemoryError)
+"""Foreign errors that tell of shapes and bytes; others may quote a row."""
+
+
+def _of_values(error: FittingroomError) -> bool:
+    """Whether another set of values may not have this error: memory that is short (`train`), a value that is refused.
+    Any other (no room on the disk, a broken base model, a file that is missing) every trial would have.
+    """
+    return error.place == "train" or error.place.startswith("search")
+
+
+def _told(error: Exception) -> str:
+    """The class of an error and, where it holds no text of a customer, its first line."""
+    if isinstance(error, FittingroomError):
+        return f"{type(error).__name__}: {error.text()}"
+    first = str(error).strip().split("\n")[0][:200] if isinstance(error, _PLAIN) else ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _proposed(trial: Any, config: SearchConfig) -> Values:
     values: Values = {}
     for name, limits in config.ranges().items():
         drawn = trial.suggest_float(name, float(limits[0]), float(limits[1]), log=len(limits) == 3)
-        values[name] = float(f"{drawn:.3g}")
+        values[name] = _short(drawn, limits)
     for name, choices in config.choices().items():
         values[name] = trial.suggest_categorical(name, choices)
     if not values:
@@ -181,18 +206,23 @@ def _proposed(trial: Any, config: SearchConfig) -> Values:
     return values
 
 
-def _finished(study: Any) -> list[Tried]:
+def _short(drawn: float, limits: Sequence[Any]) -> float:
+    """Three digits are enough to write down, and do not lead beyond the limits."""
+    return min(max(float(f"{drawn:.3g}"), float(limits[0])), float(limits[1]))
+
+
+def _finished(study: Any, config: SearchConfig) -> list[Tried]:
     """All trials that count, in their order; those that a kill cut off do not: they failed without an error."""
     states = _optuna().trial.TrialState
     names = {states.COMPLETE: "completed", states.PRUNED: "pruned", states.FAIL: "failed"}
+    ranges = config.ranges()
     found: list[Tried] = []
     for trial in study.get_trials(deepcopy=False):
         why = str(trial.user_attrs.get(_REASON, ""))
         if trial.state in names and (why or trial.state != states.FAIL):
             seconds = float(trial.user_attrs.get(_SECONDS, 0.0))
             values = {
-                name: float(f"{value:.3g}") if isinstance(value, float) else value
-                for name, value in trial.params.items()
+                name: _short(value, ranges[name]) if name in ranges else value for name, value in trial.params.items()
             }
             score = trial.value if trial.state == states.COMPLETE else _last(trial)
             found.append(Tried(len(found), values, score, names[trial.state], seconds, why))

@@ -12,6 +12,7 @@ from fittingroom.training.preflight.few import few, size_for
 from fittingroom.training.preflight.untouched import undisturbed
 
 if TYPE_CHECKING:
+    from fittingroom.training.config import TrainConfig
     from fittingroom.training.preflight import Measured, Subject
     from fittingroom.training.preflight.wrapped import Adapt
     from fittingroom.training.rows import Encoded
@@ -25,7 +26,7 @@ def measured(subject: Subject) -> Measured:
         "weights": storage.weights(model),
         "stored": storage.stored(model, subject.folder),
         "padding": storage.padding(model, subject.layout.pad),
-        "device": storage.device(),
+        "device": storage.device(subject.train.device),
         **as_trained(subject, rows, wrapped.as_planned(subject.train, dict(subject.experts))),
     }
     if str(subject.train.method) == "qlora":
@@ -60,6 +61,13 @@ def as_trained(subject: Subject, rows: Encoded, adapt: Adapt) -> Measured:
             checks["accumulation"] = gradients.accumulation(adapted, layout, rows, train.label_smoothing)
             checks["packing"] = gradients.packing(adapted, layout, rows, train.label_smoothing)
     return {name: values for name, values in checks.items() if values}
+
+
+def as_stored(adapted: Any, train: TrainConfig) -> Measured:
+    """What depends on the type that weights are held in and on the rate, on the very model that training starts from
+    (see `fit.prepared`); `train` names the rate of the plan.
+    """
+    return {"weights": storage.weights(adapted), "precision": wrapped.precision(adapted, train)}
 
 
 def _declared(model: Any) -> bool:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.models.device import Wanted
 from fittingroom.models.folder import inventory
 from fittingroom.models.memory import machine_bytes
 
@@ -22,13 +23,15 @@ _FOUR = ("F4",)
 
 def weights(model: Any) -> dict[str, float]:
     """Bytes of the weights in all, by width (`bits32` …) and by part: `embeddings` with the head, `attention`, routed
-    `experts`, `other`. `four_bit`: they came from bitsandbytes, two to a byte.
+    `experts`, `other`. `four_bit`: they came from bitsandbytes, two to a byte. Adapters are left out.
     """
     tables = {id(table.weight) for table in _tables(model)}
     found = dict.fromkeys(
         ("total", "bits32", "bits16", "bits8", "four_bit", "embeddings", "attention", "experts", "other"), 0.0
     )
     for name, value in model.named_parameters():
+        if ".lora_" in name:
+            continue
         size = float(value.numel() * value.element_size())
         found["total"] += size
         found[_width(value)] = found.get(_width(value), 0.0) + size
@@ -93,9 +96,9 @@ def padding(model: Any, pad: int) -> dict[str, float]:
     }
 
 
-def device() -> dict[str, float]:
+def device(wanted: Wanted) -> dict[str, float]:
     """Bytes of the device that trains."""
-    return {"bytes": float(machine_bytes()[1])}
+    return {"bytes": float(machine_bytes(wanted)[1])}
 
 
 def _tables(model: Any) -> list[Any]:
