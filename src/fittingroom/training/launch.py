@@ -188,8 +188,10 @@ def _end_with_input() -> None:
 
 def _alone(run_id: str) -> Any:
     """A rendezvous of one agent with itself: it needs no port."""
-    from torch.distributed import HashStore, PrefixStore
+    import torch.distributed
     from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousInfo, RendezvousStoreInfo
+
+    stores: Any = torch.distributed
 
     class Alone(RendezvousHandler):
         def __init__(self) -> None:
@@ -201,7 +203,7 @@ def _alone(run_id: str) -> Any:
 
         def next_rendezvous(self) -> RendezvousInfo:
             self.rounds += 1
-            store = PrefixStore(f"{run_id}/{self.rounds}", HashStore())
+            store = stores.PrefixStore(f"{run_id}/{self.rounds}", stores.HashStore())
             # Workers do not use the address: they meet by a file.
             return RendezvousInfo(store, 0, 1, RendezvousStoreInfo("127.0.0.1", 0))
 

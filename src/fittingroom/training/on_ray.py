@@ -48,26 +48,29 @@ def on_ray(context: Context, listener: Listener) -> str:
 
 def _trainer(context: Context) -> Any:
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
+
+    v2: Any = ray.train  # what it exports follows the variable, which no checker of types sees
+    cluster: Any = ray.util
 
     folder, engine = context.scratch.resolve(), context.engine
     has: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     gpus = has.get("GPU", 0.0) >= engine.processes
     # On processors half of what there is, so that the loss of a node leaves room for all.
     each = {"GPU": 1.0} if gpus else {"CPU": max(0.01, round(has.get("CPU", 1.0) / (2 * engine.processes), 2))}
-    address = ray.util.get_node_ip_address()
+    address = cluster.get_node_ip_address()
     return TorchTrainer(
         train_loop_per_worker,
         train_loop_config={"folder": str(folder)},
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpus else "gloo"),
-        scaling_config=ScalingConfig(
+        scaling_config=v2.ScalingConfig(
             num_workers=engine.processes, use_gpu=gpus, resources_per_worker=each, placement_strategy="SPREAD"
         ),
-        run_config=RunConfig(
+        run_config=v2.RunConfig(
             name="ray",
             storage_path=str(folder / "job"),
-            failure_config=FailureConfig(max_failures=engine.max_failures),
+            failure_config=v2.FailureConfig(max_failures=engine.max_failures),
             worker_runtime_env={"env_vars": _environment(address)},
         ),
     )

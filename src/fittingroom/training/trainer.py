@@ -209,7 +209,7 @@ class AnswerTrainer(Trainer):
 
     def _move_model_to_device(self, model: Any, device: Any) -> None:
         if not self.ranks.sharded:  # which lies where it belongs
-            super()._move_model_to_device(model, device)  # type: ignore[no-untyped-call]
+            super()._move_model_to_device(model, device)
 
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted."""

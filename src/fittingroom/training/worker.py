@@ -111,10 +111,11 @@ def joined(environment: Mapping[str, str]) -> Iterator[Ranks]:
     meet, again = environment.get(MEET), environment.get("TORCHELASTIC_RESTART_COUNT", "0")
     _see_one_gpu(local)
     import torch
-    import torch.distributed as group
+    import torch.distributed
 
     from fittingroom.training.ranks import Ranks
 
+    group: Any = torch.distributed
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     store = group.FileStore(f"{meet}.{again}", size) if meet else None
     address = {} if store is not None else {"init_method": "env://"}
