@@ -431,7 +431,8 @@ def _sampled(value: Tensor) -> Tensor:
     third of a small step's time.
     """
     flat = local(value.detach()).reshape(-1)
-    return flat[:: max(1, flat.numel() // _WATCHED)].float().clone()
+    sample: Tensor = flat[:: max(1, flat.numel() // _WATCHED)].float().clone()
+    return sample
 
 
 def _size(values: Iterable[Tensor]) -> float:
