@@ -59,9 +59,10 @@ class EngineConfig(Frozen):
     processes: int = Field(default=1, ge=1, le=4096)
     """Processes that train one model together, one per GPU (on a processor they share its cores). Each takes a share of
     the rows of every optimiser step: loss and gradients are those of one process."""
-    sharding: Literal["none", "auto", "full"] = "auto"
+    sharding: Literal["none", "auto", "full", "tensor"] = "auto"
     """`full`: every process holds a part of each weight, its gradient and its moments (FSDP2); `none`: each holds all
-    of them; `auto`: in parts where memory would not hold the whole."""
+    of them; `auto`: `full` where memory would not hold the whole; `tensor`: each computes all rows with a piece of
+    every layer's matrices (transformers' tensor-parallel plans; method full, fast wires)."""
     max_failures: int = Field(default=3, ge=0, le=1000)
     """How often training is started again, from its last checkpoint, after one of its processes or machines died."""
 
@@ -69,8 +70,8 @@ class EngineConfig(Frozen):
     def _more_than_one(self) -> EngineConfig:
         if self.kind == "torchrun" and self.processes == 1:
             raise ValueError("kind torchrun is for several processes: set engine.processes")
-        if self.sharding == "full" and self.processes == 1:
-            raise ValueError("sharding full is for several processes: set engine.processes")
+        if self.sharding in ("full", "tensor") and self.processes == 1:
+            raise ValueError(f"sharding {self.sharding} is for several processes: set engine.processes")
         return self
 
     def spread(self, threads: int) -> Spread:

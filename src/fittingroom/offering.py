@@ -240,7 +240,7 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
         return
     if method == "qlora":
         demand(where)
-    spread = config.engine.sharding != "none" and method in ("full", "lora")
+    spread = config.engine.sharding != "none" and method != "qlora"
     # Over several processes at least an equal part each; `configure` reckons what they hold together for a moment.
     least = _need(shape, config, method, 0, where, _half(said)).bytes // (config.engine.processes if spread else 1)
     if least > where.memory * _USABLE:

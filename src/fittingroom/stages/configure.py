@@ -22,6 +22,7 @@ from fittingroom.tasks import classify
 from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training import plan as rules
+from fittingroom.training.apart import refuse_apart
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
@@ -29,12 +30,13 @@ from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
 from fittingroom.training.fit import base_weights, prepared, repeatable, stored_as, takes_block_masks
 from fittingroom.training.freezing import plan_of
-from fittingroom.training.needs import in_parts, needed, sharing_memory, spread_over
+from fittingroom.training.needs import Sharding, in_parts, in_pieces, needed, sharing_memory, spread_over
 from fittingroom.training.passes import PASS_TOKENS, Layout, longest_pack
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.preflight.mechanics import as_stored
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.training.split import cuts_of, share_cut
 from fittingroom.training.worded import laid_out
 from fittingroom.types import Frozen, Plan, Splits
 
@@ -79,6 +81,8 @@ def configure(
     multiplied, why = precision(train.precision, used.kind)
     if train.method == "qlora":
         demand(used)
+    if context.engine.processes > 1:
+        refuse_apart(method=train.method, device=used.kind, sharding=context.engine.sharding)
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
@@ -111,7 +115,11 @@ def configure(
     if train.method == "experts":
         looking = partial(context.progress, "look at experts")
         experts, chosen["experts"] = chosen_experts(loaded, encoded, train.experts, seed, looking)
-    kept = _Kept(stored_half(base.path), learning_share(loaded, experts) if experts else 0.0)
+    kept = _Kept(
+        stored_half(base.path),
+        learning_share(loaded, experts) if experts else 0.0,
+        _share_cut(loaded, context.engine),
+    )
     fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept, context.engine)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
@@ -134,7 +142,7 @@ def configure(
         device=used.kind,
         precision=multiplied,
         activation_checkpointing=fitting.checkpointed,
-        sharding="full" if fitting.sharded else "none",
+        sharding=fitting.sharding,
         experts=experts,
         frozen=frozen,
         replay=replay,
@@ -146,7 +154,7 @@ def configure(
         memory_bytes=fitting.memory.total,
         chosen=chosen,
     )
-    if fitting.sharded:
+    if fitting.sharding != "none":
         return _told(_untimed(plan, train), context)
     here = loaded if _costs_the_same(base.path, plan) else None
     del loaded  # what is tried is tried on a model of its own
@@ -282,6 +290,12 @@ class _Kept(NamedTuple):
     """Whether its files hold 16 bits a number."""
     experts: float
     """Share of the routed experts' weights that learns."""
+    cut: float
+    """Share of its weights that `engine.sharding: tensor` cuts."""
+
+
+def _share_cut(loaded: PreTrainedModel, engine: EngineConfig) -> float:
+    return share_cut(loaded, cuts_of(loaded, engine.processes)) if engine.sharding == "tensor" else 0.0
 
 
 class _Choice(NamedTuple):
@@ -350,8 +364,8 @@ class _Fitting(NamedTuple):
     bounds: Bounds
     checkpointed: bool
     """Whether activations are computed again on the way back."""
-    sharded: bool
-    """Whether each of several processes holds a part of the weights."""
+    sharding: Sharding
+    """How the weights are spread over the processes."""
     need: Callable[[int], Memory]
     """The estimate for a size of pass."""
 
@@ -374,20 +388,23 @@ def _fit_into_memory(
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
-    checkpointed, sharded = train.activation_checkpointing == "on", engine.sharding == "full"
+    checkpointed = train.activation_checkpointing == "on"
+    sharding: Sharding = "none" if engine.sharding == "auto" else engine.sharding
 
     def need(length: int, again: bool | None = None) -> Memory:
         asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
         again = checkpointed if again is None else again
         whole = needed(shape, layout, train, **asked, half=kept.half, checkpointed=again, experts=kept.experts)
-        return in_parts(whole, shape, engine.processes) if sharded else whole
+        if sharding == "tensor":
+            return in_pieces(whole, kept.cut, engine.processes)
+        return in_parts(whole, shape, engine.processes) if sharding == "full" else whole
 
     name, memory = machine_bytes(train.device)
     memory //= sharing_memory(engine, device(train.device).kind)
     room = int(memory * _MEMORY_SHARE)
     least_kept = need(longest, train.activation_checkpointing != "off").total
-    if engine.sharding == "auto" and engine.processes > 1 and train.method in ("full", "lora") and least_kept > room:
-        sharded = True  # `need` reckons with it from here on
+    if engine.sharding == "auto" and engine.processes > 1 and train.method != "qlora" and least_kept > room:
+        sharding = "full"  # `need` reckons with it from here on
         chosen["sharding"] = f"full: {memory / 2**30:.1f} GiB do not hold the {least_kept / 2**30:.1f} GiB of a process"
     most = max(longest, min(PASS_TOKENS, batch * longest))
     asked = most if isinstance(train.pass_tokens, str) else max(longest, min(train.pass_tokens, most))
@@ -407,7 +424,7 @@ def _fit_into_memory(
     if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
     bounds = Bounds(room, most, lambda length: need(length).total)
-    return _Fitting(budget, need(budget), bounds, checkpointed, sharded, need)
+    return _Fitting(budget, need(budget), bounds, checkpointed, sharding, need)
 
 
 _LAID = 8

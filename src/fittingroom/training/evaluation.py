@@ -59,11 +59,11 @@ class Probe:
 
     def _scores(self, model: Any, prompts: list[list[int]], ranks: Ranks) -> np.ndarray:
         """[n, k], see `score_answers`; each process scores its share, and every row is scored once."""
-        if ranks.size == 1:
+        if ranks.parts == 1:
             return score_answers(model, prompts, self.answers)
         import numpy as np
 
-        own = shares(prompts, ranks.size, packed=True)[ranks.rank]
+        own = shares(prompts, ranks.parts, packed=True)[ranks.part]
         # The last column counts who scored a row.
         scores = np.zeros((len(prompts), len(self.answers) + 1))
         mine = [prompts[row] for row in own]

@@ -268,14 +268,14 @@ def _run(
     telling.started(int(start.name.removeprefix("step-")) if start is not None else 0)
     with repeatable(context.threads):
         trainer = AnswerTrainer(
-            model, _arguments(plan, train, (seed + _APART * ranks.rank) % 2**32, context.scratch), parts
+            model, _arguments(plan, train, (seed + _APART * ranks.part) % 2**32, context.scratch), parts
         )
         trainer.train(resume_from_checkpoint=str(start) if start is not None else None)
     return parts.best
 
 
 _APART = 1_000_003
-"""Between the seeds of two processes: their draws of dropout must differ."""
+"""Between the seeds of two processes: their draws of dropout must differ, where they compute different rows."""
 
 
 def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:

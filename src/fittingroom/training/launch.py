@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.engine import Context, Note
-from fittingroom.errors import RecipeError, WorkersLost
+from fittingroom.errors import WorkersLost
+from fittingroom.training.apart import refuse_apart
 from fittingroom.training.job import DONE, JOB, Done, Job, trained
 from fittingroom.training.told import Listener
 from fittingroom.training.worker import FAILED, MEET, PARENT, THREADS, TOLD, failed
@@ -41,7 +42,7 @@ def done_by(job: Job, context: Context) -> Done:
         done = trained(job, context)
         assert done is not None, "one process is the main one"
         return done
-    refuse_apart(job)
+    refuse_apart(method=job.plan.method, device=job.plan.device, sharding=job.plan.sharding)
     _clear(context.scratch)
     job.write(context.scratch)
     if engine.kind == "ray":
@@ -51,23 +52,6 @@ def done_by(job: Job, context: Context) -> Done:
     if engine.kind == "torchrun":
         return _heard(context, lambda: _by_hand(context))
     return _heard(context, lambda: _on_this_machine(context))
-
-
-def refuse_apart(job: Job) -> None:
-    """RecipeError for what cannot be done in several processes."""
-    if job.plan.device == "mps":
-        raise RecipeError(
-            "several processes train on processors or NVIDIA GPUs: set engine.processes to 1 on an Apple GPU",
-            "多进程训练只支持处理器或 NVIDIA 显卡：在 Apple 显卡上请把 engine.processes 设为 1",
-            place="engine.processes",
-        )
-    if job.plan.sharding == "full" and job.plan.method in ("qlora", "experts"):
-        raise RecipeError(
-            f"weights of method {job.plan.method} cannot be sharded: set engine.sharding to none, or choose lora or "
-            "full",
-            f"方法 {job.plan.method} 的权重不能分片：请把 engine.sharding 设为 none，或改用 lora、full",
-            place="engine.sharding",
-        )
 
 
 def _clear(folder: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 from fittingroom.engine import EngineConfig
 from fittingroom.models.device import device, precision
 from fittingroom.models.memory import Memory, Precision, Shape, estimate
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.passes import Layout, longest_pack
 
+Sharding = Literal["none", "full", "tensor"]
 _SAID: dict[str, Precision] = {"fp32": "float32", "mixed": "mixed", "bf16": "bfloat16"}
 
 
@@ -59,6 +63,16 @@ def in_parts(memory: Memory, shape: Shape, processes: int) -> Memory:
     for name in ("weights", "gradients", "optimizer", "watching"):
         parts[name] = -(-parts[name] // processes)
     return Memory({**parts, "gathered": moment})
+
+
+def in_pieces(memory: Memory, share: float, processes: int) -> Memory:
+    """Of one of several processes that hold a piece of a `share` of the weights each (tensor-parallel), and all of the
+    others; every one computes all rows.
+    """
+    parts = dict(memory.parts)
+    for name in ("weights", "gradients", "optimizer", "watching"):
+        parts[name] = math.ceil(parts[name] * (1 - share + share / processes))
+    return Memory(parts)
 
 
 def sharing_memory(engine: EngineConfig, kind: str) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
 from fittingroom.training.told import Listener
+from fittingroom.training.worker import THREADS
 
 _LOOK = 0.2
 """Seconds between two looks at what the workers tell."""
@@ -71,13 +72,17 @@ def _trainer(context: Context) -> Any:
             name="ray",
             storage_path=str(folder / "job"),
             failure_config=v2.FailureConfig(max_failures=engine.max_failures),
-            worker_runtime_env={"env_vars": _environment(address)},
+            worker_runtime_env={"env_vars": _environment(address, each.get("CPU"))},
         ),
     )
 
 
-def _environment(address: str) -> dict[str, str]:
+def _environment(address: str, processors: float | None) -> dict[str, str]:
+    """Of a worker; `processors` are those that it is given on a cluster without GPUs."""
     said = {_V2: "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    if processors is not None:
+        # The same wherever it lands: the last bits of a sum depend on the number.
+        said |= dict.fromkeys((THREADS, "OMP_NUM_THREADS"), str(max(1, int(processors))))
     if address.startswith("127."):
         from fittingroom.training.launch import loopback
 

@@ -29,7 +29,7 @@ class Ranks:
     """The processes of a training. Without a process group there is one, and nothing is sent."""
 
     sharded = False
-    """Whether each process holds a part of every weight (see `training.sharding`)."""
+    """Whether each process holds a part of the weights only (see `training.sharded`, `training.split`)."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
@@ -47,6 +47,16 @@ class Ranks:
         """Whether this is the process that writes files and tells of the training."""
         return self.rank == 0
 
+    @property
+    def parts(self) -> int:
+        """Among how many the rows of a step are shared out."""
+        return self.size
+
+    @property
+    def part(self) -> int:
+        """Which of these parts is this process's."""
+        return self.rank
+
     # ------------------------------------------------------------------------------------------ agreeing
 
     def total(self, values: Sequence[float]) -> list[float]:
@@ -58,6 +68,10 @@ class Ranks:
         summed = torch.tensor(list(values), dtype=torch.float64)
         _all_reduce(summed)
         return [float(value) for value in summed]
+
+    def over_parts(self, values: Sequence[float]) -> list[float]:
+        """Sums over all parts of a step's rows."""
+        return self.total(values)
 
     def least(self, value: int) -> int:
         """The smallest value of any process."""
@@ -145,6 +159,17 @@ class Ranks:
         if bucket:
             _sum_together(bucket)
 
+    def counts(self, value: Any) -> bool:
+        """Whether this process counts a weight where sums over the weights of all are made."""
+        return True
+
+    def clipped(self, parameters: Iterable[Any], most: float) -> float | None:
+        """The norm of all gradients, which are made to have at most `most` together; None: torch can tell and do it."""
+        return None
+
+    def grouped(self, optimizer: Any) -> None:
+        """Make groups of an optimizer's weights that one call can step."""
+
     def together(self, model: Any, work: Callable[[], Any]) -> Any:
         """What `work` returns, which may take another number of forward passes in every process."""
         return work()
@@ -156,9 +181,9 @@ class Ranks:
     def same_weights(self, size: Callable[[], float]) -> None:
         """ModelError when the weights of the processes, which take the same steps, are not the same any more.
 
-        `size`: gives the norm of the weights that learn.
+        `size`: gives the norm of the weights that learn and that every process holds whole.
         """
-        if self.size == 1 or self.sharded:
+        if self.size == 1:
             return
         seen = self.texts(repr(size()))
         if len(set(seen)) > 1:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
+from fittingroom.errors import RecipeError
 from fittingroom.models.body import body_and_head, hidden_states
+from fittingroom.models.experts import splits_experts
 from fittingroom.models.packing import granule
 from fittingroom.training.ranks import Ranks
 
@@ -41,6 +43,8 @@ class Sharded(Ranks):
             # Our loss is divided by the weight of the whole step: sums are wanted, not means.
             part.set_gradient_divide_factor(1.0)
             part.set_force_sum_reduction_for_comms(True)
+            if splits_experts(part):
+                _expect_gaps(part)
         return model
 
     def call(self, model: Any, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -82,6 +86,23 @@ class Sharded(Ranks):
     def summed_squares(self, values: Sequence[float]) -> list[float]:
         """Over the parts of all processes."""
         return self.total(values)
+
+    def same_weights(self, size: Callable[[], float]) -> None:
+        """No two processes hold the same."""
+
+
+def _expect_gaps(part: Any) -> None:
+    """The chosen experts of a layer have no gradient where no token of a pass was sent to them: the others would wait
+    for it. RecipeError where torch cannot put a zero in its place.
+    """
+    if not hasattr(part, "set_reduce_scatter_unused_params"):
+        raise RecipeError(
+            "this version of torch cannot train experts whose weights are sharded: update torch, or set "
+            "engine.sharding to none",
+            "当前版本的 torch 无法训练分片存放的专家：请升级 torch，或把 engine.sharding 设为 none",
+            place="engine.sharding",
+        )
+    part.set_reduce_scatter_unused_params(True, recurse=False)
 
 
 @cache

@@ -40,7 +40,7 @@ def restore(model: Module, weights: Mapping[str, Tensor]) -> None:
 
     with torch.no_grad():
         for name, value in trainable(model).items():
-            value.copy_(_like(weights[name], value))
+            local(value).copy_(local(_like(weights[name], value)))
 
 
 def _like(given: Tensor, value: Any) -> Any:

@@ -109,7 +109,9 @@ class AnswerTrainer(Trainer):
         while True:
             loss = self._whole_step(model, inputs)
             # What one process could not do, all do again: they take the step together or not at all.
-            short, summed, computed = self.ranks.total([float(loss is None), float(loss or 0.0), float(self.computed)])
+            short, summed, computed = self.ranks.over_parts(
+                [float(loss is None), float(loss or 0.0), float(self.computed)]
+            )
             if not short:
                 break
             self._smaller_passes(model, self.size if loss is None else self.layout.budget)
@@ -141,7 +143,7 @@ class AnswerTrainer(Trainer):
 
         model.train()
         passes = self._collated(rows)
-        [weight] = self.ranks.total([sum(float(weight_of(one)) for one in passes)])
+        [weight] = self.ranks.over_parts([sum(float(weight_of(one)) for one in passes)])
         total = torch.zeros((), device=self.args.device)
         for one in self.ranks.turns(passes, lambda: self._blank(rows)):
             batch = {name: value.to(self.args.device, non_blocking=True) for name, value in one.items()}
@@ -155,10 +157,10 @@ class AnswerTrainer(Trainer):
 
     def _collated(self, rows: list[int]) -> list[dict[str, Tensor]]:
         """The passes of this process: of several each has its share of the step's rows, which may be none."""
-        if self.ranks.size == 1:
+        if self.ranks.parts == 1:
             return self.layout.collate(self.parts.rows, rows)
         ids = [self.parts.rows.ids[row] for row in rows]
-        own = shares(ids, self.ranks.size, packed=self.layout.packed)[self.ranks.rank]
+        own = shares(ids, self.ranks.parts, packed=self.layout.packed)[self.ranks.part]
         return self.layout.collate(self.parts.rows, [rows[at] for at in own]) if own else []
 
     def _blank(self, rows: list[int]) -> dict[str, Tensor]:
@@ -199,7 +201,9 @@ class AnswerTrainer(Trainer):
         )
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        norm = whole(super()._clip_grad_norm(model))  # type: ignore[no-untyped-call]
+        norm: Any = self.ranks.clipped(model.parameters(), self.args.max_grad_norm)
+        if norm is None:
+            norm = whole(super()._clip_grad_norm(model))  # type: ignore[no-untyped-call]
         self.norm = float(norm)
         if not (math.isfinite(self.norm) and math.isfinite(self.parts.recorder.current)):
             # The step is not taken: the weights stay what they were before the loss left the numbers.
@@ -219,6 +223,7 @@ class AnswerTrainer(Trainer):
         """AdamW over all that will ever learn, also what is still frozen: its moments begin with its first gradient."""
         self.parts.freezing.thaw()
         optimizer = super().create_optimizer(model)
+        self.ranks.grouped(optimizer)
         self.parts.freezing.at(self.state.global_step)
         return optimizer
 
@@ -385,7 +390,8 @@ class _Watch(TrainerCallback):
         with arithmetic(self.parts.plan.device, self.parts.plan.precision):
             measured = self.parts.probe.measure(model, self.parts.ranks)
         self.parts.clock.stop("evaluating")
-        self.parts.ranks.same_weights(lambda: _size(value.detach() for _, value in _trainable(model)))
+        held = (value.detach() for _, value in _trainable(model) if local(value) is value)
+        self.parts.ranks.same_weights(lambda: _size(held))
         if self.parts.recorder.evaluated(step, epoch, measured):
             self.parts.best = state.copied(model, self.parts.ranks)
         recorder = self.parts.recorder
@@ -418,6 +424,8 @@ def _change(model: Any, before: dict[str, Tensor], ranks: Ranks) -> float:
     """
     moved = size = 0.0
     for name, value in _trainable(model):
+        if not ranks.counts(value):
+            continue
         after = _sampled(value)
         scale = local(value).numel() / max(1, after.numel())
         moved += scale * float((after - before[name]).square().sum())
@@ -439,4 +447,5 @@ def _size(values: Iterable[Tensor]) -> float:
     """Norm of some tensors together."""
     import torch
 
-    return float(torch.stack(torch._foreach_norm(list(values))).norm())
+    norms = torch._foreach_norm(list(values))
+    return float(torch.stack(norms).norm()) if norms else 0.0

@@ -74,10 +74,11 @@ def work(folder: Path, ranks: Ranks) -> None:
     """Train; the main process tells, and leaves the result in the folder."""
     from fittingroom.training.job import Job, trained
     from fittingroom.training.sharded import Sharded
+    from fittingroom.training.split import Split
 
     job = Job.read(folder)
-    if job.plan.sharding == "full":
-        ranks = Sharded(ranks.rank, ranks.size)
+    if job.plan.sharding != "none":
+        ranks = {"full": Sharded, "tensor": Split}[job.plan.sharding](ranks.rank, ranks.size)
     teller = Teller(folder / "job" / TOLD) if ranks.main else None
     context = Context(
         root=folder,

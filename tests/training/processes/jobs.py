@@ -16,7 +16,7 @@ from tiny_model import tiny_folder
 from tiny_training import LABELS, plan
 
 
-def job(rows: Encoded, method: Literal["full", "lora"], base: Path | None = None, /, **changes: Any) -> Job:
+def job(rows: Encoded, method: Literal["full", "lora", "experts"], base: Path | None = None, /, **changes: Any) -> Job:
     """`changes` go into the plan."""
     this = plan(method, dropout=0.0).model_copy(update=changes)
     renderer = Renderer(load_tokenizer(tiny_folder()))

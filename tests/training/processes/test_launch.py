@@ -59,8 +59,10 @@ def soon(what: Callable[[], Any], seconds: float = 120.0) -> Any:
 def equal(one: Done, other: Done) -> None:
     """To the last bit."""
     assert one.recorder == other.recorder
-    for name, value in read_tensors(one.weights, "adapter_model").items():
-        assert (value == read_tensors(other.weights, "adapter_model")[name]).all(), name
+    [file] = (path.stem for path in one.weights.glob("*model.safetensors"))
+    theirs = read_tensors(other.weights, file)
+    for name, value in read_tensors(one.weights, file).items():
+        assert (value == theirs[name]).all(), name
 
 
 @pytest.mark.slow
@@ -83,8 +85,9 @@ def test_a_run_in_two_processes_is_that_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
-    this = job(shop_rows(), "lora", **LONG)
+@pytest.mark.parametrize("sharding", ["none", "full", "tensor"])
+def test_a_killed_worker_changes_nothing(tmp_path: Path, sharding: str) -> None:
+    this = job(shop_rows(), "full" if sharding == "tensor" else "lora", **LONG, sharding=sharding)
     whole = done_by(this, context(tmp_path / "whole", []))
     told: list[Note] = []
     folder = tmp_path / "killed"
@@ -201,6 +204,7 @@ def test_what_cannot_be_shared_out_is_refused(tmp_path: Path) -> None:
     for changes, place in (
         ({"device": "mps"}, "engine.processes"),
         ({"sharding": "full", "method": "qlora"}, "engine.sharding"),
+        ({"sharding": "tensor", "method": "lora"}, "engine.sharding"),
     ):
         with pytest.raises(RecipeError) as refused:
             done_by(job(shop_rows(), "lora", **changes), context(tmp_path, []))

@@ -1,4 +1,4 @@
-"""Two processes take the same steps as one: losses, gradients, evaluations; weights whole or sharded."""
+"""Two processes take the same steps as one: losses, gradients, evaluations; weights whole, in parts or in pieces."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from tiny_training import shop_rows
 from training.processes.jobs import here, job
 from training.processes.pair import together
 
-QUICK = ("full", "narrow", "single", "sharded-mixture")
-MORE = ("lora", "sharded-dense", "sharded-lora", "sharded-single")
+QUICK = ("full", "narrow", "single", "sharded-mixture", "cut-mixture")
+MORE = (
+    "lora", "experts", "thawed", "sharded-dense", "sharded-lora", "sharded-single", "sharded-experts", "sharded-thawed",
+    "cut-dense", "cut-heads", "cut-v2", "cut-single", "cut-thawed",
+)  # fmt: skip
+THAWING = {"layer 1": 1, "layer 0": 2, "embeddings": -1}
+"""Steps from which what is frozen learns."""
 
 
 class Both:
@@ -25,8 +30,10 @@ class Both:
         self.folder = folder
         rows = shop_rows()
         dense = family_folder("qwen2", folder / "dense", tie_word_embeddings=True)
+        qwen3, v2 = (family_folder(kind, folder / f"{kind}-base") for kind in ("qwen3", "deepseek_v2"))
         wide = {"batch_size": 1, "steps": 3}
         sharded = {"sharding": "full", "epochs": 1.0}
+        cut = {"sharding": "tensor", "epochs": 1.0, "pass_tokens": 60}
         jobs = {
             "full": job(rows, "full", steps=6, epochs=1.0),
             "lora": job(rows, "lora", pass_tokens=40, steps=6, epochs=1.0),
@@ -36,6 +43,16 @@ class Both:
             "sharded-mixture": job(rows, "full", steps=3, pass_tokens=60, activation_checkpointing=True, **sharded),
             "sharded-lora": job(rows, "lora", steps=3, **sharded),
             "sharded-single": job(rows, "full", steps=1, l1=0.01, **sharded),
+            "experts": job(rows, "experts", steps=3, epochs=1.0, pass_tokens=60),
+            "sharded-experts": job(rows, "experts", steps=3, pass_tokens=60, **sharded),
+            "thawed": job(rows, "full", steps=4, epochs=1.0, frozen=THAWING),
+            "sharded-thawed": job(rows, "full", steps=4, frozen=THAWING, **sharded),
+            "cut-mixture": job(rows, "full", steps=3, activation_checkpointing=True, **cut),
+            "cut-dense": job(rows, "full", dense, steps=3, l1=0.01, **cut),
+            "cut-heads": job(rows, "full", qwen3, steps=3, **cut),
+            "cut-v2": job(rows, "full", v2, steps=3, **cut),
+            "cut-single": job(rows, "full", qwen3, steps=1, **cut),
+            "cut-thawed": job(rows, "full", dense, steps=4, frozen=THAWING, **cut),
         }
         self.jobs: dict[str, Job] = {name: jobs[name] for name in names}
         for name, one in self.jobs.items():
@@ -64,13 +81,13 @@ def more(tmp_path_factory: pytest.TempPathFactory) -> Both:
     return Both(tmp_path_factory.mktemp("more"), MORE)
 
 
-@pytest.mark.parametrize("name", ["full", "narrow", "sharded-mixture"])
+@pytest.mark.parametrize("name", [name for name in QUICK if name != "single"])
 def test_losses_are_those_of_one_process(quick: Both, name: str) -> None:
     same_steps(quick, name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lora", "sharded-dense", "sharded-lora"])
+@pytest.mark.parametrize("name", [name for name in MORE if "single" not in name])
 def test_losses_of_more_are_those_of_one_process(more: Both, name: str) -> None:
     same_steps(more, name)
 
@@ -80,14 +97,15 @@ def test_gradients_are_those_of_one_process(quick: Both) -> None:
 
 
 @pytest.mark.slow
-def test_gradients_of_sharded_weights_are_those_of_one_process(more: Both) -> None:
-    same_gradients(more, "sharded-single")
+@pytest.mark.parametrize("name", ["sharded-single", "cut-single"])
+def test_gradients_of_spread_weights_are_those_of_one_process(more: Both, name: str) -> None:
+    same_gradients(more, name)
 
 
 def same_steps(both: Both, name: str) -> None:
     two, one = both.two(name), both.one(name)
     assert two.processes == 2
-    assert two.sharded == name.startswith("sharded")
+    assert two.sharded == name.startswith(("sharded", "cut"))
     assert len(two.recorder.steps) == both.jobs[name].plan.steps
     for mine, theirs in zip(two.recorder.steps, one.recorder.steps, strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=5e-7, abs=1e-6)
