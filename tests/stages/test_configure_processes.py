@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fittingroom.engine import Context, EngineConfig
 from fittingroom.errors import RecipeError
-from fittingroom.models.load import ModelConfig
+from fittingroom.models.load import ModelConfig, load_model
 from fittingroom.models.memory import Memory, estimate
 from fittingroom.models.shape import Shape
 from fittingroom.stages import configure as stage
 from fittingroom.stages.configure import TrainConfig, configure, observes
 from fittingroom.training.needs import in_parts, sharing_memory
+from fittingroom.training.split import cuts_of
 from fittingroom.types import Plan
+from tiny_families import family_folder
 from tiny_model import tiny_folder
 from tiny_shop import TASK, splits
 
@@ -26,10 +29,11 @@ SEVEN = {
 MODEL = ModelConfig(base=str(tiny_folder()))
 
 
-def planned(context: Context, engine: EngineConfig, **values: Any) -> Plan:
+def planned(context: Context, engine: EngineConfig, base: Path | None = None, **values: Any) -> Plan:
     config = TrainConfig(**{"method": "full", "batch_size": 8, "epochs": 1, **values})
     inside = dataclasses.replace(context, engine=engine)
-    return configure(splits(), model=MODEL, train=config, task=TASK, seed=7, context=inside)
+    model = ModelConfig(base=str(base)) if base else MODEL
+    return configure(splits(), model=model, train=config, task=TASK, seed=7, context=inside)
 
 
 def test_a_part_of_the_weights_and_a_layer_for_a_moment() -> None:
@@ -78,3 +82,23 @@ def test_a_recipe_that_names_no_processes_is_told() -> None:
     for said in ({"kind": "torchrun"}, {"sharding": "full"}):
         with pytest.raises(ValueError, match=r"engine\.processes"):
             EngineConfig(**said)
+
+
+def test_pieces_are_planned_and_what_cannot_be_cut_is_refused(context: Context, tmp_path: Path) -> None:
+    cut = EngineConfig(processes=2, sharding="tensor")
+    plan, whole = planned(context, cut), planned(context, EngineConfig(processes=2, sharding="none"))
+    assert plan.sharding == "tensor"
+    for part in ("weights", "gradients", "optimizer"):
+        assert whole.memory[part] / 2 < plan.memory[part] < whole.memory[part], part
+    with pytest.raises(RecipeError, match="adapters"):
+        planned(context, cut, method="lora")
+    base = family_folder("qwen2", tmp_path / "qwen2")
+    with pytest.raises(RecipeError, match="2 heads"):
+        planned(context, EngineConfig(processes=4, sharding="tensor"), base=base)
+
+
+def test_a_model_without_a_plan_is_not_cut() -> None:
+    model = load_model(tiny_folder())
+    model.config.base_model_tp_plan = None
+    with pytest.raises(RecipeError, match="no tensor-parallel plan"):
+        cuts_of(model, 2)

@@ -60,7 +60,7 @@ def in_parts(memory: Memory, shape: Shape, processes: int) -> Memory:
     layers = max(0, shape.parameters - shape.tables)
     share = min(1.0, (shape.tables + 2 * layers / max(1, shape.layers)) / max(1, shape.parameters))
     moment = int(share * (memory.parts["weights"] + memory.parts["gradients"]))
-    for name in ("weights", "gradients", "optimizer", "watching"):
+    for name in ("weights", "gradients", "optimizer"):
         parts[name] = -(-parts[name] // processes)
     return Memory({**parts, "gathered": moment})
 
@@ -70,7 +70,7 @@ def in_pieces(memory: Memory, share: float, processes: int) -> Memory:
     others; every one computes all rows.
     """
     parts = dict(memory.parts)
-    for name in ("weights", "gradients", "optimizer", "watching"):
+    for name in ("weights", "gradients", "optimizer"):
         parts[name] = math.ceil(parts[name] * (1 - share + share / processes))
     return Memory(parts)
 
