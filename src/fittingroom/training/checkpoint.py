@@ -189,7 +189,8 @@ class Opened(Mapping[str, "Tensor"]):
     def __init__(self, folder: Path, name: str) -> None:
         from safetensors import safe_open
 
-        self._file: Any = safe_open(str(folder / f"{name}.safetensors"), framework="pt")
+        opened: Callable[..., Any] = safe_open
+        self._file = opened(str(folder / f"{name}.safetensors"), framework="pt")
         self._names = list(self._file.keys())
 
     def __getitem__(self, name: str) -> Tensor:

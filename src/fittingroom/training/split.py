@@ -137,7 +137,8 @@ def share_cut(model: Any, rules: Cuts) -> float:
     """Share of a model's weights of which a process holds a piece only."""
     whole = (_PARTIAL, "mla_kv_a_proj")
     sizes = {name: value.numel() for name, value in model.named_parameters()}
-    return sum(size for name, size in sizes.items() if rules.get(name, _PARTIAL) not in whole) / sum(sizes.values())
+    cut = [size for name, size in sizes.items() if rules.get(name, _PARTIAL) not in whole]
+    return float(sum(cut) / sum(sizes.values()))
 
 
 def _refuse_uneven(model: Any, stated: Cuts, processes: int) -> None:
