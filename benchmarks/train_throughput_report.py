@@ -181,10 +181,10 @@ def _tries(name: str, case: dict[str, Any]) -> str:
 
 
 SHORT = (
-    "**A short run on a busy machine.** The rows of TRL and LLaMA-Factory are those in which their setting was tried: "
-    "two steps of 4 to 8 examples, so that they take an optimiser step four to eight times as often, which in (b) is a "
-    "tenth of their time or more; ours and the patched one took whole steps. Under such a load even processor seconds "
-    "grow, most for whoever moves much memory; wall time says little. The ratios are a first reading, no more."
+    "**Short runs of the peers.** The rows of TRL and LLaMA-Factory are those in which their setting was tried: two "
+    "steps of 4 to 8 examples, so that they take an optimiser step four to eight times as often. In (a) and (c) that "
+    "is about a hundredth of their time, in (b) up to a tenth; ours and the patched one took whole steps of 32. Where "
+    "the load above is more than 2, the runs had precedence over other work on the machine."
 )
 NOTES = """## How to read it
 
@@ -202,10 +202,10 @@ NOTES = """## How to read it
   the distance is the logits and how much the shared prefix.
 - Settings are tried on short runs (ours on whole steps): these figures rank settings of one contestant, no more.
 - Packed peers cannot hold a step to 32 examples; they run as many packs as come nearest, over the same rows once.
-- Where our time in (a) goes, by torch's profiler (one run, three steps, on a busy machine): matrix products 36 %;
-  copies, subtractions and zero fills 29 %, much of it for the record of how far the weights moved, which every step of
-  a short training has; attention 16 %; AdamW 4 %. 78 of the 84 M weights are tables, whose gradient and update cost the
-  same for one example as for 32: what is shared has no part in that.
+- 78 of the 84 M weights are tables, whose gradient and update cost the same for one example as for 32: what is shared
+  has no part in that.
+- Where ours takes more memory, it is a copy of the best weights so far (0.32 GiB here), kept so that the best of all
+  evaluations is what is released.
 - With 152,000 words and 6 small layers the head is most of the work of whoever computes it everywhere. In a model of
   1.5 B parameters it is an eighth: `train_gpu.py` measures real shapes.
 """

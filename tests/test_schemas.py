@@ -14,6 +14,7 @@ from fittingroom.discovering import Discovered
 from fittingroom.exporting import Exported
 from fittingroom.forgetting import Forgotten
 from fittingroom.offering import ModelTable
+from fittingroom.report.summary import ReportSummary
 from fittingroom.reviewing import Decided
 from fittingroom.searching import Searched
 from fittingroom.serving.predictor import Prediction
@@ -35,6 +36,7 @@ SHOWN: tuple[type[BaseModel], ...] = (
     PitfallRow,
     Prediction,
     Release,
+    ReportSummary,
     RunSummary,
     Verified,
     Searched,

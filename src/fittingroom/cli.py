@@ -299,12 +299,18 @@ def export(face: _Face, run_id: str | None, form: str, part: str, out: Path, as_
 
 @cli.command()
 @_run_id
+@click.option("--markdown", is_flag=True, help="In short, as Markdown for a pull request.")
 @_json
 @_face
-def report(face: _Face, run_id: str | None, as_json: bool) -> None:
-    """Write the HTML report of a run, and print its path."""
-    page = str(face.workspace().report(run_id, language=face.language))
-    face.json({"report": page}) if as_json else click.echo(page)
+def report(face: _Face, run_id: str | None, markdown: bool, as_json: bool) -> None:
+    """Write the HTML report of a run, and print its path; with --json its figures."""
+    workspace = face.workspace()
+    if as_json:
+        face.json(workspace.report_summary(run_id, language=face.language))
+    elif markdown:
+        click.echo(str(workspace.report_markdown(run_id, language=face.language)))
+    else:
+        click.echo(str(workspace.report(run_id, language=face.language)))
 
 
 @cli.command()

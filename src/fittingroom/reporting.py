@@ -15,7 +15,10 @@ from fittingroom.config import RunConfig
 from fittingroom.history import History, TrainingCurves, curves
 from fittingroom.journal import Journal
 from fittingroom.report import render_report
-from fittingroom.report.data import AttemptView, Change, Example, FindingView, Judgement, ReportData, StageLine
+from fittingroom.report.data import AttemptView, Change, Example, FindingView, Judgement, ReportData, RowView, StageLine
+from fittingroom.report.markdown import render_markdown
+from fittingroom.report.rows import telling_rows
+from fittingroom.report.summary import ReportSummary, summary_of
 from fittingroom.store import Store, write_text
 from fittingroom.tables import Table
 from fittingroom.text.redact import said
@@ -75,7 +78,7 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
         _view(attempt, _events_of(events, attempt.number), store, _changes(configs, number), learning)
         for number, attempt in enumerate(summary.attempts)
     ]
-    return ReportData(
+    data = ReportData(
         run=summary,
         base=config.model.base,
         task=config.task.kind,
@@ -89,6 +92,30 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
         recipe=_as_yaml(config),
         versions=dict(_versions()),
     )
+    return data.model_copy(update={"rows": _telling(data, events, store)})
+
+
+def _telling(data: ReportData, events: list[Event], store: Store) -> list[RowView]:
+    """The rows to look at, with their texts where the last attempt's rows are still in the store."""
+    judged = data.last_judged()
+    rows = telling_rows(judged) if judged is not None else []
+    read = [event for event in events if event["kind"] == "stage_done" and event["stage"] == "prepare"]
+    if not rows or not read:
+        return rows
+    found = _Texts({"prepare": _load(store, read[-1])}).of([row.id for row in rows])
+    return [row.model_copy(update={"text": found.get(row.id, "")}) for row in rows]
+
+
+def write_markdown(root: Path, history: History, folder: Path, language: str) -> Path:
+    """Write `report.md` (or `report.zh.md`): the run in short, for a pull request."""
+    page = folder / ("report.zh.md" if language.startswith("zh") else "report.md")
+    write_text(page, render_markdown(summary_of(gather(root, history, folder)), language))
+    return page
+
+
+def summarised(root: Path, history: History, folder: Path, page: Path) -> ReportSummary:
+    """The run in figures, with where its page lies."""
+    return summary_of(gather(root, history, folder), str(page))
 
 
 def _configs(config: RunConfig, summary: RunSummary) -> list[RunConfig]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fittingroom.history import History
     from fittingroom.models.load import BaseModelInfo
     from fittingroom.offering import ModelTable
+    from fittingroom.report.summary import ReportSummary
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.searching import Searched
@@ -273,6 +274,23 @@ class Workspace:
 
         history = History(self.root)
         return write_report(self.root, history, history.find(run_id), languages=(language,))
+
+    def report_markdown(self, run_id: str | None = None, *, language: str = "en") -> Path:
+        """Write a run's report as Markdown for a pull request; returns its path."""
+        from fittingroom.history import History
+        from fittingroom.reporting import write_markdown
+
+        history = History(self.root)
+        return write_markdown(self.root, history, history.find(run_id), language)
+
+    def report_summary(self, run_id: str | None = None, *, language: str = "en") -> ReportSummary:
+        """Write a run's report, and return its figures with the path of the page."""
+        from fittingroom.history import History
+        from fittingroom.reporting import summarised
+
+        history = History(self.root)
+        folder = history.find(run_id)
+        return summarised(self.root, history, folder, self.report(folder.name, language=language))
 
     def explain(self, pitfall: str, *, language: str = "en") -> Page:
         """A pitfall's page: what goes wrong, why it hurts, how it is detected, what the remedy does."""

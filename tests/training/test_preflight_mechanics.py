@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from fittingroom.training.preflight.few import LARGE, SMALL, few, size_for
 from fittingroom.training.preflight.gradients import packing
 from fittingroom.training.preflight.wrapped import as_planned, expected
 from fittingroom.training.rows import Encoded
+from fittingroom.types import Severity
 from models.test_packing import MODELS
 from pitfalls.tiny_preflight import plan, rows, short, subject, trained, with_adapters
 from tiny_model import tiny_folder
@@ -183,3 +187,24 @@ def test_without_rows_only_the_model_is_looked_at() -> None:
 
     assert {"adapters", "saving", "weights"} <= found.keys()
     assert not {"accumulation", "packing", "batch", "learning"} & found.keys()
+
+
+def test_what_the_loader_mends_in_the_files_is_told(tmp_path: Path) -> None:
+    """Files without a padding token and with sampling settings but no sampling, as some are published."""
+    folder = tmp_path / "published"
+    shutil.copytree(tiny_folder(), folder)
+    for name, change in {
+        "tokenizer_config.json": {"pad_token": None},
+        "config.json": {"pad_token_id": None},
+        "generation_config.json": {"do_sample": False, "temperature": 0.6, "pad_token_id": None},
+    }.items():
+        said = json.loads((folder / name).read_text("utf-8"))
+        (folder / name).write_text(json.dumps({**said, **change}), "utf-8")
+
+    found = mechanics.measured(subject(LORA, folder=folder))
+    told = {one.pitfall: one for one in detect_all(plan(LORA, found), "configure", settings={}, disabled=[])}
+
+    assert found["padding"] == {"missing": 0.0, "outside": 0.0, "unnamed": 1.0}
+    assert found["saving"] == {"valid": 1.0, "saved": 1.0, "fails": 0.0, "contradict": 1.0}
+    assert {told[name].severity for name in ("no-pad-token", "model-cannot-be-saved")} == {Severity.INFO}
+    assert mechanics.measured(subject(LORA))["saving"]["contradict"] == 0

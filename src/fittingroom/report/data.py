@@ -92,6 +92,20 @@ class Judgement(Frozen):
     """How many releases have seen this test part, this one included."""
 
 
+class RowView(Frozen):
+    """A judged row that a person should look at; the text is redacted and may be cut."""
+
+    kind: str
+    """worst or surprising (see `rows.telling_rows`)."""
+    id: str
+    text: str = ""
+    target: str
+    predicted: str
+    confidence: float
+    true_probability: float
+    """What the model gave the true label."""
+
+
 class ReportData(Frozen):
     """A whole run."""
 
@@ -108,6 +122,8 @@ class ReportData(Frozen):
     minutes: float = 0.0
     attempts: list[AttemptView]
     test: Judgement | None = None
+    rows: list[RowView] = Field(default_factory=list)
+    """Rows of the part that counts which a person should look at."""
     command: str
     """What to type to get the same run again."""
     recipe: str = ""

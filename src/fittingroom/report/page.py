@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fittingroom.report.data import Judgement, ReportData
 from fittingroom.report.html import Child, Html, details, document, join, number, table, tag
+from fittingroom.report.rows import rows_to_look_at
 from fittingroom.report.scores import badge, errors, gate, primary, scores, slices, trust
+from fittingroom.report.side import side_by_side
 from fittingroom.report.story import attempts, in_short, road
 from fittingroom.report.words import Say, speaker
 
@@ -20,6 +22,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
     metric = primary(data)
     parts: list[Child] = [_top(data, metric, say, language)]
     parts += [tag("h2", say("short")), in_short(data, metric, say, language)]
+    parts.append(side_by_side(data, metric, say, language))
     judged, decision = data.last_judged(), data.last_decision()
     if judged is not None:
         parts += [tag("h2", say("scores")), scores(judged, decision, metric, say, language)]
@@ -34,6 +37,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
     if judged is not None:
         parts += [tag("h2", say("errors")), errors(judged, say)]
         parts += [tag("div", tag("div", trust(judged, say, language)), slices(judged, say), class_="pair")]
+        parts.append(rows_to_look_at(data, say))
     parts += [tag("h2", say("reproduce")), _again(data, say), tag("footer", f"fittingroom · {data.created}")]
     return parts
 
@@ -59,19 +63,8 @@ def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
         tag("p", about, tag("br"), tag("code", run.id), class_="soft"),
         tag("p", tag("b", said)) if said else None,
         tag("div", *tiles, class_="tiles"),
-        _stand_in(language) if data.stand_in else None,
+        tag("p", say("stand_in"), class_="notice") if data.stand_in else None,
     )
-
-
-def _stand_in(language: str) -> Html:
-    said = (
-        "基座模型是内置的替身 nano：它让整个流程在任何机器上都能运行和测试。"
-        "用它得到的结果不能说明真实 DeepSeek 模型的任何表现。"
-        if language.startswith("zh")
-        else "The base model is nano, the built-in stand-in that lets everything run and be tested anywhere. "
-        "Results with it say nothing about real DeepSeek models."
-    )
-    return tag("p", said, class_="notice")
 
 
 def _tile(value: str, name: str) -> Html:

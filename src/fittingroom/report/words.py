@@ -42,6 +42,23 @@ WORDS: dict[str, Text] = {
     "warn": _text("candidate cause", "疑似原因"),
     "info": _text("note", "提示"),
     # the page
+    "stand_in": _text(
+        "The base model is nano, the built-in stand-in that lets everything run and be tested anywhere. "
+        "Results with it say nothing about real DeepSeek models.",
+        "基座模型是内置的替身 nano：它让整个流程在任何机器上都能运行和测试。"
+        "用它得到的结果不能说明真实 DeepSeek 模型的任何表现。",
+    ),
+    "unscored": _text("rows that could not be judged", "无法评判的行"),
+    "true_probability": _text("probability of the true label", "真实标签的概率"),
+    "rows.look": _text("Rows to look at", "值得查看的数据"),
+    "rows.worst": _text(
+        "The worst: wrong answers whose true label had the least probability. A wrong label looks like this, too.",
+        "最差：答错且真实标签概率最低的行。标签本身有误时也会出现在这里。",
+    ),
+    "rows.surprising": _text(
+        "Surprising: wrong here, right by every baseline that reads the text, the surest first.",
+        "意外：本模型答错，而所有读取文本的基线都答对，按置信度从高到低。",
+    ),
     "report": _text("Report", "报告"),
     "short": _text("In short", "概要"),
     "scores": _text("Scores", "分数"),

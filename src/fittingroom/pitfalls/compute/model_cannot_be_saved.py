@@ -8,6 +8,8 @@ Why it hurts
 How it is detected
     Before training the generation settings are validated, and the settings of model and generation are saved into a
     temporary folder by the very function that will save the model, without its weights. A failure ends the attempt.
+    The stored generation_config.json is validated as well: the loader sets greedy decoding without a temperature, so a
+    contradiction in the file does no harm here, and is told for those who use the folder with other tools.
 What the remedy does
     Advises to take `temperature`, `top_p` and `top_k` out of the base model's generation_config.json, or to say
     `do_sample: true` there.
@@ -38,6 +40,8 @@ def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
     """Fires when a trial save failed."""
     found = plan.preflight.get("saving", {})
     if found.get("fails", 0.0) <= settings.fails:
+        if found.get("contradict"):
+            yield _mended()
         return
     yield Finding(
         severity=Severity.BLOCK,
@@ -55,6 +59,21 @@ def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
     )
 
 
+def _mended() -> Finding:
+    """The file contradicts itself; what was loaded does not."""
+    return Finding(
+        severity=Severity.INFO,
+        summary=Text(
+            en="the base model's generation_config.json contradicts itself (sampling settings without sampling); they "
+            "were left out while loading, here and in the release",
+            zh="基座模型的 generation_config.json 自相矛盾（有采样参数却不采样）；"
+            "加载时已去掉，训练和发布的版本都不受影响",
+        ),
+        measured={"contradict": 1.0},
+        limits={"contradict": 0.0},
+    )
+
+
 remedy = advice(
     "Take temperature, top_p and top_k out of the base model's generation_config.json, or set do_sample to true there",
     "从基座模型的 generation_config.json 中去掉 temperature、top_p 和 top_k，或在其中把 do_sample 设为 true",
@@ -67,7 +86,8 @@ ZH = Page(
     "若设为贪心解码而温度还在，保存就会报错。",
     why_it_hurts="错误在训练结束时才出现：钱已经花了，权重随进程一起丢失。",
     how_it_is_detected="训练之前先校验生成设置，再用将来保存模型的同一函数把模型设置和生成设置存入临时文件夹，不写权重。"
-    "失败即终止本次尝试。",
+    "失败即终止本次尝试。文件中的 generation_config.json 也会校验：加载时改为不带温度的贪心解码，"
+    "所以文件中的矛盾在这里无害，只作说明，以提醒用其他工具读取该文件夹的人。",
     what_the_remedy_does="建议从基座模型的 generation_config.json 中去掉 `temperature`、`top_p` 和 `top_k`，"
     "或在其中写明 `do_sample: true`。",
     not_detected="在此期间写满的磁盘。",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.training.preflight import attention, gradients, storage, wrapped
+from fittingroom.training.preflight import attention, files, gradients, storage, wrapped
 from fittingroom.training.preflight.few import few, size_for
 from fittingroom.training.preflight.untouched import undisturbed
 
@@ -25,14 +25,14 @@ def measured(subject: Subject) -> Measured:
     checks = {
         "weights": storage.weights(model),
         "stored": storage.stored(model, subject.folder),
-        "padding": storage.padding(model, subject.layout.pad),
+        "padding": {**storage.padding(model, subject.layout.pad), **files.padding(subject.folder)},
         "device": storage.device(subject.train.device),
         **as_trained(subject, rows, wrapped.as_planned(subject.train, dict(subject.experts))),
     }
     if str(subject.train.method) == "qlora":
         checks["four_bit"] = storage.in_four_bit(model)
     with undisturbed(model):
-        checks["saving"] = storage.saving(model)
+        checks["saving"] = {**storage.saving(model), **files.generation(subject.folder)}
         if len(rows) > 1:
             checks["batch"] = attention.batch(model, rows, subject.layout.pad)
     return checks
