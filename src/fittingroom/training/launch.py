@@ -43,6 +43,8 @@ def done_by(job: Job, context: Context) -> Done:
         assert done is not None, "one process is the main one"
         return done
     refuse_apart(method=job.plan.method, device=job.plan.device, sharding=job.plan.sharding)
+    if _ended_alone(job, context.scratch):
+        return Done.read(context.scratch)
     _clear(context.scratch)
     job.write(context.scratch)
     if engine.kind == "ray":
@@ -54,9 +56,16 @@ def done_by(job: Job, context: Context) -> Done:
     return _heard(context, lambda: _on_this_machine(context))
 
 
+def _ended_alone(job: Job, folder: Path) -> bool:
+    """Whether this very training was done after the run that asked for it had died: processes that are started by hand
+    do not end with it.
+    """
+    return (folder / JOB / DONE).exists() and Job.read(folder) == job
+
+
 def _clear(folder: Path) -> None:
-    """Of what an earlier start left only checkpoints count."""
-    for name in (DONE, FAILED, TOLD):
+    """Of what an earlier start left only checkpoints count. Workers that live on go on telling where they told."""
+    for name in (DONE, FAILED):
         (folder / JOB / name).unlink(missing_ok=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ class Teller:
     """Writes what a context is told."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        if path.exists():
+            os.truncate(path, _whole_lines(path))  # one that was killed may have left half a line
+        self._path = path
 
     def progress(self, what: str, done: float, total: float) -> None:
         """See `Context.progress`."""
@@ -27,16 +30,16 @@ class Teller:
         self._write({"kind": note.kind, "data": dict(note.data), "text": text, "kept": note.kept})
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 class Listener:
-    """Reads it and tells a context."""
+    """Reads it and tells a context, from what is told after it was made."""
 
     def __init__(self, path: Path, context: Context) -> None:
         self._path, self._context = path, context
-        self._at = 0
+        self._at = _whole_lines(path) if path.exists() else 0
 
     def listen(self) -> None:
         """Pass on the lines that are new and whole."""
@@ -54,8 +57,13 @@ class Listener:
         with self._path.open("rb") as file:
             file.seek(self._at)
             for line in file:
-                # A process that was killed leaves half a line, behind which the next one goes on.
+                # Half a line is being written, or its writer was killed.
                 if not line.endswith(b"\n"):
                     return
                 self._at += len(line)
                 yield line
+
+
+def _whole_lines(path: Path) -> int:
+    """Bytes of a file up to its last whole line."""
+    return path.read_bytes().rfind(b"\n") + 1

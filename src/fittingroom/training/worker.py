@@ -23,6 +23,7 @@ from fittingroom.engine import Context, cpu_threads, silent, unheard
 from fittingroom.errors import FittingroomError
 from fittingroom.room import roomy
 from fittingroom.store import write_json
+from fittingroom.training.meeting import met
 from fittingroom.training.told import Teller
 
 if TYPE_CHECKING:
@@ -109,7 +110,6 @@ def joined(environment: Mapping[str, str]) -> Iterator[Ranks]:
     """The group of processes that torchrun's variables name."""
     rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
     local = int(environment.get("LOCAL_RANK", "0"))
-    meet, again = environment.get(MEET), environment.get("TORCHELASTIC_RESTART_COUNT", "0")
     _see_one_gpu(local)
     import torch
     import torch.distributed
@@ -118,14 +118,25 @@ def joined(environment: Mapping[str, str]) -> Iterator[Ranks]:
 
     group: Any = torch.distributed
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    store = group.FileStore(f"{meet}.{again}", size) if meet else None
-    address = {} if store is not None else {"init_method": "env://"}
-    group.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE, **address)
+    store = _store(environment, rank, size)
+    group.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE)
     try:
         with alone_in_its_world():
             yield Ranks.here()
     finally:
         group.destroy_process_group()
+
+
+def _store(environment: Mapping[str, str], rank: int, size: int) -> Any:
+    """Where these processes, and none of an earlier start, leave their addresses for each other."""
+    import torch.distributed
+
+    group: Any = torch.distributed
+    if MEET in environment:
+        again = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+        return group.FileStore(f"{environment[MEET]}.{again}", size)
+    store, _, _ = next(group.rendezvous("env://", rank, size, timeout=_PATIENCE))
+    return group.PrefixStore(met(store, rank, size, _PATIENCE), store)
 
 
 def _see_one_gpu(local: int) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from fittingroom.engine import Context, EngineConfig, Note
-from fittingroom.errors import ModelError, RecipeError, WorkersLost
+from fittingroom.errors import ModelError, RecipeError, UserError, WorkersLost
+from fittingroom.store import write_json
 from fittingroom.training.checkpoint import read_tensors
 from fittingroom.training.job import Done, Job
 from fittingroom.training.launch import done_by
@@ -198,6 +199,33 @@ def test_processes_that_are_started_by_hand(tmp_path: Path) -> None:
     one = here(this, tmp_path / "one")
     losses = [[step["loss"] for step in each.recorder.steps] for each in (done[0], one)]
     assert losses[0] == pytest.approx(losses[1], rel=5e-7, abs=1e-6)
+
+
+def test_what_processes_ended_while_the_run_was_dead_is_taken(tmp_path: Path) -> None:
+    this = job(shop_rows(), "lora", steps=2, epochs=1.0)
+    engine = EngineConfig(kind="torchrun", processes=2)
+    folder = tmp_path / "job"
+    this.write(folder)
+    done = here(this, folder)
+    done.write(folder)
+    equal(done_by(this, context(folder, [], engine)), done)
+    told: list[Note] = []
+    other = dataclasses.replace(this, seed=8)
+    refused: list[UserError] = []
+
+    def wait() -> None:
+        try:
+            done_by(other, context(folder, told, engine))
+        except UserError as error:
+            refused.append(error)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    soon(lambda: [note for note in told if note.kind == "waiting_for_processes"], 30)
+    assert waiting.is_alive()
+    write_json(folder / "job" / "failed.json", {"error": "UserError", "en": "enough", "zh": "够了", "place": ""})
+    waiting.join(30)
+    assert [error.en for error in refused] == ["enough"]
 
 
 def test_what_cannot_be_shared_out_is_refused(tmp_path: Path) -> None:
