@@ -102,8 +102,9 @@ def table(results: dict[str, Any]) -> str:
         "# Recipes on real data sets",
         "",
         "Fine-tuning of the built-in stand-in model `nano`, beside baselines, on the test part (dev where the gate did",
-        "not let it through to test), by the metric of the recipe's gate. Brackets: 95 % bootstrap interval. **The model",
-        "is a stand-in: these figures say nothing about real DeepSeek models.** Written by `benchmarks/real_input.py`.",
+        "not let it through to test), by the metric of the recipe's gate. Brackets: 95 % bootstrap interval. **The",
+        "model is a stand-in: these figures say nothing about real DeepSeek models.** Written by",
+        "`benchmarks/real_input.py`.",
         "",
         "| recipe | part | rows | metric | contestant | value | model minus it |",
         "|---|---|--:|---|---|--:|--:|",
@@ -143,7 +144,8 @@ def _line(name: str, part: str, rows: int, contestant: str, score: dict[str, Any
         return f"{values[0]:.3f} [{values[1]:.3f}, {values[2]:.3f}]" if values else ""
 
     value = shown(score["metrics"].get(metric)) or f"not scored: {score['error']}"
-    return f"| {name} | {part} | {rows} | {metric} | {contestant} | {value} | {shown(score['model_minus_it'].get(metric))} |"
+    minus = shown(score["model_minus_it"].get(metric))
+    return f"| {name} | {part} | {rows} | {metric} | {contestant} | {value} | {minus} |"
 
 
 def _winners(results: dict[str, Any]) -> list[str]:
