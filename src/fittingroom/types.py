@@ -252,6 +252,8 @@ class Score(Frozen):
     """label -> precision, recall, f1, support."""
     difference: dict[str, Interval] = Field(default_factory=dict)
     """For a baseline: our model minus this baseline, paired bootstrap over groups, per metric."""
+    p_values: dict[str, float] = Field(default_factory=dict)
+    """For a baseline: how often a difference as large would come of two that are alike (paired randomisation test)."""
     error: str = ""
     """Why it could not be scored; then `metrics` is empty and the rest of the report still stands."""
 

@@ -159,20 +159,45 @@ class Predictor:
         """Ids of the prompt of one prepared input, and how many tokens were cut off."""
         return self._prompt(given, self.shown(given))
 
+    @property
+    def reads(self) -> int:
+        """Tokens of a prompt that leave room for the longest label within what the model can read."""
+        return self._context() - max((len(answer) for answer in self._answers), default=1)
+
+    @property
+    def model(self) -> Any:
+        """The weights, for who measures them; those of a served model are not to be changed."""
+        return self._model
+
     def shown(self, given: Mapping[str, str]) -> list[str]:
         """The labels that stand open to a prepared input, in the order in which its prompt lists them."""
         return self._job.choices(given, self.info.task, self.info.labels)
 
-    def _prompt(self, given: Mapping[str, str], shown: Sequence[str]) -> tuple[list[int], int]:
-        return self.renderer.prompt(self._job.messages(given, self.info.task, shown), self._prompt_limit)
+    def _prompt(
+        self, given: Mapping[str, str], shown: Sequence[str], before: Sequence[Mapping[str, str]] = ()
+    ) -> tuple[list[int], int]:
+        asked = self._job.messages(given, self.info.task, shown)
+        if not before:
+            return self.renderer.prompt(asked, self._prompt_limit)
+        system = [turn for turn in asked if turn["role"] == "system"]
+        turns = [*system, *(dict(turn) for turn in before), *(turn for turn in asked if turn["role"] != "system")]
+        return self.renderer.prompt(turns, self.reads)
 
-    def score(self, inputs: Sequence[Mapping[str, str]], shown: Sequence[Sequence[str]] | None = None) -> np.ndarray:
+    def score(
+        self,
+        inputs: Sequence[Mapping[str, str]],
+        shown: Sequence[Sequence[str]] | None = None,
+        *,
+        before: Sequence[Mapping[str, str]] = (),
+    ) -> np.ndarray:
         """[n, k] float64 calibrated probabilities of prepared inputs, in the order of `labels`.
 
-        `shown`: for every input the labels in the order in which its prompt lists them; by default as served.
+        `shown`: for every input the labels in the order in which its prompt lists them; by default as served. `before`:
+        turns between the system turn and the question, such as examples with their answers; then as much is kept as the
+        model reads, the oldest of them going first.
         """
         orders = [self.shown(given) for given in inputs] if shown is None else shown
-        prompts = [self._prompt(given, order)[0] for given, order in zip(inputs, orders, strict=True)]
+        prompts = [self._prompt(given, order, before)[0] for given, order in zip(inputs, orders, strict=True)]
         return self._score(prompts, orders)
 
     def decide(self, probabilities: np.ndarray) -> list[tuple[str, bool]]:

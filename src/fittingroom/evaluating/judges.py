@@ -1,0 +1,12 @@
+"""Which judge a job has: one line per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fittingroom.evaluating import closed
+from fittingroom.evaluating.setting import Setting
+from fittingroom.types import EvalReport
+
+JUDGES: dict[str, Callable[[Setting], EvalReport]] = {"classify": closed.judge}
+"""Kind of job -> its judge."""
