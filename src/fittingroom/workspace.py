@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.searching import Searched
-    from fittingroom.serving.predictor import Prediction
+    from fittingroom.serving.predictor import Prediction, Written
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.verifying import Verified
 
@@ -459,7 +459,7 @@ class Workspace:
 
     # ------------------------------------------------------------------------------------------ production
 
-    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction:
+    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction | Written:
         """Ask the deployed model for one message."""
         from fittingroom.serving.ask import ask
 

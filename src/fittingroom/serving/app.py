@@ -4,6 +4,7 @@
     GET  /metrics                numbers for Prometheus
     GET  /v1/models              aliases and their releases
     POST /v1/classify            label, calibrated probabilities, confidence
+    POST /v1/write               free answers (`reply`, `copywrite`), to fields as the task has them
     POST /v1/chat/completions    generated answers, whole or as a stream of events
 
 It knows no model, only a provider of predictors; all that a request may ask for is in `wire.py`, all that it may cost
@@ -28,10 +29,10 @@ from fittingroom.serving.auth import Door, Token
 from fittingroom.serving.champions import Provider, Served
 from fittingroom.serving.limits import Limits, Queue
 from fittingroom.serving.metrics import CONTENT_TYPE, Metrics
-from fittingroom.serving.predictor import Prediction, Reply, Sampling
+from fittingroom.serving.predictor import Prediction, Reply, Sampling, Written
 from fittingroom.serving.problems import ApiError
 from fittingroom.serving.recorder import Record, Sink
-from fittingroom.serving.talk import HeldStream, Talk
+from fittingroom.serving.talk import AI_HEADER, HeldStream, Talk
 from fittingroom.serving.wire import (
     ChatAnswer,
     ChatRequest,
@@ -41,6 +42,8 @@ from fittingroom.serving.wire import (
     Health,
     ModelCard,
     ModelList,
+    WriteRequest,
+    WrittenAnswer,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ def create_app(
     app.add_api_route("/metrics", desk.metrics_page, methods=["GET"], response_class=Response)
     app.add_api_route("/v1/models", desk.models, methods=["GET"], response_model=ModelList)
     app.add_api_route("/v1/classify", desk.classify, methods=["POST"], response_model=list[Classified])
+    app.add_api_route("/v1/write", desk.write, methods=["POST"], response_model=list[WrittenAnswer])
     app.add_api_route("/v1/chat/completions", desk.chat, methods=["POST"], response_model=ChatAnswer)
     return app
 
@@ -145,6 +149,23 @@ class Desk:
         response.headers["x-release"] = str(served.release.version)
         return [_classified(item) for item in found]
 
+    async def write(self, asked: WriteRequest, response: Response) -> list[WrittenAnswer]:
+        """One free answer per input, in their order; as long as the longest of training at most."""
+        started = time.perf_counter()
+        served = self._served(asked.model)
+        inputs = asked.inputs()
+        self._check_size(inputs)
+        with self._place():
+            found = await self._work(lambda: served.predictor.write(inputs))
+            said = (served.alias, served.release.version, time.perf_counter() - started)
+            group = self._group(asked.user)
+            records = [Record.now("write", *said, item.input, None, None, group) for item in found]
+            await self._work(lambda: self._keep(records))
+        response.headers["x-release"] = str(served.release.version)
+        if served.predictor.marks:
+            response.headers[AI_HEADER] = "true"
+        return [_written(item) for item in found]
+
     async def chat(self, asked: ChatRequest, request: Request) -> Response:
         """A generated answer."""
         started = time.perf_counter()
@@ -162,7 +183,7 @@ class Desk:
             if asked.stream:
                 usage = asked.stream_options is not None and asked.stream_options.include_usage
                 # The place in the queue goes with the stream and is given back at its end.
-                return HeldStream(talk.events(usage), stack.pop_all(), served.release.version)
+                return HeldStream(talk.events(usage), stack.pop_all(), talk.headers())
             return await talk.whole(request)
 
     # ------------------------------------------------------------------------------------------ inside
@@ -263,5 +284,14 @@ def _classified(found: Prediction) -> Classified:
         probabilities=found.probabilities,
         confidence=found.confidence,
         abstained=found.abstained,
+        truncated=found.truncated,
+    )
+
+
+def _written(found: Written) -> WrittenAnswer:
+    return WrittenAnswer(
+        text=found.text,
+        finish_reason=found.finish_reason,
+        ai_generated=found.ai_generated,
         truncated=found.truncated,
     )

@@ -13,11 +13,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from fittingroom.errors import StoreError
 from fittingroom.models.formats import ThinkPolicy
@@ -67,11 +67,18 @@ class BundleInfo(Frozen):
     """Of this format."""
     task: TaskConfig
     """With the instruction, and whether the prompt lists the labels."""
-    labels: list[str] = Field(min_length=1)
+    labels: list[str]
+    """The closed set; [] where answers are free."""
+    max_tokens: int = Field(default=0, ge=0)
+    """Free answers: tokens of the longest one in training, its end mark included; serving makes no longer ones. 0 where
+    they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
     abstention: Abstention | None = None
     """Below which confidence an answer is withheld, where the task wants a precision."""
+    attributes: list[str] = Field(default_factory=list)
+    """`copywrite` with several drafts: values of attributes that the training rows hold, by which a draft is told that
+    speaks of attributes its article does not have."""
     prior_shift: dict[str, float] = Field(default_factory=dict)
     """Added to the scores of the labels first, where training met the classes in another mix than the world has."""
     base: BaseRecord
@@ -86,6 +93,12 @@ class BundleInfo(Frozen):
     """What stood between the assistant's mark and an answer in training; serving writes the same."""
     golden_prompt: str = ""
     """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""
+
+    @model_validator(mode="after")
+    def _has_answers(self) -> BundleInfo:
+        if not self.labels and not self.max_tokens:
+            raise ValueError("a bundle has labels, or says how long its free answers may be")
+        return self
 
 
 def read_info(folder: Path) -> BundleInfo:
@@ -109,16 +122,18 @@ def read_info(folder: Path) -> BundleInfo:
         ) from None
 
 
-def replayed(rows: Table, prepare: Preparation, secret: bytes) -> dict[str, int]:
+def replayed(rows: Table, prepare: Preparation, secret: bytes, but: Collection[str] = ()) -> dict[str, int]:
     """How many of the first 500 rows change when they are prepared again as serving prepares what it is asked.
 
-    None should: their texts were prepared by the same rules before training.
+    None should: their texts were prepared by the same rules before training. `but`: fields that are not prepared.
     """
     import pyarrow.compute as pc
 
     values = rows.arrow().slice(0, _REPLAYED).column("input")
     changed: set[int] = set()
     for place in range(values.type.num_fields):
+        if values.type.field(place).name in but:
+            continue
         texts = [text or "" for text in pc.struct_field(values, [place]).to_pylist()]
         cleaned = [one.text for one in clean_batch(texts, prepare.clean)]
         served = [one.text for one in redact_batch(cleaned, prepare.redact, secret)]

@@ -28,7 +28,7 @@ class Record(NamedTuple):
 
     time: datetime
     route: str
-    """`classify` or `chat`."""
+    """`classify`, `write` or `chat`."""
     alias: str
     release: int
     input: Mapping[str, str]

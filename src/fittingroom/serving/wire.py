@@ -124,7 +124,24 @@ class ClassifyRequest(Wire):
         return list(self.input) if isinstance(self.input, list) else [self.input]
 
 
+class WriteRequest(ClassifyRequest):
+    """`POST /v1/write`: what `/v1/classify` takes, answered in free text: a question, facts and history, attributes."""
+
+
 # ---------------------------------------------------------------------------------------------- answers
+
+
+class WrittenAnswer(Wire):
+    """One answer of `/v1/write`."""
+
+    text: str
+    """With its visible mark, where the task asks for one."""
+    finish_reason: Literal["stop", "length"]
+    """`length`: it was cut at the longest answer of training."""
+    ai_generated: bool = False
+    """Whether the answer is marked as made by a machine."""
+    truncated: int = 0
+    """Tokens of the input that were cut off to fit the length of training."""
 
 
 class Classified(Wire):
@@ -192,6 +209,8 @@ class ChatAnswer(Wire):
     model: str
     choices: list[Choice]
     usage: Usage
+    ai_generated: bool | None = None
+    """True where the task marks its answers as made by a machine; else it is left out."""
 
 
 class Health(Wire):

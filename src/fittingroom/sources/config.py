@@ -169,6 +169,8 @@ class SocialSource(SourceBase):
     """Our name -> dotted path in a reply, where replies have it elsewhere than posts."""
 
 
+_ROLE = Literal["user", "assistant", "system"]
+
 ChatFormat = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion"]
 
 
@@ -185,6 +187,28 @@ class ChatSource(SourceBase):
     encoding: str = ""
     dataset: str = ""
     """Name in `dataset_info.json`, when `path` is one."""
+    every_answer: bool = False
+    """One row for every answer of a conversation, each behind what was said before it, instead of one for the last.
+    The key gets the number of the turn (`session#3`); the conversation's own key is the column `conversation`, by which
+    `group` should keep its rows together. What its turn holds beside role and text is there as `turn.<name>`."""
+    turns: str = ""
+    """Field with the list of turns, where it is neither `messages` nor `conversations`."""
+    role_field: str = ""
+    """Field of a turn that says who speaks."""
+    text_field: str = ""
+    """Field of a turn that says what."""
+    roles: dict[str, _ROLE] = Field(default_factory=dict)
+    """Name of a speaker in this file -> who that is (`{agent: assistant}`)."""
+
+    @model_validator(mode="after")
+    def _turns_are_turns(self) -> ChatSource:
+        if self.dataset and (self.turns or self.role_field or self.text_field):
+            raise ValueError("dataset_info.json says already where turns stand: leave turns and their fields out")
+        if self.turns and self.format not in ("auto", "messages", "sharegpt"):
+            raise ValueError("turns is for lists of turns: leave format out, or set it to messages")
+        if self.every_answer and self.format in ("alpaca", "prompt_completion"):
+            raise ValueError("every_answer is for lists of turns (messages, sharegpt)")
+        return self
 
 
 class HubSource(SourceBase):

@@ -20,8 +20,10 @@ from fittingroom.sources.people import PEOPLE
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
-from fittingroom.tasks.leaving import Change, Gone, parted, with_column
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.leaving import Change, Gone, parted, placed, with_column
 from fittingroom.tasks.merging import GIVEN, merge
+from fittingroom.tasks.open_answers import sorted_out
 from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.rows import in_order, texts, with_edits
 from fittingroom.tasks.rules import LabelRule, Weak, hold
@@ -68,11 +70,19 @@ def observes(*, context: Context) -> dict[str, str]:
 
 def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context) -> Rows:
     """Rows with one label each; dropped: "not labelled", "unknown label", "annotators disagree", "rules disagree",
-    "conflicting labels".
+    "conflicting labels"; and what the job itself must not learn from, with its reason.
 
+    Where answers are free there is nothing to merge: rows pass through, but for those that the job must not learn from.
     Raises UserError when no row is labelled, or all carry the same label.
     """
     table = in_order(rows.kept, task)
+    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
+    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
+    if not job_of(task).closed:
+        if label.rules:
+            raise _no_labels_here(task)
+        kept, dropped, facts = sorted_out(table, task, context)
+        return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
     voices = Voices(table, task, decisions.read(context.root))
     ratings, sure = voices.ratings(), voices.reviewed()
     merged, agreement = _merged(voices, ratings, label.merge, table, task)
@@ -83,7 +93,10 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
     measured = {"rules": weak.facts(merged, len(guessed), len(torn))} if weak else {}
     for row, value in guessed.items():
         merged[row] = value
-    gone = Gone(table.rows, _REASONS)
+    unfit = _unfit(table, merged, task)
+    gone = Gone(table.rows, (*_REASONS, *sorted({*unfit.values()} - {*_REASONS})))
+    for row, reason in unfit.items():
+        gone.drop(row, reason)
     _without(merged, ratings, voices, torn, gone)
     _refuse_one_class(merged, gone, task)
     with Wordings(table, task, context.scratch / "wordings", context, what="label") as said:
@@ -107,9 +120,15 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
         **measured,
     }
     context.progress("label", 1, 1)
-    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
-    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
     return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
+
+
+def _no_labels_here(task: TaskConfig) -> RecipeError:
+    return RecipeError(
+        f"rules give labels, and the answers of kind {task.kind} are free text: take the rules out",
+        f"规则给出的是标签，而 {task.kind} 的答案是自由文本：请删去这些规则",
+        place="label.rules",
+    )
 
 
 def _merged(
@@ -129,6 +148,18 @@ def _merged(
     for row, value in zip(several, found, strict=True):
         alone[row] = value
     return alone, agreement
+
+
+def _unfit(table: Table, merged: Sequence[str | None], task: TaskConfig) -> dict[int, str]:
+    """Labelled rows that the job must not learn from, and why."""
+    import pyarrow as pa
+
+    job, found = job_of(task), dict[int, str]()
+    for part, rows in placed(table):
+        kind = rows.schema.field("target").type
+        said = with_column(rows, "target", pa.array([{task.target: value} for value in merged[part]], kind))
+        found |= {part.start + at: reason for at, reason in enumerate(job.learnable(said, task)) if reason}
+    return found
 
 
 def _without(

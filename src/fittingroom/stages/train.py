@@ -29,7 +29,7 @@ from fittingroom.training.fit import Fitted, base_weights, fit, prepared, repeat
 from fittingroom.training.passes import Layout
 from fittingroom.training.replay import fingerprint, general, mixed, rules_of, texts_that_judge
 from fittingroom.training.response import rate_response
-from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, answer_room, encode
 from fittingroom.training.state import trainable
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
@@ -144,7 +144,9 @@ def material_of(
     renderer = Renderer(tokenizer, think)
     job = job_of(task)
     labels = job.labels(splits, task)
-    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
+    # Inputs of dev are cut where those of train are, and where serving will cut.
+    room = answer_room(task, labels, renderer, splits.train)
+    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length, room=room)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights, learning=True))
     dev = render(splits.dev)
     learnable(dev, "dev")
