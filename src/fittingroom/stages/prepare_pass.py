@@ -35,8 +35,8 @@ from fittingroom.sources.rows import (
 from fittingroom.sources.times import parse_time
 from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
+from fittingroom.tasks.aspects import ANSWER_COLUMN, KEY_COLUMN, QUESTION_COLUMN, ROW_COLUMN, asked_apart
 from fittingroom.tasks.config import QUESTION, TaskConfig
-from fittingroom.tasks.questions import ANSWER_COLUMN, KEY_COLUMN, QUESTION_COLUMN, ROW_COLUMN, asked_apart
 from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.text.known import Find, worth
@@ -287,7 +287,8 @@ class Pass:
         """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
         known = spellings(self.task, {}) if self.task.labels is not None else None
-        when = Layout.of(source).time
+        layout = Layout.of(source)
+        when = layout.time
         for batch in self._batches(name, source, [source.key, source.annotator, source.label, when]):
             labels = self.washing.column(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
@@ -298,7 +299,13 @@ class Pass:
                 unknown = bool(said.text) and known is not None and folded(said.text) not in known
                 if said.text and person and key and not unknown:
                     number = number_of(line or "0")
-                    told = Told(name, number, pseudonym(secret, "annotator", person), said.text, parse_time(time))
+                    told = Told(
+                        name,
+                        number,
+                        pseudonym(secret, "annotator", person),
+                        said.text,
+                        parse_time(time, layout.written),
+                    )
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"

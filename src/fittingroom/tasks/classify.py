@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fittingroom.errors import RecipeError, UserError
+from fittingroom.tasks.aspects import misplaced, open_labels, wording
 from fittingroom.tasks.config import QUESTION, TaskConfig
 from fittingroom.tasks.job import Job
 from fittingroom.tasks.options import by_letter, dealt, letter, listed
-from fittingroom.tasks.questions import misplaced, open_labels, wording
 from fittingroom.tasks.rows import targets
 from fittingroom.types import Splits
 

@@ -153,7 +153,7 @@ class TaskConfig(Frozen):
 
     @model_validator(mode="after")
     def _its_fields_are_given(self) -> TaskConfig:
-        for section in (self.reply, self.copywrite):
+        for section in (self.reply, self.recommend, self.copywrite):
             for name in section.fields() if section is not None else ():
                 if name not in self.input:
                     raise ValueError(

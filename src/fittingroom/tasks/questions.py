@@ -1,89 +1,126 @@
-"""Several questions about one text: aspects of a review, attributes of goods. Each question of a row becomes a row.
+"""Rows of one part as questions: one per customer and moment (or per search), with all that would be right there.
 
-What a row is asked stands in the input field `question`, what it answers in the target field `answer`; so everything
-behind `prepare` handles rows of a choice as ever, and only the labels that stand open differ from row to row.
+A ranking is judged against everything that fits, so the rows of one moment, which share what was known and differ in
+the title, are put together again. With grades a question is what is asked, and its graded titles are its candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from fittingroom.sources.batching import LINE
-from fittingroom.sources.rows import values
-from fittingroom.tasks.config import ANSWER, QUESTION, TaskConfig
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-QUESTION_COLUMN, ANSWER_COLUMN, ROW_COLUMN, KEY_COLUMN = "\0question", "\0answer", "\0row", "\0key"
-"""Columns of a batch in which questions stand; no column of a source can be called so."""
+from fittingroom.tables import Table
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.recommend import HISTORY, apart, grade_of, settings_of, title_of
 
 
-def open_labels(given: Mapping[str, str], task: TaskConfig) -> list[str]:
-    """The labels of the question that an input asks; of the first one where it asks none that is known."""
-    asked = task.questions.get(given.get(QUESTION, "")) or next(iter(task.questions.values()))
-    return list(asked.labels)
+@dataclass
+class Question:
+    """One ranking to make."""
+
+    id: str
+    """The smallest id of its rows."""
+    unit: str
+    """What is resampled: the customer, else the question itself."""
+    source: str
+    given: dict[str, str]
+    """What is known, without a grade."""
+    wanted: dict[str, float] = field(default_factory=dict)
+    """Title -> gain in (0, 1]; what stands elsewhere is worth nothing."""
+    candidates: list[str] | None = None
+    """With grades: the titles to rank, in alphabetical order."""
+    grades: set[float] = field(default_factory=set)
+
+    def cold_customer(self, units: set[str]) -> bool:
+        """Whether training knows nothing of whoever asks: no row of theirs, and nothing that they had before."""
+        return self.unit not in units and not apart(self.given.get(HISTORY))
+
+    def cold_goods(self, known: dict[str, int]) -> bool:
+        """Whether none of what would be right was ever met in training."""
+        return not any(title in known for title in self.wanted)
 
 
-def wording(given: Mapping[str, str], task: TaskConfig) -> str:
-    """The question as the prompt puts it."""
-    name = given.get(QUESTION, "")
-    asked = task.questions.get(name)
-    return (asked.ask if asked else "") or name
+@dataclass(frozen=True)
+class Asked:
+    """The questions of a part, in the order of their ids."""
+
+    questions: list[Question]
+    unrankable: int
+    """Questions that any order answers alike: no title that is right, or none beside it."""
+    passed_over: int
+    """Questions beyond `task.recommend.questions`."""
 
 
-def misplaced(table: pa.Table, task: TaskConfig) -> list[str]:
-    """For every row "" or "not an answer to its question": its label is one of another question."""
-    found = []
-    for given, target in zip(table.column("input").to_pylist(), table.column("target").to_pylist(), strict=True):
-        wrong = target[ANSWER] is not None and target[ANSWER] not in open_labels(given, task)
-        found.append("not an answer to its question" if wrong else "")
-    return found
+def asked(rows: Table, task: TaskConfig, *, seed: int) -> Asked:
+    """The questions of a part. Rows without a title, or with a grade outside the scale, make none."""
+    settings = settings_of(task)
+    found = _by_moment(rows, task)
+    if settings.grade:
+        strangers = sorted({title for question in found for title in question.candidates or ()})
+        for question in found:
+            _join_strangers(question, strangers, settings.strangers, seed)
+    usable = [question for question in found if _rankable(question, settings.relevant_from)]
+    drawn = sorted(usable, key=lambda question: _lot(question.id, seed))[: settings.questions]
+    return Asked(sorted(drawn, key=lambda question: question.id), len(found) - len(usable), len(usable) - len(drawn))
 
 
-def asked_apart(batch: pa.RecordBatch, task: TaskConfig, columns: Mapping[str, str], key: str) -> pa.RecordBatch:
-    """A row for every question that has an answer, beside each other; a row that answers none is asked the first one,
-    and is unlabelled.
-
-    `columns`: question -> column of its answer. `key`: column of the primary key, which gets the question's name
-    behind it; "" where rows are known by their place. `ROW_COLUMN` says which rows were one.
-    """
-    import pyarrow as pa
-
-    answers = {name: values(batch, column) for name, column in columns.items()}
-    first = next(iter(answers))
-    places: list[int] = []
-    names: list[str] = []
-    for row in range(batch.num_rows):
-        asked = [name for name, given in answers.items() if (given[row] or "").strip()] or [first]
-        places += [row] * len(asked)
-        names += asked
-    many = batch.take(pa.array(places, pa.int64()))
-    keys = values(many, key or LINE)
-    said = [answers[name][row] for row, name in zip(places, names, strict=True)]
-    told = [f"{one}#{name}" if (one or "").strip() else one for one, name in zip(keys, names, strict=True)]
-    made = {QUESTION_COLUMN: names, ANSWER_COLUMN: said, ROW_COLUMN: keys, (key or KEY_COLUMN): told}
-    for column, cells in made.items():
-        place = many.schema.get_field_index(column)
-        array = pa.array(cells, pa.string())
-        many = many.append_column(column, array) if place < 0 else many.set_column(place, column, array)
-    return many
+def units_of(rows: Table) -> set[str]:
+    """The customers of a part."""
+    return {group for group in rows.column("group").to_pylist() if group}
 
 
-def per_question(
-    inputs: Sequence[Mapping[str, str]], targets: Sequence[str], said: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Question -> rows, accuracy and macro-F1 over its own labels; of inputs [n], wanted answers and answers given."""
-    from fittingroom.tasks.classify import macro_f1
+def _by_moment(rows: Table, task: TaskConfig) -> list[Question]:
+    """One question per customer, time and input; with grades, per input alone (who graded is not who asked)."""
+    settings = settings_of(task)
+    found: dict[tuple[Any, ...], Question] = {}
+    columns = ("id", "source", "group", "time", "input", "target")
+    for batch in rows.batches():
+        for row in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
+            row_id, source, group, time, fields, target = row
+            given = {name: fields[name] or "" for name in task.input if name != settings.grade}
+            title, grade = title_of(target[task.target]), settings.best
+            if settings.grade:
+                grade_found = grade_of(fields[settings.grade], settings)
+                if grade_found is None:
+                    continue
+                grade = grade_found
+            if not title:
+                continue
+            said = tuple(given.values())
+            key = said if settings.grade else (group, time, said) if group else (row_id,)
+            question = found.setdefault(key, Question(row_id, group or row_id, source, given))
+            question.id = min(question.id, row_id)
+            _add(question, title, settings.gain(grade), graded=bool(settings.grade))
+    return sorted(found.values(), key=lambda question: question.id)
 
-    places: dict[str, list[int]] = {}
-    for at, given in enumerate(inputs):
-        places.setdefault(given.get(QUESTION, ""), []).append(at)
-    found: dict[str, dict[str, Any]] = {}
-    for name, rows in sorted(places.items()):
-        met = sorted({*(targets[at] for at in rows), *(said[at] for at in rows)})
-        wanted, answered = ([met.index(column[at]) for at in rows] for column in (targets, said))
-        hits = sum(one == other for one, other in zip(wanted, answered, strict=True))
-        found[name] = {"rows": len(rows), "accuracy": hits / len(rows), "macro_f1": macro_f1(wanted, answered)}
-    return found
+
+def _add(question: Question, title: str, gain: float, *, graded: bool) -> None:
+    """A title that was graded twice has the better of its grades."""
+    if gain > 0:
+        question.wanted[title] = max(gain, question.wanted.get(title, 0.0))
+    if graded:
+        question.candidates = sorted({*(question.candidates or ()), title})
+
+
+def _join_strangers(question: Question, titles: Sequence[str], many: int, seed: int) -> None:
+    own = question.candidates or []
+    if many and titles:
+        drawn = sorted(titles, key=lambda title: _lot(f"{question.id} {title}", seed))[: many + len(own)]
+        own = sorted({*own, *[title for title in drawn if title not in own][:many]})
+    question.candidates = own
+
+
+def _rankable(question: Question, relevant_from: float) -> bool:
+    """Whether an order can be right or wrong: something is, and not all there is is worth the same."""
+    if not any(gain >= relevant_from for gain in question.wanted.values()):
+        return False
+    if question.candidates is None:
+        return True
+    return len({question.wanted.get(title, 0.0) for title in question.candidates}) > 1
+
+
+def _lot(name: str, seed: int) -> str:
+    """A place in a draw: the same in every run, in no relation to the content."""
+    return hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).hexdigest()

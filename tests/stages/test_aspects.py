@@ -23,9 +23,9 @@ from fittingroom.stages.dedup import DedupConfig, dedup
 from fittingroom.stages.label import LabelConfig, label
 from fittingroom.stages.prepare import PrepareConfig, prepare
 from fittingroom.stages.split import SplitConfig, split
+from fittingroom.tasks.aspects import per_question
 from fittingroom.tasks.classify import JOB
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.questions import per_question
 from fittingroom.training.rows import encode
 from serving.bundles import make_bundle
 from tiny_model import tiny_folder
