@@ -108,7 +108,7 @@ class _Classify:
         return answer(target, task, labels)
 
     def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
-        sets = [one.labels for one in task.questions.values()] or [labels]
+        sets: list[Sequence[str]] = [one.labels for one in task.questions.values()] or [labels]
         return list(dict.fromkeys(answer(label, task, shown) for shown in sets for label in shown))
 
     def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:

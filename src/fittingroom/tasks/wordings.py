@@ -194,7 +194,7 @@ def _asked(part: pa.RecordBatch, task: TaskConfig) -> list[str] | None:
     """What each row is asked; None where all are asked the same."""
     import pyarrow.compute as pc
 
-    return pc.struct_field(part.column("input"), QUESTION).to_pylist() if task.questions else None  # type: ignore[no-any-return]
+    return pc.struct_field(part.column("input"), QUESTION).to_pylist() if task.questions else None
 
 
 def _worded(said: Sequence[str], asked: Sequence[str] | None = None) -> pa.RecordBatch:
