@@ -52,8 +52,8 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     found = in_batches(champion.score, judge.exam.inputs, "evaluate.champion", context)
     if not np.isfinite(found).all():
         raise ModelError("the champion gave values that are not numbers", "现役模型给出的值不是数字")
-    others = [label for label in champion.labels if label not in judge.labels]
-    said = [champion.labels[index] for index in found.argmax(axis=1).tolist()]
+    said = [label for label, _ in champion.decide(found)]
+    others = sorted(set(said) - set(judge.labels))
     return Answers(np.arange(len(said)), indices(said, [*judge.labels, *others]), others=others)
 
 
