@@ -437,6 +437,8 @@ def ask(face: _Face, text: str, alias: str, as_json: bool) -> None:
         click.echo(answer.text)
         return
     click.echo(f"{answer.label}  {answer.confidence:.1%}")
+    if answer.abstained:
+        face.say("not sure enough: for a person to answer", "把握不足：请人工处理")
     best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[1:4]
     click.echo("   ".join(f"{label} {share:.1%}" for label, share in best))
 

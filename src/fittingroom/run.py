@@ -190,6 +190,9 @@ class Run:
             wanted = inspect.signature(observes).parameters
             known = {**arguments, "context": context}
             observed = observes(**{name: value for name, value in known.items() if name in wanted})
+        measured = (
+            {"measured": [_volatile(item) for item in inputs]} if getattr(module, "READS_VOLATILE", False) else {}
+        )
         libraries = {name: importlib.metadata.version(name) for name in getattr(module, "LIBRARIES", ())}
         return digest_of(
             {
@@ -198,6 +201,7 @@ class Run:
                 "arguments": {name: _plain(value) for name, value in arguments.items()},
                 "inputs": [self.digest(item) for item in inputs],
                 "observed": observed,
+                **measured,
                 "libraries": libraries,
             }
         )

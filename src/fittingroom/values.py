@@ -76,8 +76,20 @@ _OURS = (
     (r"(.+): the pattern matches nothing at all, .*", r"\1：该模式会匹配空文本或它自己的占位符"),
     (r"with level (.+) the content signal needs permutations: (.+) or more",
      r"level 为 \1 时，内容信号至少需要 \2 次置换"),
-    (r"gate\.better_than asks for (.+), which evaluate\.baselines .*",
-     r"gate.better_than 要求 \1，但 evaluate.baselines 中没有：请加上"),
+    (r"gate\.(\w+) asks for (.+), which evaluate\.baselines .*",
+     r"gate.\1 要求 \2，但 evaluate.baselines 中没有：请加上"),
+    (r"evaluate\.baselines holds (.+), which a task of the kind (\w+) does not have; it has: (.*)",
+     r"evaluate.baselines 中有 \1，\2 类任务没有它；可用：\3"),
+    (r"gate\.metric is (\S+), which a task of the kind (\w+) does not have; it has: (.*)",
+     r"gate.metric 为 \1，\2 类任务没有这个指标；可用：\3"),
+    (r"gate\.forgetting has a limit, but .*",
+     "gate.forgetting 设了限度，但 evaluate.forgetting.measure 为 false：请设为 true"),
+    (r"gate\.latency_ms has a limit, but .*", "gate.latency_ms 设了限度，但 evaluate.latency_rows 为 0：请调大"),
+    (r"slices\.(\w+)\.at_least: 1 can never be met .*",
+     r"decide: bound 时 slices.\1.at_least 不能为 1，下限永远达不到 1；请调低"),
+    (r"champion stands in better_than and in .*",
+     "champion 同时出现在 better_than 与 no_worse_than_champion：请只保留一个"),
+    (r"the baseline encoder needs its folder: .*", "基线 encoder 需要它的文件夹：请设 `encoder: {path: 文件夹}`"),
 )  # fmt: skip
 """What our own checks say."""
 

@@ -16,7 +16,7 @@ from tiny_shop import TASK, splits, table
 def test_a_choice_is_a_closed_job() -> None:
     job = job_of(TASK)
     labels = job.labels(splits(), TASK)
-    assert job.closed and job.kind == "classify" and job.metrics[0] == "macro_f1"
+    assert (job.kind, job.closed, job.metrics[0]) == ("classify", True, "macro_f1")
     assert job.choices({"text": "hi"}, TASK, labels) == labels == ["praise", "refund", "where"]
     assert job.answers(TASK, labels) == [job.answer(label, TASK, labels) for label in labels]
     rows = table(3, 1).arrow()
@@ -24,10 +24,10 @@ def test_a_choice_is_a_closed_job() -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(RecipeError, match="'weather'; it knows: .*classify"):
+    with pytest.raises(RecipeError, match=r"'weather'; it knows: .*classify"):
         job_of(SimpleNamespace(kind="weather"))  # type: ignore[arg-type]
 
 
 def test_settings_of_another_kind_are_refused() -> None:
-    with pytest.raises(ValidationError, match="settings of reply, but task.kind is classify"):
+    with pytest.raises(ValidationError, match=r"settings of reply, but task\.kind is classify"):
         TaskConfig.model_validate({"kind": "classify", "input": ["text"], "target": "label", "reply": {}})

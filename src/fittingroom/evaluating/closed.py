@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError
-from fittingroom.evaluating.baselines import majority, tfidf, untuned
-from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, unbalanced, why
+from fittingroom.evaluating.baselines import champion, encoder, few_shot, head, majority, tfidf, untuned
+from fittingroom.evaluating.latency import one_at_a_time
+from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
 from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, indices, tally
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fittingroom.serving.predictor import Predictor
+
 Baseline = Callable[[Judge, Setting, Exam], Answers]
 BASELINES: dict[str, Baseline] = {
     "majority": majority.answers,
     "tfidf": tfidf.answers,
     "untuned": untuned.answers,
+    "few_shot": few_shot.answers,
+    "encoder": encoder.answers,
+    "head": head.answers,
+    "champion": champion.answers,
 }
 """Name -> what it says to the exam, having seen the labelled train rows. It may raise FittingroomError: its reason is
 told, and the others are judged all the same."""
@@ -40,14 +47,13 @@ def judge(setting: Setting) -> EvalReport:
     train = Exam.of(unbalanced(setting.splits), task.input, task.target)
     if not len(exam):
         raise nothing_to_judge(setting.part, rows)
-    started = time.monotonic()
     predictor = setting.predictor()
-    probabilities = in_batches(predictor.score, exam.inputs, f"evaluate.{setting.part}", setting.context)
-    seconds = time.monotonic() - started
+    probabilities, timing = _asked(predictor, exam, setting)
+    cut = truncated([predictor.prompt_ids(given)[1] for given in exam.inputs])
+    whole, labels = exam, list(predictor.labels)
     exam, probabilities = _judgeable(exam, probabilities)
     if not len(exam):
         raise nothing_to_judge(setting.part, rows)
-    labels = list(predictor.labels)
     del predictor  # see Setting.predictor
     labels += sorted({*exam.targets, *train.targets} - set(labels))
     probabilities = _widened(probabilities, len(labels))
@@ -66,10 +72,23 @@ def judge(setting: Setting) -> EvalReport:
         | {
             "part_digest": rows.digest,
             "train_rows": len(train),
+            "truncated": cut,
+            "unscored": {"no target": rows.rows - len(whole), "no finite probabilities": len(whole) - len(exam)},
             "baseline_rows": {name: len(said.places) for name, said in answers.items()},
+            "baseline_facts": {name: said.facts for name, said in answers.items() if said.facts},
         },
-        timing={"model_seconds": seconds, "rows_per_second": rows.rows / max(seconds, 1e-9)},
+        timing=timing,
     )
+
+
+def _asked(predictor: Predictor, exam: Exam, setting: Setting) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """[n, k] probabilities of all rows, and how long that took: in batches, and one row at a time."""
+    started = time.monotonic()
+    probabilities = in_batches(predictor.score, exam.inputs, f"evaluate.{setting.part}", setting.context)
+    seconds = time.monotonic() - started
+    timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
+    timing |= one_at_a_time(lambda given: predictor.classify([given]), exam.inputs, setting.config.latency_rows)
+    return probabilities, timing
 
 
 def _facts(judge: Judge, probabilities: NDArray[np.float64], train: Exam, setting: Setting) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Texts as vectors, by the body of a transformer: for linear heads on frozen features, and for bodies that learn too."""
+"""Texts as vectors, by the body of a transformer: for linear heads on frozen features, or on bodies that learn too."""
 
 from __future__ import annotations
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from fittingroom.errors import ModelError, UserError
+from fittingroom.evaluating.config import TuneConfig
 from fittingroom.evaluating.features import Body, batches, deterministic
-from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,19 +21,6 @@ if TYPE_CHECKING:
 
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 0.01
-
-
-class TuneConfig(Frozen):
-    """How a classifier beside ours learns."""
-
-    tune: bool = False
-    """Whether its body learns too; else it is frozen and only a linear head is fitted, which takes seconds."""
-    epochs: int = Field(default=4, ge=1, le=100)
-    """With `tune`: times over the training rows."""
-    learning_rate: float = Field(default=5e-5, gt=0, le=0.1)
-    """With `tune`: the highest rate."""
-    batch_size: int = Field(default=16, ge=1, le=1024)
-    """With `tune`: rows of one step."""
 
 
 def fine_tuned(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from fittingroom.engine import Context
 from fittingroom.errors import FittingroomError, UserError
 from fittingroom.evaluating.config import EvaluateConfig
+from fittingroom.serving.registry import CHAMPION
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.types import Bundle, Splits
@@ -34,6 +35,8 @@ class Setting:
     task: TaskConfig
     seed: int
     context: Context
+    alias: str = CHAMPION
+    """The alias behind which the former champion stands."""
 
     @property
     def rows(self) -> Table:
@@ -47,11 +50,13 @@ class Setting:
         from fittingroom.serving.predictor import Predictor
 
         folder, context = self.bundle.folder.path, self.context
-        return Predictor.load(folder, threads=context.threads, weights=weights, root=context.root)
+        return Predictor.load(
+            folder, threads=context.threads, weights=weights, root=context.root, secret=context.secret
+        )
 
     def sample(self, ids: Sequence[str]) -> list[int]:
         """Places of at most `untuned_rows` of the rows with these ids, ascending: for contestants as slow as ours."""
-        order = sorted(range(len(ids)), key=lambda place: _lot(ids[place], self.seed))
+        order = sorted(range(len(ids)), key=lambda place: lot(ids[place], self.seed))
         return sorted(order[: self.config.untuned_rows])
 
 
@@ -82,6 +87,12 @@ def in_batches(
     return together.round(6)
 
 
+def truncated(cuts: Sequence[int]) -> dict[str, float]:
+    """For `facts.truncated`: of how many judged rows the input was cut, their share, and the tokens cut in all."""
+    rows = sum(cut > 0 for cut in cuts)
+    return {"rows": rows, "share": round(rows / max(1, len(cuts)), 4), "tokens": sum(cuts)}
+
+
 def nothing_to_judge(part: str, rows: Table) -> UserError:
     """The error for a part without a row that could be judged."""
     return UserError(
@@ -98,6 +109,6 @@ def why(error: Exception) -> str:
     return f"internal error: {type(error).__name__}"
 
 
-def _lot(row: str, seed: int) -> str:
+def lot(row: str, seed: int) -> str:
     """A row's place in the draw: the same in every run, in no relation to its content."""
     return hashlib.blake2b(f"{seed}:{row}".encode(), digest_size=8).hexdigest()

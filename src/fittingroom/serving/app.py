@@ -283,6 +283,7 @@ def _classified(found: Prediction) -> Classified:
         label=found.label,
         probabilities=found.probabilities,
         confidence=found.confidence,
+        abstained=found.abstained,
         truncated=found.truncated,
     )
 

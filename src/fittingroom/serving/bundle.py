@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from fittingroom.errors import StoreError
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
+from fittingroom.tasks.abstaining import Abstention
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
 from fittingroom.text.clean import CleanConfig, clean_batch
@@ -73,6 +74,8 @@ class BundleInfo(Frozen):
     they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
+    abstention: Abstention | None = None
+    """Below which confidence an answer is withheld, where the task wants a precision."""
     attributes: list[str] = Field(default_factory=list)
     """`copywrite` with several drafts: values of attributes that the training rows hold, by which a draft is told that
     speaks of attributes its article does not have."""

@@ -20,9 +20,11 @@ from fittingroom.serving.weights import tuned, untuned
 from fittingroom.serving.writing import Made, Written, greedy
 from fittingroom.statistics.generation.reranking import best_of
 from fittingroom.tasks import copywrite
+from fittingroom.tasks.abstaining import kept
 from fittingroom.tasks.classify import probabilities, shifted
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.marking import marked, unmarked
+from fittingroom.tasks.options import Places, by_label
 from fittingroom.text.clean import Cleaned, clean_batch
 from fittingroom.text.redact import agree, redact_batch
 from fittingroom.types import Frozen
@@ -45,11 +47,14 @@ class Prediction(Frozen):
     probabilities: dict[str, float]
     """Calibrated, over all labels; they sum to 1."""
     confidence: float
-    """Probability of `label`."""
+    """Probability of the likeliest label."""
     input: dict[str, str]
     """What the model was given: cleaned and redacted."""
     edits: dict[str, int]
     """What cleaning and redaction did: rule and count."""
+    abstained: bool = False
+    """Whether the model is not sure enough for the precision that the task wants; `label` is then the task's "none of
+    these", where that is not learnt, else the likeliest one all the same."""
     truncated: int = 0
     """Tokens of the message that were cut off to fit the length of training."""
 
@@ -103,6 +108,8 @@ class Predictor:
         self._job = job_of(info.task)
         said = self._job.answers(info.task, info.labels)
         self._answers = [self.renderer.answer_ids(text) for text in said]
+        self._places = Places(self._job, info.task, info.labels)
+        self._threshold = info.abstention.threshold if info.abstention and calibrated else None
         # Training keeps room for the longest answer, so that the cut of an input does not depend on its own.
         longest = max((len(answer) for answer in self._answers), default=info.max_tokens)
         self._prompt_limit = info.max_length - longest
@@ -167,17 +174,65 @@ class Predictor:
 
     def prompt_ids(self, given: Mapping[str, str]) -> tuple[list[int], int]:
         """Ids of the prompt of one prepared input, and how many tokens were cut off."""
-        asked = self._job.messages(given, self.info.task, self._job.choices(given, self.info.task, self.info.labels))
-        return self.renderer.prompt(asked, self._prompt_limit)
+        return self._prompt(given, self.shown(given))
 
-    def score(self, inputs: Sequence[Mapping[str, str]]) -> np.ndarray:
-        """[n, k] float64 calibrated probabilities of prepared inputs, in the order of `labels`."""
-        return self._score([self.prompt_ids(given)[0] for given in inputs])
+    @property
+    def reads(self) -> int:
+        """Tokens of a prompt that leave room for the longest label within what the model can read."""
+        return self._context() - max((len(answer) for answer in self._answers), default=self.info.max_tokens)
+
+    @property
+    def model(self) -> Any:
+        """The weights, for who measures them; those of a served model are not to be changed."""
+        return self._model
+
+    def shown(self, given: Mapping[str, str]) -> list[str]:
+        """The labels that stand open to a prepared input, in the order in which its prompt lists them."""
+        return self._job.choices(given, self.info.task, self.info.labels)
+
+    def _prompt(
+        self, given: Mapping[str, str], shown: Sequence[str], before: Sequence[Mapping[str, str]] = ()
+    ) -> tuple[list[int], int]:
+        asked = self._job.messages(given, self.info.task, shown)
+        if not before:
+            return self.renderer.prompt(asked, self._prompt_limit)
+        system = [turn for turn in asked if turn["role"] == "system"]
+        turns = [*system, *(dict(turn) for turn in before), *(turn for turn in asked if turn["role"] != "system")]
+        return self.renderer.prompt(turns, self.reads)
+
+    def score(
+        self,
+        inputs: Sequence[Mapping[str, str]],
+        shown: Sequence[Sequence[str]] | None = None,
+        *,
+        before: Sequence[Mapping[str, str]] = (),
+    ) -> np.ndarray:
+        """[n, k] float64 calibrated probabilities of prepared inputs, in the order of `labels`.
+
+        `shown`: for every input the labels in the order in which its prompt lists them; by default as served. `before`:
+        turns between the system turn and the question, such as examples with their answers; then as much is kept as the
+        model reads, the oldest of them going first.
+        """
+        orders = [self.shown(given) for given in inputs] if shown is None else shown
+        prompts = [self._prompt(given, order, before)[0] for given, order in zip(inputs, orders, strict=True)]
+        return self._score(prompts, orders)
+
+    def decide(self, probabilities: np.ndarray) -> list[tuple[str, bool]]:
+        """For every row of probabilities [n, k] the answer, and whether the model abstains (see `Prediction`).
+
+        Of equally likely labels the first one wins.
+        """
+        best = probabilities.argmax(axis=1).tolist()
+        given = kept(probabilities.max(axis=1), self._threshold).tolist()
+        none = self.info.task.none_of_these
+        instead = none if none is not None and none not in self.info.labels else None
+        return [
+            (self.info.labels[at] if sure or instead is None else instead, not sure)
+            for at, sure in zip(best, given, strict=True)
+        ]
 
     def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]:
-        """Prepare and score messages as users send them. Of equally likely labels the first one wins. Raises UserError
-        where answers are free.
-        """
+        """Prepare and score messages as users send them. Raises UserError where answers are free."""
         if not self._job.closed:
             raise _unusable(
                 "input",
@@ -186,27 +241,31 @@ class Predictor:
                 f"{self.info.task.kind} 类型的模型以自由文本作答，没有标签：请用 POST /v1/write 或 `fittingroom ask`",
             )
         prepared = self._prepared(raw_inputs)
-        prompts = [self.prompt_ids(item.input) for item in prepared]
+        shown = [self.shown(item.input) for item in prepared]
+        prompts = [self._prompt(item.input, order) for item, order in zip(prepared, shown, strict=True)]
+        shares = self._score([ids for ids, _ in prompts], shown)
         found = []
-        for item, (_, cut), row in zip(prepared, prompts, self._score([ids for ids, _ in prompts]), strict=True):
-            best = int(row.argmax())
+        for item, (_, cut), row, said in zip(prepared, prompts, shares, self.decide(shares), strict=True):
+            label, abstained = said
             found.append(
                 Prediction(
-                    label=self.info.labels[best],
+                    label=label,
                     probabilities=dict(zip(self.info.labels, (float(share) for share in row), strict=True)),
-                    confidence=float(row[best]),
+                    confidence=float(row.max()),
                     input=item.input,
                     edits=item.edits,
+                    abstained=abstained,
                     truncated=cut,
                 )
             )
         return found
 
-    def _score(self, prompts: list[list[int]]) -> np.ndarray:
+    def _score(self, prompts: list[list[int]], shown: Sequence[Sequence[str]]) -> np.ndarray:
         from fittingroom.models.scoring import score_answers
 
         with self._lock:
-            scores = score_answers(self._model, prompts, self._answers)
+            raw = score_answers(self._model, prompts, self._answers)
+        scores = by_label(raw, [self._places(order) for order in shown])
         return probabilities(shifted(scores, self.info.labels, self._shift), self._temperature)
 
     # ------------------------------------------------------------------------------------------ write
@@ -342,7 +401,7 @@ class Predictor:
             turns[at]["content"] = one.input[field]
         given = safe[-1].input
         if not any(message["role"] == "system" for message in messages):
-            asked = self._job.messages({}, self.info.task, self._job.choices({}, self.info.task, self.info.labels))
+            asked = self._job.messages({}, self.info.task, self.shown({}))
             turns = [turn for turn in asked if turn["role"] == "system"] + turns
         return turns, given
 

@@ -150,6 +150,8 @@ class Classified(Wire):
     label: str
     probabilities: dict[str, float]
     confidence: float
+    abstained: bool = False
+    """The model is not sure enough for the precision that its task wants: hand the message to a person."""
     truncated: int = 0
     """Tokens of the message that were cut off to fit the length of training."""
 

@@ -190,7 +190,7 @@ class ChatSource(SourceBase):
     every_answer: bool = False
     """One row for every answer of a conversation, each behind what was said before it, instead of one for the last.
     The key gets the number of the turn (`session#3`); the conversation's own key is the column `conversation`, by which
-    `group` should keep its rows together. What the answer's turn holds beside role and text is there as `turn.<name>`."""
+    `group` should keep its rows together. What the answer's turn holds beside role and text is `turn.<name>`."""
     turns: str = ""
     """Field with the list of turns, where it is neither `messages` nor `conversations`."""
     role_field: str = ""

@@ -92,7 +92,7 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     chance = max(Counter(opinion.given.tolist()).values()) / len(opinion.given)
     skill = (opinion.accuracy - chance) / (1 - chance)
     trusted = opinion.converged and opinion.accuracy >= audit.min_accuracy and skill >= audit.min_skill
-    flagged = probably_wrong(opinion.given, opinion.chances) & ~_decided(table, task)
+    flagged = probably_wrong(opinion.given, opinion.chances) & ~_decided(table, task) & ~_nowhere(opinion, task)
     mended = _Mended({}, {}, {})
     review: list[dict[str, Any]] = []
     if trusted:
@@ -159,6 +159,17 @@ def _decided(table: pa.Table, task: TaskConfig) -> NDArray[np.bool_]:
         ],
         dtype=bool,
     )
+
+
+def _nowhere(opinion: _Opinion, task: TaskConfig) -> NDArray[np.bool_]:
+    """Which rows belong to none of the classes, as their label says: they are not alike, so that a model of likeness
+    takes them for mistakes.
+    """
+    import numpy as np
+
+    none = [index for index, name in enumerate(opinion.kinds) if name == task.none_of_these]
+    found: NDArray[np.bool_] = np.isin(opinion.given, none)
+    return found
 
 
 def _mend(table: pa.Table, opinion: _Opinion, flagged: NDArray[np.bool_], config: AuditConfig) -> _Mended:

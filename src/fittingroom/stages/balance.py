@@ -67,7 +67,9 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
         return _as_it_is(splits, balance, task, table.num_rows)
     names = labels(table, task)
     before = Counter(names)
-    wanted = _wanted(before, balance)
+    # What belongs to no class is no class to be brought level with the others.
+    apart = {name: float(count) for name, count in before.items() if name == task.none_of_these}
+    wanted = _wanted({name: count for name, count in before.items() if name not in apart}, balance) | apart
     train, drops, weights = table, dict[int, Drop](), dict[str, float]()
     said: Taught | None = None
     if balance.method == "weights":

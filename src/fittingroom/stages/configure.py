@@ -89,8 +89,9 @@ def configure(
     refuse_long_answers(splits.train, task=task, labels=labels, renderer=renderer, reads=reads)
     length = _length(splits, train, task, labels, renderer, reads, chosen)
     encoded = encode(
-        splits.train, task=task, labels=labels, renderer=renderer, max_length=length, class_weights=splits.class_weights
-    )
+        splits.train, task=task, labels=labels, renderer=renderer, max_length=length,
+        class_weights=splits.class_weights, learning=True,
+    )  # fmt: skip
     context.progress("render", len(encoded), len(encoded))
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
@@ -202,7 +203,10 @@ def _preflight(
             folder=base.path,
             tokenizer=tokenizer,
             renderer=renderer,
-            messages=[job.messages(given, task, job.choices(given, task, labels)) for given in inputs_of(some)],
+            messages=[
+                job.messages(given, task, job.choices(given, task, labels, name))
+                for name, given in zip(some["id"].to_pylist(), inputs_of(some), strict=True)
+            ],
             answers=job.answers(task, labels),
             rows=encoded,
             model=loaded,
@@ -291,7 +295,7 @@ def _length(
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
-    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
+    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads, learning=True)
     # Every row is cut as if its answer were the longest label, so that is the length that counts.
     length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
     return length

@@ -8,19 +8,41 @@ lies in the room `evaluating`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fittingroom.engine import Context
+from fittingroom.errors import FittingroomError
+from fittingroom.evaluating import forgetting
+from fittingroom.evaluating.baselines import champion, encoder
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
-from fittingroom.evaluating.setting import Setting
+from fittingroom.evaluating.setting import Setting, why
+from fittingroom.serving.registry import CHAMPION
+from fittingroom.store import file_sha256
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.types import Bundle, EvalReport, Splits
+from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
 VERSION = 2
 LIBRARIES = ("torch", "transformers", "scikit-learn")
+
+
+def observes(*, evaluate: EvaluateConfig, deploy: Frozen, context: Context) -> dict[str, str]:
+    """What a judgement reads outside the recipe: the champion's bundle, an encoder's folder, a file of texts."""
+    seen: dict[str, str] = {}
+    if champion.NAME in evaluate.baselines:
+        try:
+            release = champion.standing(context.root, _alias(deploy))
+            seen["champion"] = release.bundle if release else "none"
+        except FittingroomError as error:
+            seen["champion"] = why(error)
+    if evaluate.encoder is not None and "encoder" in evaluate.baselines:
+        seen["encoder"] = encoder.digest(evaluate.encoder, context)
+    if evaluate.forgetting.measure and evaluate.forgetting.path is not None:
+        path = context.path(evaluate.forgetting.path)
+        seen["forgetting"] = file_sha256(path) if path.is_file() else "missing"
+    return seen
 
 
 def evaluate(
@@ -29,13 +51,36 @@ def evaluate(
     *,
     evaluate: EvaluateConfig,
     task: TaskConfig,
+    deploy: Frozen | None = None,
     seed: int,
     part: Literal["dev", "test"],
     context: Context,
 ) -> EvalReport:
-    """Score the bundle and its baselines on one part, by the judge of the job.
+    """Score the bundle and its baselines on one part, by the judge of the job; `deploy` names the champion's alias.
 
     A baseline that fails keeps its reason in `error`; the rest of the report stands. Raises UserError when no row of
     the part can be judged.
     """
-    return JUDGES[task.kind](Setting(bundle, splits, part, evaluate, task, seed, context))
+    setting = Setting(bundle, splits, part, evaluate, task, seed, context, alias=_alias(deploy))
+    report = JUDGES[task.kind](setting)
+    return report.model_copy(update={"facts": {**report.facts, **_of_all_jobs(setting)}})
+
+
+def _of_all_jobs(setting: Setting) -> dict[str, Any]:
+    """Facts that do not depend on the kind of job. What cannot be measured tells why under `error`."""
+    facts: dict[str, Any] = {}
+    if setting.config.forgetting.measure:
+        try:
+            facts["forgetting"] = forgetting.forgetting(setting)
+        except (FittingroomError, ValueError) as error:
+            facts["forgetting"] = {"error": why(error)}
+    if champion.NAME in setting.config.baselines:
+        try:
+            facts["champion"] = champion.told(setting.context.root, setting.alias)
+        except FittingroomError as error:
+            facts["champion"] = {"alias": setting.alias, "error": why(error)}
+    return facts
+
+
+def _alias(deploy: Frozen | None) -> str:
+    return str(getattr(deploy, "alias", CHAMPION))

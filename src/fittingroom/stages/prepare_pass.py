@@ -64,7 +64,7 @@ class Pass:
         self.ledger = Ledger(self.sources, self._folder)
         self.told = Annotations()
         self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
-        self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.labels or ())
+        self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.all_labels or ())
         self.edits: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.apart: dict[str, Counter[str]] = {}

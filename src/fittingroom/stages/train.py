@@ -147,7 +147,7 @@ def material_of(
     # Inputs of dev are cut where those of train are, and where serving will cut.
     room = answer_room(task, labels, renderer, splits.train)
     render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length, room=room)
-    rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    rows = _with_loss(render(splits.train, class_weights=splits.class_weights, learning=True))
     dev = render(splits.dev)
     learnable(dev, "dev")
     probe = make_probe(

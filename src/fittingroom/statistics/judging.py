@@ -86,6 +86,10 @@ class Answers:
 
     places: Classes
     classes: Classes
+    others: list[str] = field(default_factory=list)
+    """Labels that this contestant alone knows; their indices come after those of the judge's labels."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What should be known of how it answered."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ class Judge:
 
     def beside(self, name: str, said: Answers) -> Score:
         """The score of a baseline and our difference to it, both on the rows that it answered only."""
-        target, ours, many = self.target[said.places], self.ours[said.places], len(self.labels)
+        labels = [*self.labels, *said.others]
+        target, ours, many = self.target[said.places], self.ours[said.places], len(labels)
         drawn = self.drawn
         if len(said.places) < len(self.exam):
             units = [self.exam.units[place] for place in said.places.tolist()]
@@ -120,7 +125,7 @@ class Judge:
         return Score(
             name=name,
             metrics=bootstrap(target, said.classes, many, drawn),
-            per_class=_per_class(target, said.classes, self.labels),
+            per_class=_per_class(target, said.classes, labels),
             difference=paired_bootstrap(target, ours, said.classes, many, drawn),
             p_values=swap_p_values(target, ours, said.classes, many, drawn, seed=self.seed),
         )
@@ -142,8 +147,9 @@ class Judge:
         }
         for name, said in answers.items():
             column: list[str | None] = [None] * len(self.exam)
+            labels = [*self.labels, *said.others]
             for place, index in zip(said.places.tolist(), said.classes.tolist(), strict=True):
-                column[place] = self.labels[index]
+                column[place] = labels[index]
             columns[name] = pa.array(column, pa.string())
         return Table.of(pa.table(columns))
 

@@ -51,11 +51,11 @@ class Probe:
     def _part(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
         if not self.answers:
             return self._free(model, part, rows)
-        wanted = [part.wanted[row] for row in rows]
+        wanted, said = [part.wanted[row] for row in rows], [part.said(row) for row in rows]
         scores = score_answers(model, part.prompts(rows), self.answers)
-        tokens = sum(len(self.answers[label]) for label in wanted)
-        loss = -sum(float(scores[at, label]) for at, label in enumerate(wanted)) / max(1, tokens)
-        return loss, macro_f1(wanted, [int(best) for best in scores.argmax(axis=1)])
+        tokens = sum(len(self.answers[answer]) for answer in said)
+        loss = -sum(float(scores[at, answer]) for at, answer in enumerate(said)) / max(1, tokens)
+        return loss, macro_f1(wanted, [int(best) for best in part.label_scores(rows, scores).argmax(axis=1)])
 
     def _free(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
         """Each row's own answer, which is all that can be scored of an endless set."""

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.errors import UserError
+from fittingroom.models.render import Rendered
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.options import Places, by_label
 from fittingroom.tasks.rows import inputs_of, targets
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fittingroom.models.render import Renderer
     from fittingroom.tables import Table
 
@@ -39,6 +43,9 @@ class Encoded:
     """Rows whose input was cut."""
     prompt_limit: int | None = None
     """Tokens of a prompt at most: where the input was cut, and where serving will cut."""
+    places: list[list[int]] | None = None
+    """For every row and label the place of its answer among all answers (see `tasks.options`), where it is not simply
+    that of the label."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,6 +53,15 @@ class Encoded:
     def answer_tokens(self, row: int) -> int:
         """Tokens of a row that carry loss; 0 when its answer did not fit."""
         return len(self.ids[row]) - self.answer_starts[row]
+
+    def said(self, row: int) -> int:
+        """Place of a row's answer among all answers; -1 where it is none of them."""
+        wanted = self.wanted[row]
+        return self.places[row][wanted] if self.places and wanted >= 0 else wanted
+
+    def label_scores(self, rows: Sequence[int], scores: np.ndarray) -> np.ndarray:
+        """[n, labels] from the scores of the answers [n, answers] to these rows."""
+        return by_label(scores, [self.places[row] for row in rows]) if self.places else scores
 
     def prompts(self, rows: Sequence[int]) -> list[list[int]]:
         """The prompts of these rows."""
@@ -61,6 +77,7 @@ class Encoded:
             weights=[self.weights[row] for row in rows],
             truncated=self.truncated,
             prompt_limit=self.prompt_limit,
+            places=[self.places[row] for row in rows] if self.places else None,
         )
 
     def with_loss(self) -> list[int]:
@@ -77,11 +94,14 @@ def encode(
     max_length: int,
     class_weights: Mapping[str, float] | None = None,
     room: int | None = None,
+    learning: bool = False,
 ) -> Encoded:
     """Render the rows of a part; every row is cut as if it had the longest answer, as serving will do.
 
     `labels`: [] where answers are free; then `wanted` is -1 everywhere. `room`: tokens kept for that longest answer,
     where it was reckoned before (on the training part, for all parts); else it is `answer_room` of this table.
+    `learning`: the rows are learnt from, so that options stand in the order that falls to each; else as served. A row
+    whose label is none of `labels` is rendered without an answer.
     """
     rows = table.arrow().sort_by("id")
     job = job_of(task)
@@ -91,18 +111,26 @@ def encode(
     made = []
     ids: list[str] = rows["id"].to_pylist()
     wanted = targets(rows, task)
-    for given, target in zip(inputs_of(rows), wanted, strict=True):
-        shown = job.choices(given, task, labels)
-        said = job.answer(target or "", task, shown)
-        made.append(renderer.example(job.messages(given, task, shown), said, max_length, kept))
+    places, placed = Places(job, task, labels), list[list[int]]()
+    for name, given, target in zip(ids, inputs_of(rows), wanted, strict=True):
+        shown = job.choices(given, task, labels, name if learning else "")
+        placed.append(places(shown) if labels else [])
+        asked = job.messages(given, task, shown)
+        if labels and target not in known:
+            ids_of, cut = renderer.prompt(asked, max_length - kept)
+            made.append(Rendered(ids_of, len(ids_of), cut))
+        else:
+            made.append(renderer.example(asked, job.answer(target or "", task, shown), max_length, kept))
+    plain = list(range(len(labels)))
     return Encoded(
         row_ids=ids,
         ids=[row.ids for row in made],
         answer_starts=[row.answer_start for row in made],
-        wanted=[known[target] if labels and target is not None else -1 for target in wanted],
+        wanted=[known.get(target or "", -1) for target in wanted],
         weights=[float(weights.get(target or "", 1.0)) for target in wanted],
         truncated=sum(row.truncated > 0 for row in made),
         prompt_limit=max_length - kept,
+        places=None if not labels or all(one == plain for one in placed) else placed,
     )
 
 
@@ -127,7 +155,10 @@ def refuse_long_answers(
     shown = job.choices({}, task, labels)
     bare = len(renderer.prompt_ids(job.messages({}, task, shown)))
     rows = table.arrow().sort_by("id")
-    wanted = [job.answer(target or "", task, shown) for target in targets(rows, task)]
+    known = set(labels)
+    wanted = [
+        job.answer(target or "", task, shown) if not labels or target in known else "" for target in targets(rows, task)
+    ]
     lengths = {said: len(renderer.answer_ids(said)) for said in job.answers(task, labels) or wanted}
     long = {said for said, length in lengths.items() if bare + length > reads}
     # A free answer of a single row is that row's own affair: it is counted as one without room.

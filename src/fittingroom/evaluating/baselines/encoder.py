@@ -9,12 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError, UserError
+from fittingroom.evaluating.config import EncoderConfig
 from fittingroom.evaluating.features import Body, frozen
-from fittingroom.evaluating.finetuning import TuneConfig, fine_tuned
+from fittingroom.evaluating.finetuning import fine_tuned
 from fittingroom.evaluating.setting import Setting
 from fittingroom.models.device import device
 from fittingroom.models.folder import refuse_pickles
@@ -22,13 +21,6 @@ from fittingroom.models.load import folder_digest
 from fittingroom.statistics.judging import Answers, Exam, Judge, indices
 
 _LONGEST = 512
-
-
-class EncoderConfig(TuneConfig):
-    """A small encoder that is set beside our model."""
-
-    path: str = Field(min_length=1)
-    """Folder with its weights (safetensors), configuration and tokenizer; relative to the workspace."""
 
 
 def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:

@@ -21,12 +21,10 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     """On all rows. Raises ModelError when a head that is tuned does not fit this machine."""
     import numpy as np
 
-    from fittingroom.serving.weights import untuned
-
-    config, context, folder = setting.config.head, setting.context, setting.bundle.folder.path
-    prompts = setting.prompts()
-    learnt, asked = ([prompts(given) for given in exam.inputs] for exam in (train, judge.exam))
-    model = untuned(folder, prompts.info, context.root)
+    config, context = setting.config.head, setting.context
+    base = setting.predictor("base")
+    learnt, asked = ([base.prompt_ids(given)[0] for given in exam.inputs] for exam in (train, judge.exam))
+    model = base.model
     if config.tune:
         refuse_too_large(model.num_parameters(), "evaluate.head.tune", _LEARNING)
         model = model.float()
