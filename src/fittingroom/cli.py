@@ -427,6 +427,7 @@ def _fields(text: str) -> str | dict[str, str]:
 @_face
 def ask(face: _Face, text: str, alias: str, as_json: bool) -> None:
     """Ask the deployed model for one message. Where the task has several fields, TEXT is a JSON object of them."""
+    from fittingroom.serving.ranking import Ranked
     from fittingroom.serving.writing import Written
 
     answer = face.workspace().ask(_fields(text), alias=alias)
@@ -435,6 +436,9 @@ def ask(face: _Face, text: str, alias: str, as_json: bool) -> None:
         return
     if isinstance(answer, Written):
         click.echo(answer.text)
+        return
+    if isinstance(answer, Ranked):
+        click.echo("\n".join(f"{place}. {title}" for place, title in enumerate(answer.titles, start=1)))
         return
     click.echo(f"{answer.label}  {answer.confidence:.1%}")
     if answer.abstained:

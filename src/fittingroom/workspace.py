@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fittingroom.run import Run
     from fittingroom.searching import Searched
     from fittingroom.serving.predictor import Prediction, Written
+    from fittingroom.serving.ranking import Ranked
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.verifying import Verified
 
@@ -459,7 +460,7 @@ class Workspace:
 
     # ------------------------------------------------------------------------------------------ production
 
-    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction | Written:
+    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction | Written | Ranked:
         """Ask the deployed model for one message."""
         from fittingroom.serving.ask import ask
 

@@ -4,6 +4,7 @@
     model/           weights (safetensors) and configuration; the base's, when there is an adapter
     adapter/         only when the weights are an adapter
     tokenizer/       tokenizer.json and its configuration
+    shelf/           goods and what goes with what (Parquet), for a bundle that ranks
     LICENSE.base     licence text of the base model
     manifest.json    SHA-256 and size of every other file; written last
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from fittingroom.tables import Table
 
 INFO = "bundle.json"
-MODEL, ADAPTER, TOKENIZER, LICENCE = "model", "adapter", "tokenizer", "LICENSE.base"
+MODEL, ADAPTER, TOKENIZER, SHELF, LICENCE = "model", "adapter", "tokenizer", "shelf", "LICENSE.base"
 _REPLAYED = 500
 _RUNS_CODE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".so"})
 
@@ -91,6 +92,8 @@ class BundleInfo(Frozen):
     method: Literal["full", "lora"] = "full"
     think: ThinkPolicy = "auto"
     """What stood between the assistant's mark and an answer in training; serving writes the same."""
+    rank_by: str = ""
+    """For a bundle that ranks: the way of scoring that was best on rows it has not learnt (see `serving.ranking`)."""
     golden_prompt: str = ""
     """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from fittingroom.errors import StoreError, UserError
 from fittingroom.serving.bundle import INFO as BUNDLE_INFO
-from fittingroom.serving.bundle import TOKENIZER, BundleInfo, golden_prompt, read_info, verify
+from fittingroom.serving.bundle import SHELF, TOKENIZER, BundleInfo, golden_prompt, read_info, verify
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
+from fittingroom.serving.ranking import Ranked, Ranker, RawQuestion, candidates_of, fields_of
 from fittingroom.serving.weights import tuned, untuned
 from fittingroom.serving.writing import Made, Written, greedy
 from fittingroom.statistics.generation.reranking import best_of
@@ -25,6 +26,8 @@ from fittingroom.tasks.classify import probabilities, shifted
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.marking import marked, unmarked
 from fittingroom.tasks.options import Places, by_label
+from fittingroom.tasks.recommend import impersonal
+from fittingroom.tasks.shelf import Shelf
 from fittingroom.text.clean import Cleaned, clean_batch
 from fittingroom.text.redact import agree, redact_batch
 from fittingroom.types import Frozen
@@ -78,6 +81,9 @@ class Answers(Protocol):
 
     def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]: ...
 
+    def rank(
+        self, raw: RawQuestion, candidates: Sequence[str] | None = None, *, most: int = 10, personal: bool = True
+    ) -> Ranked: ...
     def write(self, raw_inputs: Sequence[RawInput]) -> list[Written]: ...
 
     def start_chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling) -> Chat: ...
@@ -92,8 +98,9 @@ class Predictor:
     """Answers of one bundle. Safe to share between threads: the model works on one request at a time."""
 
     def __init__(
-        self, info: BundleInfo, model: Any, tokenizer: Any, *, calibrated: bool = True, secret: bytes = b""
-    ) -> None:
+        self, info: BundleInfo, model: Any, tokenizer: Any, *, calibrated: bool = True, secret: bytes = b"",
+        shelf: Shelf | None = None,
+    ) -> None:  # fmt: skip
         """Use `Predictor.load`."""
         from fittingroom.models.render import Renderer
 
@@ -115,6 +122,10 @@ class Predictor:
         self._prompt_limit = info.max_length - longest
         style = info.task.reply or info.task.copywrite
         self._mark = style.mark_text if style is not None and style.mark else ""
+        self._ranker = shelf and Ranker(
+            model, self.renderer, info.task, shelf, prompt_limit=self._prompt_limit, by=info.rank_by or "likelihood",
+            lock=self._lock,
+        )  # fmt: skip
         if info.golden_prompt not in ("", golden_prompt(self.renderer, info.task, info.labels)):
             raise StoreError(
                 "this version writes another prompt than the one that the model was trained with; serve it with the "
@@ -149,7 +160,8 @@ class Predictor:
 
         tokenizer = load_tokenizer(folder / TOKENIZER)
         model = tuned(folder) if weights == "bundle" else untuned(folder, info, root)
-        return cls(info, model, tokenizer, calibrated=weights == "bundle", secret=secret)
+        shelf = Shelf.load(folder / SHELF) if info.task.kind == "recommend" else None
+        return cls(info, model, tokenizer, calibrated=weights == "bundle", secret=secret, shelf=shelf)
 
     @property
     def labels(self) -> list[str]:
@@ -232,7 +244,8 @@ class Predictor:
         ]
 
     def classify(self, raw_inputs: Sequence[RawInput]) -> list[Prediction]:
-        """Prepare and score messages as users send them. Raises UserError where answers are free."""
+        """Prepare and score messages as users send them. Raises UserError where answers are free or ranked."""
+        self._refuse_a_ranker()
         if not self._job.closed:
             raise _unusable(
                 "input",
@@ -268,12 +281,49 @@ class Predictor:
         scores = by_label(raw, [self._places(order) for order in shown])
         return probabilities(shifted(scores, self.info.labels, self._shift), self._temperature)
 
+    # ------------------------------------------------------------------------------------------ rank
+
+    @property
+    def ranker(self) -> Ranker:
+        """What ranks. Raises UserError for a bundle of another job."""
+        if self._ranker is None:
+            raise _unusable("model", "this model does not rank goods", "该模型不用于商品排序")
+        return self._ranker
+
+    def _refuse_a_ranker(self) -> None:
+        if self._ranker is not None:
+            raise _unusable(
+                "input",
+                "the model ranks goods and invents no text: POST /v1/rank",
+                "该模型只对商品排序，不生成文本：请用 POST /v1/rank",
+            )
+
+    def rank(
+        self, raw: RawQuestion, candidates: Sequence[str] | None = None, *, most: int = 10, personal: bool = True
+    ) -> Ranked:
+        """Titles for a customer (or a search), best first.
+
+        `candidates`: titles to rank; without them the bundle's own tables propose some. `personal`: False leaves out
+        what the customer bought and looked at, as if nothing were known. Raises UserError for unknown fields, and where
+        there is nothing to rank.
+        """
+        ranker, task = self.ranker, self.info.task
+        given = fields_of(raw, task)
+        known = given if personal else impersonal(given)
+        asked = self._washed([known], place="input", empty=True)[0]
+        titles = ranker.shelf.candidates(asked.input, task) if candidates is None else candidates_of(candidates)
+        ranked = ranker.rank([asked.input], [titles])[0][:most]
+        return Ranked(
+            titles=[title for title, _ in ranked], scores=[score for _, score in ranked], input=dict(asked.input)
+        )
+
     # ------------------------------------------------------------------------------------------ write
 
     def write(self, raw_inputs: Sequence[RawInput]) -> list[Written]:
         """Prepare messages as users send them and answer each in free text, greedily; marked where the task asks for
         it. Raises UserError where answers come from a closed set.
         """
+        self._refuse_a_ranker()
         if self._job.closed:
             raise _unusable(
                 "input",
@@ -435,9 +485,11 @@ class Predictor:
         return {name: raw.get(name, "") for name in names}
 
     def _washed(
-        self, given: list[dict[str, str]], place: str, *, clean: Sequence[bool] | None = None, together: bool = False
-    ) -> list[_Prepared]:
-        """Clean (all, or those marked), then redact. Raises UserError when nothing is left of an input.
+        self, given: list[dict[str, str]], place: str, *, clean: Sequence[bool] | None = None, together: bool = False,
+        empty: bool = False,
+    ) -> list[_Prepared]:  # fmt: skip
+        """Clean (all, or those marked), then redact. Raises UserError when nothing is left of an input (with `empty`,
+        nothing need be known).
 
         What is personal in one field of an input goes from all its fields; `together`: from all inputs, as they are
         turns of one conversation.
@@ -460,7 +512,7 @@ class Predictor:
                 edits.update(before.edits)
                 edits.update(safe.edits)
             fields = {name: safe.text for name, (_, safe) in zip(item, pairs, strict=True)}
-            if mark and not any(text.strip() for text in fields.values()):
+            if mark and not empty and not any(text.strip() for text in fields.values()):
                 raise _unusable(f"{place}.{at}", "has no text", "没有文字")
             found.append(_Prepared(fields, dict(edits)))
         return found

@@ -25,6 +25,7 @@ from fittingroom.serving.bundle import (
     replayed,
     seal,
 )
+from fittingroom.serving.shelving import Shelved, shelve
 from fittingroom.statistics.generation.attributes import vocabulary
 from fittingroom.store import write_json
 from fittingroom.tasks import copywrite
@@ -86,6 +87,9 @@ def package(
     labels = trained.facts["labels"]
     renderer = Renderer(load_tokenizer(folder / TOKENIZER), model.think)
     calibration, abstention = _calibrated(trained, splits, task, folder, renderer, context)
+    longest = 0 if labels else answer_room(task, labels, renderer, splits.train)
+    limit = trained.facts["max_length"] - longest
+    ranking = _ranking(limit, splits, task, folder, renderer, seed, context) if task.kind == "recommend" else None
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
         task=task,
@@ -99,8 +103,9 @@ def package(
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
         think=renderer.think,
+        rank_by=ranking.by if ranking else "",
         attributes=_attributes(splits, task),
-        max_tokens=0 if labels else answer_room(task, labels, renderer, splits.train),
+        max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -108,13 +113,15 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    unsaid = ("prior_shift", "abstention", "attributes", "max_tokens")
-    left_out = {name for name in unsaid if not getattr(info, name)}
+    rare = ("prior_shift", "abstention", "attributes", "max_tokens", "rank_by")
+    left_out = {name for name in rare if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
     if abstention is not None:
         calibration |= {"abstention": abstention.model_dump(mode="json")}
         _tell(abstention, context)
+    if ranking:
+        calibration = {**calibration, "ranking": ranking.facts}
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
         folder=Folder(folder),
@@ -168,11 +175,22 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
             shutil.copyfile(base.path / name, target / name)
 
 
+def _ranking(
+    limit: int, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, seed: int, context: Context
+) -> Shelved:
+    """The shelf, and the way of scoring that ranks best, through the weights that will be served."""
+    with repeatable(context.threads):
+        return shelve(
+            folder, splits, task, renderer, prompt_limit=limit, seed=seed,
+            progress=lambda done, total: context.progress("calibrate", done, total),
+        )  # fmt: skip
+
+
 def _calibrated(
     trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
 ) -> tuple[dict[str, Any], Abstention | None]:
     """Fit the temperature on the calibration part, through the weights that will be served; and, where the task wants a
-    precision, the confidence that it takes. Where answers are free there are no probabilities to put right.
+    precision, the confidence that it takes. Where answers are free there are no probabilities of labels to put right.
     """
     import numpy as np
 
