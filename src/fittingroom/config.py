@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
+from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.load import ModelConfig
 from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.sources.config import SourceConfig
@@ -20,6 +21,7 @@ from fittingroom.stages.balance import BalanceConfig
 from fittingroom.stages.dedup import DedupConfig
 from fittingroom.stages.deploy import DeployConfig
 from fittingroom.stages.evaluate import EvaluateConfig
+from fittingroom.stages.examine import ExamineConfig
 from fittingroom.stages.gate import GateConfig
 from fittingroom.stages.label import LabelConfig
 from fittingroom.stages.monitor import MonitorConfig
@@ -41,6 +43,11 @@ class AdaptConfig(Frozen):
     """How many configurations are tried at most."""
     max_minutes: float = Field(default=60.0, gt=0)
     """No new attempt starts when the run has used this many minutes."""
+    max_cost: float | None = Field(default=None, ge=0)
+    """No new attempt starts when endpoints have asked for this much, in the currency of `prices`. None: no bound."""
+    search: bool = False
+    """Whether Optuna (extra `search`) looks for better values when no cause is left, within the minutes that are; what
+    it searches stands in `search`, else rate, batch, weight decay and rank around the values used."""
 
 
 class PricesConfig(Frozen):
@@ -50,9 +57,9 @@ class PricesConfig(Frozen):
     machine_hour: float | None = Field(default=None, ge=0)
     """An hour of the machine that trains. None: no price is told."""
     input_tokens: float | None = Field(default=None, ge=0)
-    """A million tokens that a teacher model is sent."""
+    """A million tokens that an endpoint without prices of its own is sent."""
     output_tokens: float | None = Field(default=None, ge=0)
-    """A million tokens that a teacher model answers with."""
+    """A million tokens that an endpoint without prices of its own answers with."""
 
 
 class RunConfig(Frozen):
@@ -62,6 +69,7 @@ class RunConfig(Frozen):
     seed: int = Field(default=7, ge=0, lt=2**31)
     task: TaskConfig
     sources: list[SourceConfig] = Field(min_length=1)
+    endpoints: dict[EndpointName, EndpointConfig] = Field(default_factory=dict)
     prepare: PrepareConfig = PrepareConfig()
     label: LabelConfig = LabelConfig()
     dedup: DedupConfig = DedupConfig()
@@ -73,12 +81,31 @@ class RunConfig(Frozen):
     search: SearchConfig = SearchConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
+    examine: ExamineConfig = ExamineConfig()
     adapt: AdaptConfig = AdaptConfig()
     deploy: DeployConfig = DeployConfig()
     monitor: MonitorConfig = MonitorConfig()
     engine: EngineConfig = EngineConfig()
     pitfalls: PitfallsConfig = PitfallsConfig()
     prices: PricesConfig = PricesConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _teacher_on_the_list(cls, values: Any) -> Any:
+        return with_listed_teacher(values)
+
+    @model_validator(mode="after")
+    def _endpoints_are_listed(self) -> RunConfig:
+        teacher, labeller, contestant = self.balance.teacher, self.label.endpoint, self.evaluate.api
+        named = {
+            "balance.teacher.endpoint": teacher.endpoint if teacher else None,
+            "label.endpoint.name": labeller.name if labeller else None,
+            "evaluate.api.endpoint": contestant.endpoint if contestant else None,
+        }
+        for key, name in named.items():
+            if name is not None and name not in self.endpoints:
+                raise ValueError(f"{key} names {name}, which is not on the list `endpoints`: add it with url and model")
+        return self
 
     @model_validator(mode="before")
     @classmethod

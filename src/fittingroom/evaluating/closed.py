@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError
-from fittingroom.evaluating.baselines import champion, encoder, few_shot, head, majority, tfidf, untuned
+from fittingroom.evaluating.baselines import api, champion, encoder, few_shot, head, majority, tfidf, untuned
 from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
 from fittingroom.evaluating.slices import cuts, sliced
@@ -30,6 +30,7 @@ BASELINES: dict[str, Baseline] = {
     "encoder": encoder.answers,
     "head": head.answers,
     "champion": champion.answers,
+    "api": api.answers,
 }
 """Name -> what it says to the exam, having seen the labelled train rows. It may raise FittingroomError: its reason is
 told, and the others are judged all the same."""

@@ -21,10 +21,11 @@ BaselineName = Literal[
     "popularity",
     "item_knn",
     "bm25",
+    "api",
 ]
 
 OFFERED: dict[str, tuple[str, ...]] = {
-    "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion"),
+    "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
     "reply": ("retrieval", "template", "untuned"),
     "recommend": ("popularity", "item_knn", "bm25", "untuned"),
     "copywrite": ("retrieval", "template", "untuned"),
@@ -38,6 +39,16 @@ STANDARD: dict[str, tuple[str, ...]] = {
     "copywrite": ("retrieval", "template", "untuned"),
 }
 """Kind of job -> the baselines that it is set beside where the recipe names none: those that cost little."""
+
+
+class ApiBaselineConfig(Frozen):
+    """A hosted model as a contestant. It costs money, and redacted texts leave the machine."""
+
+    endpoint: str = Field(min_length=1)
+    """Who is asked: a name of the section `endpoints`."""
+    max_rows: int = Field(default=400, ge=20, le=1_000_000)
+    """At most this many rows are asked, a sample fixed by the seed. Its comparison is paired on those that it answered
+    with a label of the set; the others are unscored."""
 
 
 class TuneConfig(Frozen):
@@ -84,9 +95,10 @@ class EvaluateConfig(Frozen):
     """majority: the most frequent answer of train; tfidf: a linear model on the same train rows; untuned: the base
     model with the same prompts and labels, before tuning; few_shot: the same with examples in its prompt; encoder: a
     small encoder from a folder; head: a linear head on the base model's last vector; champion: the release that the
-    alias of `deploy` points at. Of free answers: retrieval: the answer of the training row whose input is most alike;
-    template: the most frequent answer of train. Of rankings: popularity: what is bought most; item_knn: what goes with
-    what the customer has; bm25: titles that share words with what is known."""
+    alias of `deploy` points at; api: the hosted model that `evaluate.api` names. Of free answers: retrieval: the
+    answer of the training row whose input is most alike; template: the most frequent answer of train. Of rankings:
+    popularity: what is bought most; item_knn: what goes with what the customer has; bm25: titles that share words with
+    what is known."""
     replicates: int = Field(default=1000, ge=200, le=20_000)
     """Bootstrap replicates behind every interval, and swaps behind every p-value."""
     bins: int = Field(default=10, ge=2, le=50)
@@ -106,6 +118,16 @@ class EvaluateConfig(Frozen):
     generated_rows: int = Field(default=200, ge=20)
     """Free answers: at most this many rows are generated and judged, as a token at a time is slow: a sample fixed by
     the seed. `facts` says of how many they were drawn."""
+    api: ApiBaselineConfig | None = None
+    """Who is asked for the baseline `api`."""
+
+    @model_validator(mode="after")
+    def _api_is_named(self) -> EvaluateConfig:
+        if ("api" in self.baselines) != (self.api is not None):
+            raise ValueError(
+                "the baseline api and the section evaluate.api belong together: add the one that is missing"
+            )
+        return self
 
     @field_validator("baselines")
     @classmethod

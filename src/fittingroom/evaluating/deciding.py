@@ -25,6 +25,8 @@ _CONTESTANTS = {
     "encoder": Text(en="the small encoder", zh="小型编码器"),
     "head": Text(en="the linear head on the base model", zh="基座模型上的线性分类头"),
     "champion": Text(en="the former champion", zh="现役模型"),
+    "api": Text(en="the hosted model", zh="云端模型"),
+    "target": Text(en="the answers in the data", zh="数据中的回答"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from fittingroom.evaluating.config import BaselineName
+from fittingroom.evaluating.preferred import PairsGate
 from fittingroom.types import Frozen
 
 SliceBy = Literal["length", "script", "source", "time", "class", "frequency", "scope"]
@@ -47,6 +48,8 @@ class GateConfig(Frozen):
     """By how many nats per token the loss on general texts may have risen, at most."""
     latency_ms: float | None = Field(default=None, gt=0)
     """Milliseconds that 95 of 100 answers may take at most, asked one at a time on the machine that judges."""
+    pairs: PairsGate | None = None
+    """What people must say who compare answers blindly (`review --pairs`). Their word is waited for."""
 
     @field_validator("better_than")
     @classmethod

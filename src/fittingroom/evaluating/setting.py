@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from fittingroom.engine import Context
 from fittingroom.errors import FittingroomError, UserError
 from fittingroom.evaluating.config import EvaluateConfig
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.serving.registry import CHAMPION
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
@@ -37,6 +38,8 @@ class Setting:
     context: Context
     alias: str = CHAMPION
     """The alias behind which the former champion stands."""
+    endpoints: Mapping[str, EndpointConfig] = field(default_factory=dict)
+    """Chat APIs that may be asked."""
 
     @property
     def rows(self) -> Table:
@@ -54,10 +57,12 @@ class Setting:
             folder, threads=context.threads, weights=weights, root=context.root, secret=context.secret
         )
 
-    def sample(self, ids: Sequence[str]) -> list[int]:
-        """Places of at most `untuned_rows` of the rows with these ids, ascending: for contestants as slow as ours."""
+    def sample(self, ids: Sequence[str], most: int | None = None) -> list[int]:
+        """Places of at most `most` (else `untuned_rows`) of the rows with these ids, ascending: for contestants that
+        are slow or cost money.
+        """
         order = sorted(range(len(ids)), key=lambda place: lot(ids[place], self.seed))
-        return sorted(order[: self.config.untuned_rows])
+        return sorted(order[: self.config.untuned_rows if most is None else most])
 
 
 def unbalanced(splits: Splits) -> Table:

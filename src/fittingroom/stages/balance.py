@@ -14,6 +14,7 @@ from pydantic import Field
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.models.teacher import TeacherConfig
 from fittingroom.statistics.folds import keyed_order
 from fittingroom.tables import Table
@@ -27,7 +28,7 @@ from fittingroom.types import Frozen, Splits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("pyarrow", "rjieba")
 
 
@@ -52,7 +53,15 @@ class BalanceConfig(Frozen):
     price of false alarms."""
 
 
-def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: int, context: Context) -> Splits:
+def balance(
+    splits: Splits,
+    *,
+    balance: BalanceConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+    endpoints: Mapping[str, EndpointConfig] | None = None,
+) -> Splits:
     """The training part balanced, or class weights whose mean over the training rows is 1; all else passes unchanged.
 
     Repeated rows carry the id of the row with `~1`, `~2`, …, its group and cluster, and the edit "oversampled" (and
@@ -78,7 +87,7 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
         again = _copies(table, names, wanted, seed)
         if balance.teacher is not None and again.num_rows:
             judged = [part for name, part in splits.parts().items() if name != "train"]
-            said = taught(again, table, judged, balance.teacher, task=task, seed=seed, context=context)
+            said = taught(again, table, judged, balance.teacher, endpoints or {}, task=task, seed=seed, context=context)
         train = pa.concat_tables([table, _marked(again, said, task, seed, balance.augment)])
     if balance.method in ("undersample", "tempered"):
         drops = _left_out(table, names, wanted, seed)

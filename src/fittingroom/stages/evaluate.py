@@ -8,6 +8,7 @@ lies in the room `evaluating`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fittingroom.engine import Context
@@ -17,6 +18,7 @@ from fittingroom.evaluating.baselines import champion, encoder
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
 from fittingroom.evaluating.setting import Setting, why
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.serving.registry import CHAMPION
 from fittingroom.store import file_sha256
 from fittingroom.tasks.config import TaskConfig
@@ -55,13 +57,14 @@ def evaluate(
     seed: int,
     part: Literal["dev", "test"],
     context: Context,
+    endpoints: Mapping[str, EndpointConfig] | None = None,
 ) -> EvalReport:
     """Score the bundle and its baselines on one part, by the judge of the job; `deploy` names the champion's alias.
 
     A baseline that fails keeps its reason in `error`; the rest of the report stands. Raises UserError when no row of
     the part can be judged.
     """
-    setting = Setting(bundle, splits, part, evaluate, task, seed, context, alias=_alias(deploy))
+    setting = Setting(bundle, splits, part, evaluate, task, seed, context, _alias(deploy), endpoints or {})
     report = JUDGES[task.kind](setting)
     return report.model_copy(update={"facts": {**report.facts, **_of_all_jobs(setting)}})
 

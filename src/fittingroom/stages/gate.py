@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fittingroom.evaluating import checks, limits
+from fittingroom.engine import Context
+from fittingroom.evaluating import checks, limits, preferred
 from fittingroom.evaluating.gate_config import GateConfig
 from fittingroom.types import Check, EvalReport, GateDecision, Verdict
 
@@ -23,9 +24,17 @@ READS_VOLATILE = True
 """How long answers took is no part of a report's digest, but may decide here."""
 
 
-def gate(report: EvalReport, *, gate: GateConfig) -> GateDecision:
+def observes(*, gate: GateConfig, context: Context) -> dict[str, str]:
+    """What people said of pairs of answers, where the recipe asks for it."""
+    return preferred.said_so_far(gate.pairs, context.root)
+
+
+def gate(report: EvalReport, *, gate: GateConfig, context: Context | None = None) -> GateDecision:
     """Judge one part against the thresholds: a check per condition, and the verdict over all."""
     found = list(_checks(report, gate))
+    if gate.pairs is not None:
+        assert context is not None, "people's words lie in the workspace"
+        found += preferred.checks(report, gate.pairs, gate.decide, context.root)
     return GateDecision(part=report.part, verdict=overall(found), checks=found)
 
 
