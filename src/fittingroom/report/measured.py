@@ -74,12 +74,18 @@ def _forgetting(facts: dict[str, Any]) -> Iterator[_Line]:
 
 
 def _cut(facts: dict[str, Any]) -> Iterator[_Line]:
-    cut, thoughts = facts.get("truncated", {}), facts.get("truncated_thoughts", 0)
+    cut, answers = facts.get("truncated", {}), facts.get("cut_answers", 0)
+    thoughts = facts.get("truncated_thoughts", 0)
     if cut.get("rows"):
         rows, tokens = cut["rows"], cut["tokens"]
         yield (
             _text("inputs that were cut", "被截断的输入"),
             _text(f"{rows} rows, {tokens} tokens in all", f"{rows} 行，共 {tokens} 个 token"),
+        )
+    if answers:
+        yield (
+            _text("answers that were cut", "被截断的回答"),
+            _text(f"{answers} rows", f"{answers} 行"),
         )
     if thoughts:
         yield (
