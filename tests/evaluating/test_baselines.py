@@ -144,5 +144,5 @@ def test_what_is_judged_is_what_is_answered_when_the_model_abstains(context: Con
     assert table["predicted"].to_list() == [one.label for one in said]
     assert table["abstained"].to_list() == [one.abstained for one in said]
     assert report.facts["abstention"]["answered"] == sum(not one.abstained for one in said)
-    assert report.facts["out_of_scope"]["said"] == sum(one.label == "none" for one in said)
+    assert report.facts["none_of_these"]["said"] == sum(one.label == "none" for one in said)
     assert [entry["value"] for entry in report.facts["slices"] if entry["by"] == "scope"] == ["in scope"]

@@ -80,7 +80,7 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
             "unscored": {"no target": 2, "no finite probabilities": 0},
             "forgetting": {"texts": 40, "before": 3.1, "after": 3.3, "rise": 0.2, "low": 0.1, "high": 0.4},
             "abstention": {"threshold": 0.7, "coverage": 0.81, "precision": 0.953, "wanted": 0.95},
-            "out_of_scope": {"label": "none", "rows": 31, "said": 9, "precision": None, "recall": 0.25, "f1": 0.4},
+            "none_of_these": {"label": "none", "rows": 31, "said": 9, "precision": None, "recall": 0.25, "f1": 0.4},
             "order": {"shown": True, "rows": 100, "permutations": 4, "stable": 0.93},
         },
         timing={"p50_ms": 21.0, "p95_ms": 48.0, "latency_rows": 40.0, "rows_per_second": 50.0},

@@ -135,7 +135,7 @@ def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
         right = asked.probabilities.argmax(axis=1) == judge.target
         facts["abstention"] = told(asked.probabilities.max(axis=1), right, asked.abstention)
     if setting.task.none_of_these is not None:
-        facts["out_of_scope"] = out_of_scope(judge.exam.targets, asked.said, setting.task.none_of_these)
+        facts["none_of_these"] = out_of_scope(judge.exam.targets, asked.said, setting.task.none_of_these)
     return facts
 
 

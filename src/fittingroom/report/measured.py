@@ -105,7 +105,7 @@ def _unjudged(facts: dict[str, int]) -> Iterator[_Line]:
 
 
 def _restraint(facts: dict[str, Any]) -> Iterator[_Line]:
-    held, outside = facts.get("abstention"), facts.get("out_of_scope")
+    held, outside = facts.get("abstention"), facts.get("none_of_these")
     if held and held["threshold"] is not None:
         right = "–" if held["precision"] is None else f"{held['precision']:.1%}"
         share, wanted = f"{held['coverage']:.1%}", f"{held['wanted']:.0%}"
