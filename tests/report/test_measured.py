@@ -49,5 +49,5 @@ def test_answers_without_a_set_of_labels_have_other_columns() -> None:
     data = report_data()
     views = [view.model_copy(update={"report": free}) for view in data.attempts]
     page = render_report(data.model_copy(update={"attempts": views, "test": None}), "en")
-    assert "rouge_l" in page
+    assert "ROUGE-L" in page
     assert "Confusion matrix" not in page
