@@ -66,6 +66,15 @@ def test_small_slices_are_skipped_or_leave_it_open_as_declared() -> None:
     assert judged(slices={"class": {"at_least": 0.7, "fewest": 5}})[0].verdict is FAIL
 
 
+def test_a_class_without_rows_is_not_passed_over() -> None:
+    judged = _checks(slices=[_slice("class", "a", (0.9, 0.8, 1.0))])  # of the labels a and b
+    assert [check.verdict for check in judged(slices={"class": {"at_least": 0.5}})] == [PASS, PASS]
+    found = judged(slices={"class": {"at_least": 0.5, "when_small": "inconclusive"}})
+    assert [check.verdict for check in found] == [PASS, OPEN]
+    assert "class b: not one row" in found[1].reason.en
+    assert "类别 b" in found[1].reason.zh
+
+
 def test_named_slices_only_and_missing_ones_are_told() -> None:
     judged = _checks(slices=[_slice("script", "zh", (0.9, 0.8, 1.0)), _slice("script", "en", (0.1, 0.0, 0.2))])
     assert [check.verdict for check in judged(slices={"script": {"at_least": 0.5, "only": ["zh"]}})] == [PASS]

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.errors import FittingroomError
 from fittingroom.evaluating.baselines import api, champion, encoder, few_shot, head, majority, tfidf, untuned
 from fittingroom.evaluating.latency import one_at_a_time
-from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
+from fittingroom.evaluating.setting import FAILURES, Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.serving.order import order_facts
 from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
@@ -173,7 +172,7 @@ def _baselines(judge: Judge, setting: Setting, train: Exam) -> tuple[list[Score]
     for name in setting.config.baselines:
         try:
             said = BASELINES[name](judge, setting, train)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             scores.append(Score(name=name, metrics={}, error=why(error)))
             continue
         answers[name] = said

@@ -45,7 +45,6 @@ _CONTESTANTS = {
     "popularity": Text(en="the most popular goods", zh="热门商品"),
     "item_knn": Text(en="the goods that go together", zh="关联商品"),
     "bm25": Text(en="BM25 on titles", zh="标题上的 BM25"),
-    "api": Text(en="the hosted model", zh="托管模型"),
     "api": Text(en="the hosted model", zh="云端模型"),
     "target": Text(en="the answers in the data", zh="数据中的回答"),
 }

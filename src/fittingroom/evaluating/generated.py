@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.errors import FittingroomError, UserError
+from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import champion, retrieval, template
 from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.measures import Measure
-from fittingroom.evaluating.setting import Setting, nothing_to_judge, truncated, why
+from fittingroom.evaluating.setting import FAILURES, Setting, nothing_to_judge, truncated, why
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.models.formats import THINK_END
 from fittingroom.statistics.intervals import Resamples, resamples
@@ -164,7 +164,7 @@ def _baselines(
             if name not in BASELINES:
                 raise _not_offered(name, setting.task.kind)
             places, texts = BASELINES[name](judged.exam, setting, train)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             scores.append(Score(name=name, metrics={}, error=why(error)))
             continue
         said[name] = (places, texts)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.errors import FittingroomError, UserError
+from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import bm25, champion, item_knn, popularity, untuned_ranking
 from fittingroom.evaluating.latency import one_at_a_time
-from fittingroom.evaluating.setting import Setting, unbalanced, why
+from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, why
 from fittingroom.evaluating.slices import Cut, sliced
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.means import bootstrap_means, paired_means
@@ -149,7 +149,7 @@ def _baselines(
     for name in setting.config.baselines:
         try:
             lists = BASELINES[name](exam.questions, shelf, setting)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             scores.append(Score(name=name, metrics={}, error=why(error)))
             continue
         rankings[name] = lists
