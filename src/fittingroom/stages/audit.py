@@ -98,7 +98,8 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     if opinion is None:
         nothing = {"trusted": False, "flagged": 0, "relabelled": 0, "removed": 0, "by_class": {}}
         measured = {"model_accuracy": 0.0, "chance": 0.0, "estimated_noise": 0.0, "remaining_noise": 0.0}
-        facts = {"mode": audit.mode, "audited": False, **nothing, **measured}
+        free = {} if job_of(task).closed else {"free": True}
+        facts = {"mode": audit.mode, "audited": False, **nothing, **measured, **free}
         return _result(splits, table, task, _Mended({}, {}, {}), [], facts)
     chance = max(Counter(opinion.given.tolist()).values()) / len(opinion.given)
     skill = (opinion.accuracy - chance) / (1 - chance)
