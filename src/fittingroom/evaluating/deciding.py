@@ -36,6 +36,8 @@ _CONTESTANTS = {
     "majority": Text(en="the most frequent answer", zh="最常见答案"),
     "tfidf": Text(en="the TF-IDF model", zh="TF-IDF 模型"),
     "untuned": Text(en="the untuned model", zh="未微调模型"),
+    "retrieval": Text(en="the answer of the most similar question", zh="最相似问题的回答"),
+    "template": Text(en="the most frequent answer", zh="最常见的回答"),
     "few_shot": Text(en="the untuned model with examples", zh="带示例的未微调模型"),
     "encoder": Text(en="the small encoder", zh="小型编码器"),
     "head": Text(en="the linear head on the base model", zh="基座模型上的线性分类头"),

@@ -71,8 +71,8 @@ class BundleInfo(Frozen):
     labels: list[str]
     """The closed set; [] where answers are free."""
     max_tokens: int = Field(default=0, ge=0)
-    """Free answers: tokens of the longest one in training, its end mark included; serving makes no longer ones. 0 where
-    they come from a closed set."""
+    """Free answers: tokens that nearly all in training keep to (`training.rows.answer_room`), the end mark included;
+    serving makes no longer ones. 0 where they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
     abstention: Abstention | None = None

@@ -25,6 +25,7 @@ _NAMED = 10
 _MOST_ROOM = 512
 """Tokens that are kept for a free answer whatever a row's own needs: one very long answer in training must not take the
 room of every question."""
+_USUAL = 0.99
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -136,14 +137,15 @@ def encode(
 
 
 def answer_room(task: TaskConfig, labels: Sequence[str], renderer: Renderer, table: Table) -> int:
-    """Tokens of the longest answer with its end mark: of all that may be said, or, where answers are free, of those in
-    the table, up to 512 (a longer one takes what it needs from the input of its own row).
+    """Tokens of the longest answer with its end mark, of all that may be said. Where answers are free, tokens that 99 %
+    of the answers in the table keep to, up to 512: a longer one takes what it needs from the input of its own row.
     """
     job = job_of(task)
     if job.closed:
         return max(len(renderer.answer_ids(said)) for said in job.answers(task, labels))
     found = (job.answer(target or "", task, []) for target in targets(table.arrow(), task))
-    return min(_MOST_ROOM, max((len(renderer.answer_ids(said)) for said in found), default=1))
+    lengths = sorted(len(renderer.answer_ids(said)) for said in found)
+    return min(_MOST_ROOM, lengths[math.ceil(_USUAL * (len(lengths) - 1))]) if lengths else 1
 
 
 def refuse_long_answers(
