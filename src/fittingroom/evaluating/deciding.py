@@ -26,6 +26,9 @@ _CONTESTANTS = {
     "head": Text(en="the linear head on the base model", zh="基座模型上的线性分类头"),
     "champion": Text(en="the former champion", zh="现役模型"),
     "api": Text(en="the hosted model", zh="云端模型"),
+    "popularity": Text(en="what is bought most", zh="热门商品"),
+    "item_knn": Text(en="item-item neighbours", zh="商品近邻推荐"),
+    "bm25": Text(en="BM25", zh="BM25"),
     "target": Text(en="the answers in the data", zh="数据中的回答"),
 }
 
