@@ -48,6 +48,9 @@ _CONTESTANTS = {
     "item_knn": Text(en="the goods that go together", zh="关联商品"),
     "bm25": Text(en="BM25 on titles", zh="标题上的 BM25"),
     "api": Text(en="the hosted model", zh="云端模型"),
+    "popularity": Text(en="what is bought most", zh="热门商品"),
+    "item_knn": Text(en="item-item neighbours", zh="商品近邻推荐"),
+    "bm25": Text(en="BM25", zh="BM25"),
     "target": Text(en="the answers in the data", zh="数据中的回答"),
 }
 
