@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fittingroom.config import RunConfig, parse
+from chat_api import chat_api
+from fittingroom import Workspace
+from fittingroom.config import RunConfig, load, parse
 from fittingroom.errors import RecipeError
+from fittingroom.history import History
+from fittingroom.pipeline import data_road
+from fittingroom.run import Run
+from fittingroom.store import Store
+from shop import messages, write_csv, write_shop
+
+SECRET = b"test-key-test-key-test-key"
 
 RECIPE: dict[str, Any] = {
     "task": {"kind": "classify", "input": ["text"], "target": "label", "labels": ["a", "b"]},
@@ -72,3 +82,46 @@ def test_an_endpoint_that_cannot_be_is_named_by_its_key(changed: dict[str, Any],
 def test_names_of_endpoints_are_plain(tmp_path: Path) -> None:
     with pytest.raises(RecipeError):
         recipe(endpoints={"../else": CLOUD["cloud"]})
+
+
+def test_a_run_asks_pays_and_says_so_and_check_buys_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data road of a shop in which every fourth message is without a label."""
+    rows = messages(120)
+    wanted = {row["text"]: row["label"] for row in rows}
+    for number in range(0, 120, 4):
+        rows[number]["label"] = ""
+    write_shop(tmp_path)
+    write_csv(tmp_path / "messages.csv", rows)
+    monkeypatch.setenv("API_KEY", "sk-very-secret")
+    monkeypatch.setenv("FITTINGROOM_KEY", SECRET.decode())
+    with chat_api() as server:
+        server.reply = lambda text: json.dumps({"label": wanted.get(text, "no label")})
+        cloud = {"url": server.url, "model": "m", "key": "${API_KEY}", "prices": {"input": 1, "output": 1}}
+        listed = f"endpoints={json.dumps({'cloud': cloud})}"
+        sets = [listed, "label.endpoint={name: cloud, check_rows: 10}"]
+        config = load(tmp_path / "recipe.yaml", sets)
+        checked = Workspace(tmp_path).check(sets=sets)
+        assert server.tried == 0, "nothing is bought while checking"
+        assert checked.cost is not None
+        asks = checked.cost.asks[0]
+        assert (asks.purpose, asks.endpoint, asks.currency) == ("label", "cloud", "USD")
+        assert 30 <= asks.calls <= 50
+        assert asks.money is not None
+        assert "questions to cloud (label)" in checked.cost.told().en
+        assert "cloud" in checked.cost.told().zh
+        run = Run(History(tmp_path).create(config, "recipe.yaml"), Store(tmp_path), root=tmp_path, secret=SECRET)
+        data_road(config, run)
+        facts = run.outputs["label"].facts["endpoint"]  # type: ignore[attr-defined]
+        assert (facts["used"], facts["agreement"]["share"], facts["not_used"]) == (facts["unlabelled"], 1.0, {})
+        assert facts["unlabelled"] > 20
+        paid = [event for event in run.journal.read() if event["kind"] == "spent"]
+        assert sum(event["amount"] for event in paid) == pytest.approx(facts["cost"])
+        assert paid[0]["models"] == {"deepseek-flash-1017": server.tried}
+        assert facts["cost"] == pytest.approx(server.tried * 110 / 1e6)
+        asked = server.tried
+        Store(tmp_path).forget_actions({run.digests["label"]})
+        again = Run(History(tmp_path).create(config, "recipe.yaml"), Store(tmp_path), root=tmp_path, secret=SECRET)
+        data_road(config, again)
+        assert again.digests["label"] == run.digests["label"]
+        assert server.tried == asked, "what was answered is not paid twice"
+        assert not [event for event in again.journal.read() if event["kind"] == "spent"]
