@@ -433,16 +433,37 @@ def serve(face: _Face, host: str, port: int, alias: str, expose: bool) -> None:
     face.workspace().serve(host=host, port=port, alias=alias, expose=expose, announce=announce)
 
 
+def _fields(text: str) -> str | dict[str, str]:
+    """A JSON object of texts as fields; anything else is the message itself."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    whole = isinstance(found, dict) and bool(found) and all(isinstance(value, str) for value in found.values())
+    return found if whole else text
+
+
 @cli.command()
 @click.argument("text")
 @click.option("--alias", default="champion", show_default=True)
 @_json
 @_face
 def ask(face: _Face, text: str, alias: str, as_json: bool) -> None:
-    """Ask the deployed model for one message."""
-    answer = face.workspace().ask(text, alias=alias)
+    """Ask the deployed model for one message. Where the task has several fields, TEXT is a JSON object of them."""
+    from fittingroom.serving.ranking import Ranked
+    from fittingroom.serving.writing import Written
+
+    answer = face.workspace().ask(_fields(text), alias=alias)
     if as_json:
         face.json(answer)
+        return
+    if isinstance(answer, Written):
+        click.echo(answer.text)
+        return
+    if isinstance(answer, Ranked):
+        click.echo("\n".join(f"{place}. {title}" for place, title in enumerate(answer.titles, start=1)))
         return
     click.echo(f"{answer.label}  {answer.confidence:.1%}")
     if answer.abstained:

@@ -21,6 +21,7 @@ from fittingroom.stages.balance import BalanceConfig
 from fittingroom.stages.dedup import DedupConfig
 from fittingroom.stages.deploy import DeployConfig
 from fittingroom.stages.evaluate import EvaluateConfig
+from fittingroom.stages.examine import ExamineConfig
 from fittingroom.stages.gate import GateConfig
 from fittingroom.stages.label import LabelConfig
 from fittingroom.stages.monitor import MonitorConfig
@@ -42,6 +43,11 @@ class AdaptConfig(Frozen):
     """How many configurations are tried at most."""
     max_minutes: float = Field(default=60.0, gt=0)
     """No new attempt starts when the run has used this many minutes."""
+    max_cost: float | None = Field(default=None, ge=0)
+    """No new attempt starts when endpoints have asked for this much, in the currency of `prices`. None: no bound."""
+    search: bool = False
+    """Whether Optuna (extra `search`) looks for better values when no cause is left, within the minutes that are; what
+    it searches stands in `search`, else rate, batch, weight decay and rank around the values used."""
 
 
 class PricesConfig(Frozen):
@@ -75,6 +81,7 @@ class RunConfig(Frozen):
     search: SearchConfig = SearchConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
+    examine: ExamineConfig = ExamineConfig()
     adapt: AdaptConfig = AdaptConfig()
     deploy: DeployConfig = DeployConfig()
     monitor: MonitorConfig = MonitorConfig()

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.searching import Searched
-    from fittingroom.serving.predictor import Prediction
+    from fittingroom.serving.predictor import Prediction, Written
+    from fittingroom.serving.ranking import Ranked
     from fittingroom.sources.preferences import Handed, Preferred
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.verifying import Verified
@@ -488,7 +489,7 @@ class Workspace:
 
     # ------------------------------------------------------------------------------------------ production
 
-    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction:
+    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction | Written | Ranked:
         """Ask the deployed model for one message."""
         from fittingroom.serving.ask import ask
 

@@ -8,14 +8,36 @@ from pydantic import Field, field_validator, model_validator
 
 from fittingroom.types import Frozen
 
-BaselineName = Literal["majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"]
+BaselineName = Literal[
+    "majority",
+    "tfidf",
+    "untuned",
+    "few_shot",
+    "encoder",
+    "head",
+    "champion",
+    "retrieval",
+    "template",
+    "popularity",
+    "item_knn",
+    "bm25",
+    "api",
+]
 
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
+    "reply": ("retrieval", "template", "untuned"),
+    "recommend": ("popularity", "item_knn", "bm25", "untuned"),
+    "copywrite": ("retrieval", "template", "untuned"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
 
-STANDARD: dict[str, tuple[str, ...]] = {"classify": ("majority", "tfidf", "untuned")}
+STANDARD: dict[str, tuple[str, ...]] = {
+    "classify": ("majority", "tfidf", "untuned"),
+    "recommend": ("popularity", "bm25"),
+    "reply": ("retrieval", "template", "untuned"),
+    "copywrite": ("retrieval", "template", "untuned"),
+}
 """Kind of job -> the baselines that it is set beside where the recipe names none: those that cost little."""
 
 
@@ -73,7 +95,10 @@ class EvaluateConfig(Frozen):
     """majority: the most frequent answer of train; tfidf: a linear model on the same train rows; untuned: the base
     model with the same prompts and labels, before tuning; few_shot: the same with examples in its prompt; encoder: a
     small encoder from a folder; head: a linear head on the base model's last vector; champion: the release that the
-    alias of `deploy` points at; api: the hosted model that `evaluate.api` names. A job of another kind has others."""
+    alias of `deploy` points at; api: the hosted model that `evaluate.api` names. Of free answers: retrieval: the
+    answer of the training row whose input is most alike; template: the most frequent answer of train. Of rankings:
+    popularity: what is bought most; item_knn: what goes with what the customer has; bm25: titles that share words with
+    what is known."""
     replicates: int = Field(default=1000, ge=200, le=20_000)
     """Bootstrap replicates behind every interval, and swaps behind every p-value."""
     bins: int = Field(default=10, ge=2, le=50)
@@ -90,6 +115,9 @@ class EvaluateConfig(Frozen):
     head: TuneConfig = TuneConfig()
     forgetting: ForgettingConfig = ForgettingConfig()
 
+    generated_rows: int = Field(default=200, ge=20)
+    """Free answers: at most this many rows are generated and judged, as a token at a time is slow: a sample fixed by
+    the seed. `facts` says of how many they were drawn."""
     api: ApiBaselineConfig | None = None
     """Who is asked for the baseline `api`."""
 

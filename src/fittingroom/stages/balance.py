@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from fittingroom.engine import Context
+from fittingroom.errors import RecipeError
 from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.models.teacher import TeacherConfig
 from fittingroom.statistics.folds import keyed_order
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.rows import Drop, dropped, labels, ordered, replaced, take, with_edits
 from fittingroom.tasks.taught import Taught, taught
 from fittingroom.text.augment import varied
@@ -70,6 +72,8 @@ def balance(
     import pyarrow as pa
 
     table = ordered(splits.train.arrow(), task)
+    if not job_of(task).closed:
+        return _as_it_is(splits, balance, task, table.num_rows)
     names = labels(table, task)
     before = Counter(names)
     # What belongs to no class is no class to be brought level with the others.
@@ -111,6 +115,19 @@ def balance(
         class_weights=weights,
         facts=facts,
     )
+
+
+def _as_it_is(splits: Splits, config: BalanceConfig, task: TaskConfig, rows: int) -> Splits:
+    """Where answers are free there are no classes to balance. Raises RecipeError when the recipe asks for it."""
+    if config.method != "none":
+        raise RecipeError(
+            f"there are no classes to balance: the answers of kind {task.kind} are free text; set it to none",
+            f"没有可以平衡的类别：{task.kind} 的答案是自由文本；请设为 none",
+            place=f"balance.method = {config.method}",
+        )
+    facts = {"method": "none", "free": True, "in": rows, "before": {}, "after": {}, "weights": {}}
+    none = dropped(splits.train.arrow().slice(0, 0), task, {})
+    return splits.model_copy(update={"dropped": none, "class_weights": {}, "facts": facts})
 
 
 def _wanted(counts: Mapping[str, int], config: BalanceConfig) -> dict[str, float]:

@@ -21,9 +21,11 @@ from fittingroom.sources.people import PEOPLE
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
+from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.labeller import Heard, LabelEndpointConfig, hear
 from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.merging import GIVEN, merge
+from fittingroom.tasks.open_answers import sorted_out
 from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.rows import in_order, texts, with_edits
 from fittingroom.tasks.rules import LabelRule, Weak, hold
@@ -81,9 +83,17 @@ def label(
     """Rows with one label each; dropped: "not labelled", "unknown label", "annotators disagree", "rules disagree",
     "conflicting labels".
 
+    Where answers are free there is nothing to merge: rows pass through, but for those that the job must not learn from.
     Raises UserError when no row is labelled, or all carry the same label.
     """
     table = in_order(rows.kept, task)
+    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
+    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
+    if not job_of(task).closed:
+        if label.rules:
+            raise _no_labels_here(task)
+        kept, dropped, facts = sorted_out(table, task, context)
+        return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
     voices = Voices(table, task, decisions.read(context.root))
     ratings, sure = voices.ratings(), voices.reviewed()
     merged, agreement = _merged(voices, ratings, label.merge, table, task)
@@ -126,9 +136,15 @@ def label(
         **measured,
     }
     context.progress("label", 1, 1)
-    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
-    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
     return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
+
+
+def _no_labels_here(task: TaskConfig) -> RecipeError:
+    return RecipeError(
+        f"rules give labels, and the answers of kind {task.kind} are free text: take the rules out",
+        f"规则给出的是标签，而 {task.kind} 的答案是自由文本：请删去这些规则",
+        place="label.rules",
+    )
 
 
 def _merged(

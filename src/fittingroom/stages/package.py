@@ -25,13 +25,17 @@ from fittingroom.serving.bundle import (
     replayed,
     seal,
 )
+from fittingroom.serving.shelving import Shelved, shelve
+from fittingroom.statistics.generation.attributes import vocabulary
 from fittingroom.store import write_json
+from fittingroom.tasks import copywrite
 from fittingroom.tasks.abstaining import Abstention, choose_threshold
 from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training.fit import repeatable
-from fittingroom.training.rows import encode
+from fittingroom.training.rows import answer_room, encode
 from fittingroom.types import Bundle, Folder, Frozen, Splits, Text, Trained
 from fittingroom.version import __version__
 
@@ -83,6 +87,9 @@ def package(
     labels = trained.facts["labels"]
     renderer = Renderer(load_tokenizer(folder / TOKENIZER), model.think)
     calibration, abstention = _calibrated(trained, splits, task, folder, renderer, context)
+    longest = 0 if labels else answer_room(task, labels, renderer, splits.train)
+    limit = trained.facts["max_length"] - longest
+    ranking = _ranking(limit, splits, task, folder, renderer, seed, context) if task.kind == "recommend" else None
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
         task=task,
@@ -96,6 +103,9 @@ def package(
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
         think=renderer.think,
+        rank_by=ranking.by if ranking else "",
+        attributes=_attributes(splits, task),
+        max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -103,12 +113,15 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    left_out = {name for name in ("prior_shift", "abstention") if not getattr(info, name)}
+    rare = ("prior_shift", "abstention", "attributes", "max_tokens", "rank_by")
+    left_out = {name for name in rare if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
     if abstention is not None:
         calibration |= {"abstention": abstention.model_dump(mode="json")}
         _tell(abstention, context)
+    if ranking:
+        calibration = {**calibration, "ranking": ranking.facts}
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
         folder=Folder(folder),
@@ -120,6 +133,14 @@ def package(
         },
         timing={"seconds": round(time.monotonic() - started, 1)},
     )
+
+
+def _attributes(splits: Splits, task: TaskConfig) -> list[str]:
+    """See `BundleInfo.attributes`."""
+    if task.copywrite is None or task.copywrite.drafts == 1:
+        return []
+    rows = inputs_of(splits.train.arrow())
+    return vocabulary(copywrite.attributes_of(given, task) for given in rows)
 
 
 def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
@@ -154,11 +175,22 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
             shutil.copyfile(base.path / name, target / name)
 
 
+def _ranking(
+    limit: int, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, seed: int, context: Context
+) -> Shelved:
+    """The shelf, and the way of scoring that ranks best, through the weights that will be served."""
+    with repeatable(context.threads):
+        return shelve(
+            folder, splits, task, renderer, prompt_limit=limit, seed=seed,
+            progress=lambda done, total: context.progress("calibrate", done, total),
+        )  # fmt: skip
+
+
 def _calibrated(
     trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
 ) -> tuple[dict[str, Any], Abstention | None]:
     """Fit the temperature on the calibration part, through the weights that will be served; and, where the task wants a
-    precision, the confidence that it takes.
+    precision, the confidence that it takes. Where answers are free there are no probabilities of labels to put right.
     """
     import numpy as np
 
@@ -166,6 +198,8 @@ def _calibrated(
 
     labels = trained.facts["labels"]
     length = trained.facts["max_length"]
+    if not labels:
+        return {"temperature": 1.0, "rows": 0, "fitted": False}, None
     rows = encode(splits.calibration, task=task, labels=labels, renderer=renderer, max_length=length)
     known = np.asarray([at for at, wanted in enumerate(rows.wanted) if wanted >= 0], dtype=np.int64)
     told: dict[str, Any] = {"temperature": 1.0, "rows": len(known), "fitted": False}

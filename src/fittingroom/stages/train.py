@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from fittingroom.engine import Context
 from fittingroom.errors import NoRoom
 from fittingroom.models.adapters import save_adapter
-from fittingroom.models.device import arithmetic, device
+from fittingroom.models.device import device
 from fittingroom.models.experts import save_chosen, splits_experts
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, resolve
@@ -25,19 +25,15 @@ from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
 from fittingroom.training.finders.watermark import Watermark
-from fittingroom.training.fit import Fitted, base_weights, fit, prepared, repeatable
+from fittingroom.training.fit import Fitted, base_weights, fit, prepared
 from fittingroom.training.passes import Layout
 from fittingroom.training.replay import fingerprint, general, mixed, rules_of, texts_that_judge
-from fittingroom.training.response import rate_response
-from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, answer_room, encode
 from fittingroom.training.state import trainable
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
-
-_LEARNT = 0.95
-"""Macro-F1 on training rows below which the rate response is measured, so that the cause can be told."""
 
 
 def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
@@ -72,12 +68,8 @@ def train(
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
     learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
-
-    def fresh() -> Any:
-        return prepared(base_weights(base.path, plan), plan, train, seed)
-
     watermark = Watermark(plan.device)
-    model_to_train = fresh()
+    model_to_train = prepared(base_weights(base.path, plan), plan, train, seed)
     layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
     fitted = fit(
         model_to_train,
@@ -93,16 +85,6 @@ def train(
     )
     happened = compared(plan, fitted, watermark.grown())
     facts = _facts(fitted, plan, material) | told
-    if _unlearnt(fitted):
-        with repeatable(context.threads), arithmetic(plan.device, plan.precision):
-            facts["rate_response"] = rate_response(
-                fresh,
-                material.rows,
-                plan,
-                layout=layout,
-                seed=seed,
-                progress=lambda done, total: context.progress("rates", done, total),
-            )
     weights = _kept(fitted, base, context.scratch / "weights")
     return Trained(
         weights=Folder(weights),
@@ -144,7 +126,9 @@ def material_of(
     renderer = Renderer(tokenizer, think)
     job = job_of(task)
     labels = job.labels(splits, task)
-    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
+    # Inputs of dev are cut where those of train are, and where serving will cut.
+    room = answer_room(task, labels, renderer, splits.train)
+    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length, room=room)
     rows = _with_loss(render(splits.train, class_weights=splits.class_weights, learning=True))
     dev = render(splits.dev)
     learnable(dev, "dev")
@@ -191,12 +175,6 @@ def _with_loss(rows: Encoded) -> Encoded:
     """Without the rows whose answer did not fit; a UserError when none is left."""
     kept = learnable(rows, "training")
     return rows if len(kept) == len(rows) else rows.only(kept)
-
-
-def _unlearnt(fitted: Fitted) -> bool:
-    recorder = fitted.recorder
-    best = next(entry for entry in recorder.evals if entry["step"] == recorder.best_step)
-    return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
 def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:

@@ -106,6 +106,24 @@ class TaskConfig(Frozen):
         return [*self.labels, self.none_of_these]
 
     @model_validator(mode="after")
+    def _its_fields_are_given(self) -> TaskConfig:
+        for section in (self.reply, self.recommend, self.copywrite):
+            for name in section.fields() if section is not None else ():
+                if name not in self.input:
+                    raise ValueError(
+                        f"task.{self.kind} names the field {name!r}, which task.input does not hold: add it there, so "
+                        "that every row keeps it"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_question(self) -> TaskConfig:
+        apart = set(self.reply.fields()) if self.reply is not None else set()
+        if self.reply is not None and not self.reply.history and not [name for name in self.input if name not in apart]:
+            raise ValueError("task.input holds no question: a field beside the facts, or task.reply.history")
+        return self
+
+    @model_validator(mode="after")
     def _answer_is_not_given(self) -> TaskConfig:
         if self.target in self.input:
             raise ValueError(

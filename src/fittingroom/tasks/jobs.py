@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from fittingroom.errors import RecipeError
-from fittingroom.tasks import classify
+from fittingroom.tasks import classify, copywrite, recommend, reply
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.job import Job
 
 _JOBS: dict[str, Job] = {
     classify.JOB.kind: classify.JOB,
+    reply.JOB.kind: reply.JOB,
+    recommend.JOB.kind: recommend.JOB,
+    copywrite.JOB.kind: copywrite.JOB,
 }
 
 

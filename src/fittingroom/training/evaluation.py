@@ -1,11 +1,15 @@
-"""What is measured during training: loss and macro-F1 on fixed rows of dev and train, by scoring every label."""
+"""What is measured during training, on fixed rows of dev and train: loss, and macro-F1 by scoring every label. Where
+answers are free, the metric is exp(-loss): the mean probability (geometric) of a token of the wanted answer.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fittingroom.models.own_answers import score_own
 from fittingroom.models.scoring import answer_tree, score_answers
 from fittingroom.tasks.classify import macro_f1
 from fittingroom.training.rows import Encoded, sample
@@ -26,9 +30,10 @@ class Probe:
     dev_rows: list[int]
     train_rows: list[int]
     answers: list[list[int]]
+    """Of a closed set; [] where answers are free."""
 
     def measure(self, model: Any) -> dict[str, float]:
-        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token, metrics macro-F1."""
+        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token."""
         training = model.training
         model.eval()
         try:
@@ -44,11 +49,20 @@ class Probe:
         }
 
     def _part(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
+        if not self.answers:
+            return self._free(model, part, rows)
         wanted, said = [part.wanted[row] for row in rows], [part.said(row) for row in rows]
         scores = score_answers(model, part.prompts(rows), self.answers)
         tokens = sum(len(self.answers[answer]) for answer in said)
         loss = -sum(float(scores[at, answer]) for at, answer in enumerate(said)) / max(1, tokens)
         return loss, macro_f1(wanted, [int(best) for best in part.label_scores(rows, scores).argmax(axis=1)])
+
+    def _free(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
+        """Each row's own answer, which is all that can be scored of an endless set."""
+        tails = [part.ids[row][part.answer_starts[row] :] for row in rows]
+        scores = score_own(model, part.prompts(rows), tails)
+        loss = -float(scores.sum()) / max(1, sum(map(len, tails)))
+        return loss, math.exp(-loss) if math.isfinite(loss) else 0.0
 
 
 def evaluation_steps(steps: int, epochs: float) -> list[int]:
@@ -61,7 +75,7 @@ def make_probe(
     train: Encoded, dev: Encoded, answers: list[list[int]], *, rows: int, epochs: float, evaluations: int, seed: int
 ) -> Probe:
     """Fix the rows of all evaluations: `rows` of dev, half as many of train; fewer where they would cost too much."""
-    nodes = len(answer_tree(answers).tokens)
+    nodes = len(answer_tree(answers).tokens) if answers else 0
     lengths = [len(ids) for ids in train.ids]
     training = sum(lengths) * epochs * _BACKWARD
     one_row = sum(lengths) / max(1, len(lengths)) + nodes
