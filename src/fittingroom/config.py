@@ -97,10 +97,12 @@ class RunConfig(Frozen):
     @model_validator(mode="after")
     def _endpoints_are_listed(self) -> RunConfig:
         teacher, labeller, contestant = self.balance.teacher, self.label.endpoint, self.evaluate.api
+        judge = self.evaluate.judge
         named = {
             "balance.teacher.endpoint": teacher.endpoint if teacher else None,
             "label.endpoint.name": labeller.name if labeller else None,
             "evaluate.api.endpoint": contestant.endpoint if contestant else None,
+            "evaluate.judge.endpoint": judge.endpoint if judge else None,
         }
         for key, name in named.items():
             if name is not None and name not in self.endpoints:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError, UserError
-from fittingroom.evaluating.baselines import retrieval, template
+from fittingroom.evaluating.baselines import hosted, retrieval, template
 from fittingroom.evaluating.measures import Measure
 from fittingroom.evaluating.setting import Setting, nothing_to_judge, why
 from fittingroom.evaluating.slices import cuts, sliced
@@ -42,7 +42,12 @@ def _untuned(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list
     return places, said
 
 
-BASELINES: dict[str, Baseline] = {"retrieval": retrieval.answers, "template": template.answers, "untuned": _untuned}
+BASELINES: dict[str, Baseline] = {
+    "retrieval": retrieval.answers,
+    "template": template.answers,
+    "untuned": _untuned,
+    "api": hosted.answers,
+}
 """Name -> places in the exam and what it says there, having seen the training rows."""
 
 
