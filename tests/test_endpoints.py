@@ -79,6 +79,15 @@ def test_an_endpoint_that_cannot_be_is_named_by_its_key(changed: dict[str, Any],
     assert caught.value.text("zh") != caught.value.text("en")
 
 
+def test_a_bound_on_money_wants_one_currency() -> None:
+    bound: dict[str, Any] = {"label": {"endpoint": {"name": "cloud"}}, "adapt": {"max_cost": 1.0}}
+    with pytest.raises(RecipeError, match=r"adapt\.max_cost is in CNY, endpoints\.cloud has USD"):
+        recipe(endpoints=CLOUD, **bound)
+    assert recipe(endpoints=CLOUD, prices={"currency": "USD"}, **bound)
+    own = {"cloud": {**CLOUD["cloud"], "prices": {"input": 1, "output": 2, "currency": "CNY"}}}
+    assert recipe(endpoints=own, **bound)
+
+
 def test_names_of_endpoints_are_plain(tmp_path: Path) -> None:
     with pytest.raises(RecipeError):
         recipe(endpoints={"../else": CLOUD["cloud"]})
