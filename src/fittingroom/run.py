@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
 from fittingroom.engine import Context, Note, NoteSink, ProgressSink, silent, unheard
-from fittingroom.errors import Blocked, FittingroomError, NoRoom
+from fittingroom.errors import Blocked, FittingroomError, NoRoom, WorkersLost
 from fittingroom.journal import Journal, alone
 from fittingroom.room import output_bytes, roomy
 from fittingroom.store import Store, digest_of, file_sha256
@@ -153,6 +153,7 @@ class Run:
             secret=self.secret,
             progress=self.progress,
             note=functools.partial(self._noted, name),
+            engine=config.engine,
         )
         key = self._key(stage, arguments, inputs, context)
         digest, recalled = self._recall(key), True
@@ -265,8 +266,8 @@ class Run:
         try:
             with roomy(scratch):
                 output = stage(*inputs, **arguments)
-        except NoRoom:
-            raise  # what is done so far lies in the scratch folder, to be taken up once there is room
+        except (NoRoom, WorkersLost):
+            raise  # what is done so far lies in the scratch folder, to be taken up once there is room, or a machine
         except FittingroomError:
             shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
             raise

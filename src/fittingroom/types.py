@@ -177,6 +177,8 @@ class Plan(Output):
     device: Literal["cpu", "cuda", "mps"] = "cpu"
     precision: Literal["fp32", "mixed", "bf16"] = "fp32"
     activation_checkpointing: bool = False
+    sharding: Literal["none", "full", "tensor"] = "none"
+    """Whether each of several processes holds a part of every weight (FSDP2), or a piece of every layer's matrices."""
     frozen: dict[str, int] = Field(default_factory=dict)
     """What does not learn at first (`layer 0`, `embeddings`), and from which step on it does (-1: never)."""
     replay: dict[str, float] = Field(default_factory=dict)
