@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from chat_api import chat_api
-from fittingroom import Workspace
+from fittingroom.asks import asks_of
+from fittingroom.checking import Cost
 from fittingroom.config import RunConfig, load, parse
 from fittingroom.errors import RecipeError
 from fittingroom.history import History
 from fittingroom.pipeline import data_road
 from fittingroom.run import Run
 from fittingroom.store import Store
+from fittingroom.types import Rows
 from shop import messages, write_csv, write_shop
 
 SECRET = b"test-key-test-key-test-key"
@@ -93,7 +95,7 @@ def test_names_of_endpoints_are_plain(tmp_path: Path) -> None:
         recipe(endpoints={"../else": CLOUD["cloud"]})
 
 
-def test_a_run_asks_pays_and_says_so_and_check_buys_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_asks_what_was_reckoned_pays_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data road of a shop in which every fourth message is without a label."""
     rows = messages(120)
     wanted = {row["text"]: row["label"] for row in rows}
@@ -102,25 +104,29 @@ def test_a_run_asks_pays_and_says_so_and_check_buys_nothing(tmp_path: Path, monk
     write_shop(tmp_path)
     write_csv(tmp_path / "messages.csv", rows)
     monkeypatch.setenv("API_KEY", "sk-very-secret")
-    monkeypatch.setenv("FITTINGROOM_KEY", SECRET.decode())
     with chat_api() as server:
         server.reply = lambda text: json.dumps({"label": wanted.get(text, "no label")})
         cloud = {"url": server.url, "model": "m", "key": "${API_KEY}", "prices": {"input": 1, "output": 1}}
         listed = f"endpoints={json.dumps({'cloud': cloud})}"
         sets = [listed, "label.endpoint={name: cloud, check_rows: 10}"]
         config = load(tmp_path / "recipe.yaml", sets)
-        checked = Workspace(tmp_path).check(sets=sets)
-        assert server.tried == 0, "nothing is bought while checking"
-        assert checked.cost is not None
-        asks = checked.cost.asks[0]
-        assert (asks.purpose, asks.endpoint, asks.currency) == ("label", "cloud", "USD")
-        assert 30 <= asks.calls <= 50
-        assert asks.money is not None
-        assert "questions to cloud (label)" in checked.cost.told().en
-        assert "cloud" in checked.cost.told().zh
+        unpaid = config.patched({"label.endpoint": None})
+        free = Run(tmp_path / "free", Store(tmp_path), root=tmp_path, secret=SECRET)
+        walked = data_road(unpaid, free)
+        labelled = free.outputs["label"]
+        assert isinstance(labelled, Rows)
+        asks = asks_of(config, walked, labelled)
+        assert server.tried == 0
+        assert [(one.purpose, one.endpoint, one.currency) for one in asks] == [("label", "cloud", "USD")]
+        assert 40 <= asks[0].calls <= 50
+        assert asks[0].money == pytest.approx((asks[0].input_tokens + asks[0].output_tokens) / 1e6)
+        told = Cost(minutes=1, minutes_at_most=1, memory_bytes=1, currency="CNY", asks=asks).told()
+        assert "questions to cloud (label)" in told.en
+        assert "向 cloud 提问" in told.zh
         run = Run(History(tmp_path).create(config, "recipe.yaml"), Store(tmp_path), root=tmp_path, secret=SECRET)
         data_road(config, run)
-        facts = run.outputs["label"].facts["endpoint"]  # type: ignore[attr-defined]
+        assert isinstance(run.outputs["label"], Rows)
+        facts = run.outputs["label"].facts["endpoint"]
         assert (facts["used"], facts["agreement"]["share"], facts["not_used"]) == (facts["unlabelled"], 1.0, {})
         assert facts["unlabelled"] > 20
         paid = [event for event in run.journal.read() if event["kind"] == "spent"]
