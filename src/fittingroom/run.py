@@ -183,6 +183,15 @@ class Run:
         self._stop_if_blocked(found, name, getattr(sys.modules[stage.__module__], "withdrawn", None), context)
         return output
 
+    def look(self, seen: Output, after: str, config: RunConfig) -> list[Finding]:
+        """Detect pitfalls in something that no stage put out; what is found stands in the journal."""
+        found = pitfalls.detect_all(seen, after, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
+        self.findings += found
+        if found:
+            told = [finding.model_dump(mode="json") for finding in found]
+            self.journal.append("looked", after=after, findings=told)
+        return found
+
     def _noted(self, stage: str, note: Note) -> None:
         """Show what a stage tells while it works, and keep it where it is worth keeping."""
         self.note(note)

@@ -275,6 +275,13 @@ class EvalReport(Output):
     timing: dict[str, float] = Field(default_factory=dict)
 
 
+class Opened(Output):
+    """The test part was opened for a release."""
+
+    number: int
+    """The how-manieth bundle this is that is judged on these rows."""
+
+
 class Verdict(StrEnum):
     """What the gate says."""
 
