@@ -18,7 +18,9 @@ import pytest
 from fittingroom.history import curves
 from fittingroom.journal import Journal
 from fittingroom.store import Store
+from fittingroom.training.launch import loopback
 from shop import write_shop
+from training.processes.test_launch import soon, workers
 
 ENVIRONMENT = {**os.environ, "FITTINGROOM_KEY": "k" * 32, "FITTINGROOM_LANG": "en", "HF_HUB_OFFLINE": "1"}
 
@@ -156,3 +158,58 @@ def test_random_kills_each_resumed(tmp_path: Path) -> None:
         assert killed_and_resumed(folder, [moment]) == expected, f"kill {number} after {moment:.1f} s"
         assert_nothing_torn(folder)
         shutil.rmtree(folder)
+
+
+def _said_command(folder: Path) -> list[str]:
+    """The command by which a run asks for processes; nothing before it does."""
+    for path in (folder / "runs").glob("[!.]*/events.jsonl"):
+        for event in Journal(path).read():
+            if event["kind"] == "waiting_for_processes":
+                return str(event["command"]).split()
+    return []
+
+
+def _take_part(folder: Path, run: subprocess.Popen[bytes]) -> None:
+    """Do what the run asks for, as one machine with two processes, and kill one of them."""
+    words = soon(lambda: _said_command(folder), 400)
+    here = {"N": "1", "P": "2", "HOST:29500": "127.0.0.1:29573"}
+    command = [here.get(word, word) for word in words[1:]]
+    machine = subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", "--local-addr", "127.0.0.1", *command],
+        env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": loopback(), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+    )
+    _after_a_checkpoint(folder, run)
+    os.kill(workers(Path(words[-1]))[-1], signal.SIGKILL)
+    _, said = machine.communicate(timeout=400)
+    assert machine.returncode == 0, said[-2000:]
+
+
+@pytest.mark.slow
+def test_processes_started_by_hand_walk_the_road_though_one_is_killed(tmp_path: Path) -> None:
+    """The release is that of one process: nothing is drawn that would depend on their number."""
+    told, starts = {}, {}
+    for name, engine in (("one", ""), ("two", "engine: {kind: torchrun, processes: 2}\n")):
+        folder = _trains_lora(tmp_path / name)
+        recipe = folder / "recipe.yaml"
+        recipe.write_text(recipe.read_text("utf-8").replace("dropout: 0.1", "dropout: 0.0") + engine, encoding="utf-8")
+        run = fittingroom(folder, "run")
+        try:
+            if engine:
+                _take_part(folder, run)
+            assert run.wait(400) == 0, (folder / "said.txt").read_text("utf-8")[-2000:]
+        finally:
+            run.kill()
+        [journal] = (folder / "runs").glob("[!.]*/events.jsonl")
+        events = list(Journal(journal).read())
+        told[name] = curves(events)[1]
+        starts[name] = [event["step"] for event in events if event["kind"] == "training_started"]
+    assert starts["one"] == [0]
+    assert len(starts["two"]) == 2
+    assert starts["two"][1] > 0
+    one, two = outcome(tmp_path / "one"), outcome(tmp_path / "two")
+    assert two["status"] == one["status"] == "passed"
+    assert two["metrics"] == pytest.approx(one["metrics"], abs=0.02)
+    assert [step["step"] for step in told["two"].steps] == [step["step"] for step in told["one"].steps]
+    losses = [[step["loss"] for step in told[name].steps] for name in ("one", "two")]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3, abs=1e-4)

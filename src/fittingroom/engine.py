@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import Field, model_validator
+
 from fittingroom.errors import RecipeError
 from fittingroom.types import Frozen, Text
 
@@ -47,15 +49,34 @@ NoteSink = Callable[[Note], None]
 class EngineConfig(Frozen):
     """Where the work of a run is done."""
 
-    kind: Literal["local", "ray"] = "local"
-    """`local`: this process; `ray`: pure work on batches (cleaning, redaction, match keys, sketches) is done on a Ray
-    cluster, everything else here. The result is the same."""
+    kind: Literal["local", "ray", "torchrun"] = "local"
+    """`local`: this machine; `ray`: pure work on batches (cleaning, redaction, match keys, sketches) and, with
+    `processes` above 1, training are done on a Ray cluster, everything else here; `torchrun`: the same as `local`, but
+    the processes that train are started by hand, on any number of machines: the run says the command and waits. The
+    result is the same."""
     address: str = ""
     """Address of a running Ray cluster (`auto`, `host:6379`, `ray://host:10001`); empty: one of this machine alone."""
+    processes: int = Field(default=1, ge=1, le=4096)
+    """Processes that train one model together, one per GPU (on a processor they share its cores). Each takes a share of
+    the rows of every optimiser step: loss and gradients are those of one process."""
+    sharding: Literal["none", "auto", "full", "tensor"] = "auto"
+    """`full`: every process holds a part of each weight, its gradient and its moments (FSDP2); `none`: each holds all
+    of them; `auto`: `full` where memory would not hold the whole; `tensor`: each computes all rows with a piece of
+    every layer's matrices (transformers' tensor-parallel plans; method full, fast wires)."""
+    max_failures: int = Field(default=3, ge=0, le=1000)
+    """How often training is started again, from its last checkpoint, after one of its processes or machines died."""
+
+    @model_validator(mode="after")
+    def _more_than_one(self) -> EngineConfig:
+        if self.kind == "torchrun" and self.processes == 1:
+            raise ValueError("kind torchrun is for several processes: set engine.processes")
+        if self.sharding in ("full", "tensor") and self.processes == 1:
+            raise ValueError(f"sharding {self.sharding} is for several processes: set engine.processes")
+        return self
 
     def spread(self, threads: int) -> Spread:
         """Where this section wants batches to be worked on."""
-        return in_this_process if self.kind == "local" else _cluster(expanded(self.address), threads)
+        return in_this_process if self.kind != "ray" else _cluster(expanded(self.address), threads)
 
 
 def expanded(text: str) -> str:
@@ -114,6 +135,8 @@ class Context:
     threads: int = field(default_factory=lambda: cpu_threads())
     spread: Spread = in_this_process
     """Where pure work on batches is done."""
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    """Where training is done."""
 
     def connect(self) -> None:
         """Reach for where work is done, when that is elsewhere, before anybody watches what is reached for."""

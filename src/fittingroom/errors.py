@@ -7,6 +7,7 @@
     │   ├── ModelError       a base model that cannot or must not be loaded
     │   └── StoreError       an artifact, run or release that is not there or not whole
     ├── NoRoom               a disk is full; what is done so far stays, `resume` goes on: exit code 2
+    ├── WorkersLost          processes of a training died too often; `resume` goes on: exit code 2
     ├── Blocked              a blocking finding ended an attempt: exit code 1
     └── Interrupted          the run was stopped and can be resumed: exit code 130
 
@@ -67,6 +68,12 @@ class StoreError(UserError):
 
 class NoRoom(FittingroomError):
     """A disk is full. What was done until then is kept; `fittingroom resume` goes on once there is room."""
+
+    exit_code = 2
+
+
+class WorkersLost(FittingroomError):
+    """Processes of a training died more often than the recipe allows. Its checkpoints are kept; `resume` goes on."""
 
     exit_code = 2
 

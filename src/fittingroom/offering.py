@@ -240,14 +240,16 @@ def refuse_unfit(config: RunConfig, base: BaseModelInfo) -> None:
         return
     if method == "qlora":
         demand(where)
-    need = _need(shape, config, method, 0, where, _half(said))
-    if need.bytes > where.memory * _USABLE:
+    spread = config.engine.sharding != "none" and method != "qlora"
+    # Over several processes at least an equal part each; `configure` reckons what they hold together for a moment.
+    least = _need(shape, config, method, 0, where, _half(said)).bytes // (config.engine.processes if spread else 1)
+    if least > where.memory * _USABLE:
         raise ModelError(
-            f"train.method {method} takes at least {need.bytes / 2**30:,.1f} GiB, and of the "
+            f"train.method {method} takes at least {least / 2**30:,.1f} GiB, and of the "
             f"{where.memory / 2**30:,.1f} GiB "
             f"of {where.name} it may use {_USABLE:.0%}: choose a smaller base model or another method; "
             "`fittingroom models` says what fits",
-            f"train.method 为 {method} 时至少需要 {need.bytes / 2**30:,.1f} GiB，"
+            f"train.method 为 {method} 时至少需要 {least / 2**30:,.1f} GiB，"
             f"而 {where.name} 的 {where.memory / 2**30:,.1f} GiB 中可用 {_USABLE:.0%}："
             "请选择更小的基座模型或其他方法；`fittingroom models` 会列出可用的",
             place=f"model.base = {config.model.base}",

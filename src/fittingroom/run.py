@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
 from fittingroom.engine import Context, Note, NoteSink, ProgressSink, silent, unheard
-from fittingroom.errors import Blocked, FittingroomError, NoRoom
+from fittingroom.errors import Blocked, FittingroomError, NoRoom, WorkersLost
 from fittingroom.journal import Journal, alone
 from fittingroom.room import output_bytes, roomy
 from fittingroom.store import Store, digest_of, file_sha256
@@ -153,6 +153,7 @@ class Run:
             secret=self.secret,
             progress=self.progress,
             note=functools.partial(self._noted, name),
+            engine=config.engine,
         )
         key = self._key(stage, arguments, inputs, context)
         digest, recalled = self._recall(key), True
@@ -222,6 +223,9 @@ class Run:
             wanted = inspect.signature(observes).parameters
             known = {**arguments, "context": context}
             observed = observes(**{name: value for name, value in known.items() if name in wanted})
+        measured = (
+            {"measured": [_volatile(item) for item in inputs]} if getattr(module, "READS_VOLATILE", False) else {}
+        )
         libraries = {name: importlib.metadata.version(name) for name in getattr(module, "LIBRARIES", ())}
         return digest_of(
             {
@@ -230,6 +234,7 @@ class Run:
                 "arguments": {name: _plain(value) for name, value in arguments.items()},
                 "inputs": [self.digest(item) for item in inputs],
                 "observed": observed,
+                **measured,
                 "libraries": libraries,
             }
         )
@@ -270,8 +275,8 @@ class Run:
         try:
             with roomy(scratch):
                 output = stage(*inputs, **arguments)
-        except NoRoom:
-            raise  # what is done so far lies in the scratch folder, to be taken up once there is room
+        except (NoRoom, WorkersLost):
+            raise  # what is done so far lies in the scratch folder, to be taken up once there is room, or a machine
         except FittingroomError:
             shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
             raise
@@ -343,6 +348,8 @@ def _plain(value: Any) -> Any:
     """A section as JSON."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 

@@ -177,6 +177,8 @@ class Plan(Output):
     device: Literal["cpu", "cuda", "mps"] = "cpu"
     precision: Literal["fp32", "mixed", "bf16"] = "fp32"
     activation_checkpointing: bool = False
+    sharding: Literal["none", "full", "tensor"] = "none"
+    """Whether each of several processes holds a part of every weight (FSDP2), or a piece of every layer's matrices."""
     frozen: dict[str, int] = Field(default_factory=dict)
     """What does not learn at first (`layer 0`, `embeddings`), and from which step on it does (-1: never)."""
     replay: dict[str, float] = Field(default_factory=dict)
@@ -252,6 +254,8 @@ class Score(Frozen):
     """label -> precision, recall, f1, support."""
     difference: dict[str, Interval] = Field(default_factory=dict)
     """For a baseline: our model minus this baseline, paired bootstrap over groups, per metric."""
+    p_values: dict[str, float] = Field(default_factory=dict)
+    """For a baseline: how often a difference as large would come of two that are alike (paired randomisation test)."""
     error: str = ""
     """Why it could not be scored; then `metrics` is empty and the rest of the report still stands."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.engine import Context, Note
+from fittingroom.engine import Context, EngineConfig, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.device import arithmetic, device, precision
 from fittingroom.models.experts import Chosen
@@ -18,10 +18,11 @@ from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load
 from fittingroom.models.memory import Memory, Shape, machine_bytes
 from fittingroom.models.nf4 import demand, quantisable
 from fittingroom.models.render import Renderer
-from fittingroom.tasks import classify
-from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training import plan as rules
+from fittingroom.training.apart import refuse_apart
 from fittingroom.training.compared import OVERHEAD
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
@@ -29,12 +30,13 @@ from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import Bounds, found, wanted
 from fittingroom.training.fit import base_weights, prepared, repeatable, stored_as, takes_block_masks
 from fittingroom.training.freezing import plan_of
-from fittingroom.training.needs import needed
+from fittingroom.training.needs import Sharding, in_parts, in_pieces, needed, sharing_memory, spread_over
 from fittingroom.training.passes import PASS_TOKENS, Layout, longest_pack
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
 from fittingroom.training.preflight.mechanics import as_stored
 from fittingroom.training.replay import General, fingerprint, general, per_step, rules_of, texts_that_judge
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.training.split import cuts_of, share_cut
 from fittingroom.training.worded import laid_out
 from fittingroom.types import Frozen, Plan, Splits
 
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 4
+VERSION = 5
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 _MEMORY_SHARE = 0.8
@@ -59,6 +61,7 @@ def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dic
         "device": name,
         "memory": str(memory),
         "threads": str(context.threads),
+        **spread_over(context.engine),
         **fingerprint(train.replay, context),
     }
 
@@ -78,10 +81,12 @@ def configure(
     multiplied, why = precision(train.precision, used.kind)
     if train.method == "qlora":
         demand(used)
+    if context.engine.processes > 1:
+        refuse_apart(method=train.method, device=used.kind, sharding=context.engine.sharding)
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
-    labels = labels_of(splits, task)
+    labels = job_of(task).labels(splits, task)
     check_rows(splits, labels)
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
@@ -89,8 +94,9 @@ def configure(
     refuse_long_answers(splits.train, task=task, labels=labels, renderer=renderer, reads=reads)
     length = _length(splits, train, task, labels, renderer, reads, chosen)
     encoded = encode(
-        splits.train, task=task, labels=labels, renderer=renderer, max_length=length, class_weights=splits.class_weights
-    )
+        splits.train, task=task, labels=labels, renderer=renderer, max_length=length,
+        class_weights=splits.class_weights, learning=True,
+    )  # fmt: skip
     context.progress("render", len(encoded), len(encoded))
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
@@ -110,8 +116,12 @@ def configure(
     if train.method == "experts":
         looking = partial(context.progress, "look at experts")
         experts, chosen["experts"] = chosen_experts(loaded, encoded, train.experts, seed, looking)
-    kept = _Kept(stored_half(base.path), learning_share(loaded, experts) if experts else 0.0)
-    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept)
+    kept = _Kept(
+        stored_half(base.path),
+        learning_share(loaded, experts) if experts else 0.0,
+        _share_cut(loaded, context.engine),
+    )
+    fitting = _fit_into_memory(Shape.of(loaded), layout, train, choice.batch, tokens, chosen, kept, context.engine)
     layout = layout.within(fitting.budget)
     laid = _laid(encoded, layout, choice.batch, seed)
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
@@ -133,6 +143,7 @@ def configure(
         device=used.kind,
         precision=multiplied,
         activation_checkpointing=fitting.checkpointed,
+        sharding=fitting.sharding,
         experts=experts,
         frozen=frozen,
         replay=replay,
@@ -144,6 +155,8 @@ def configure(
         memory_bytes=fitting.memory.total,
         chosen=chosen,
     )
+    if fitting.sharding != "none":
+        return _told(_untimed(plan, train), context)
     here = loaded if _costs_the_same(base.path, plan) else None
     del loaded  # what is tried is tried on a model of its own
 
@@ -166,6 +179,8 @@ def configure(
     else:
         _let_learn(here, plan)
     seconds = _timed(here, encoded, layout, laid, plan, context)
+    # Processes on a processor share its cores, so that they are not faster together.
+    seconds /= context.engine.processes if plan.device == "cuda" else 1
     more = replay.get("tokens", 0.0) * replay.get("per_step", 0.0) / max(1.0, laid.get("tokens_per_step", 1.0))
     minutes = round(OVERHEAD * seconds * (1 + more) * steps / 60, 2)
     return _told(plan.model_copy(update={"minutes": minutes}), context)
@@ -175,6 +190,19 @@ def _told(plan: Plan, context: Context) -> Plan:
     """The same plan, once the journal and whoever looks on know what was chosen and why."""
     context.note(Note("planned", {"layout": plan.layout, "chosen": plan.chosen}, text=laid_out(plan.layout)))
     return plan
+
+
+def _untimed(plan: Plan, train: TrainConfig) -> Plan:
+    """The plan of a model that does not fit into one device, on which nothing can be tried out here."""
+    if wanted(train):
+        raise RecipeError(
+            "nothing can be found by trying (find) where weights are sharded over processes: name a value, or auto",
+            "权重分片到多个进程时无法试跑（find）：请给出数值或 auto",
+            place="train",
+        )
+    return plan.model_copy(
+        update={"chosen": {**plan.chosen, "minutes": "not timed: the model is spread over processes"}}
+    )
 
 
 _LOOKED_AT = 200
@@ -194,15 +222,19 @@ def _preflight(
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
-    labels = labels_of(splits, task)
+    job = job_of(task)
+    labels = job.labels(splits, task)
     some = splits.train.arrow().sort_by("id").slice(0, _LOOKED_AT)
     return preflight(
         Subject(
             folder=base.path,
             tokenizer=tokenizer,
             renderer=renderer,
-            messages=[classify.messages(given, task, labels) for given in classify.inputs_of(some)],
-            answers=[classify.answer(label) for label in labels],
+            messages=[
+                job.messages(given, task, job.choices(given, task, labels, name))
+                for name, given in zip(some["id"].to_pylist(), inputs_of(some), strict=True)
+            ],
+            answers=job.answers(task, labels),
             rows=encoded,
             model=loaded,
             layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
@@ -263,6 +295,12 @@ class _Kept(NamedTuple):
     """Whether its files hold 16 bits a number."""
     experts: float
     """Share of the routed experts' weights that learns."""
+    cut: float
+    """Share of its weights that `engine.sharding: tensor` cuts."""
+
+
+def _share_cut(loaded: PreTrainedModel, engine: EngineConfig) -> float:
+    return share_cut(loaded, cuts_of(loaded, engine.processes)) if engine.sharding == "tensor" else 0.0
 
 
 class _Choice(NamedTuple):
@@ -281,7 +319,7 @@ def _length(
     chosen: dict[str, str],
 ) -> int:
     """Tokens of prompt and answer."""
-    room = answer_room(labels, renderer)
+    room = answer_room(task, labels, renderer, splits.train)
     if train.max_length != "auto":
         if train.max_length > reads:
             raise RecipeError(
@@ -290,7 +328,7 @@ def _length(
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
-    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
+    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads, learning=True)
     # Every row is cut as if its answer were the longest label, so that is the length that counts.
     length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
     return length
@@ -331,6 +369,8 @@ class _Fitting(NamedTuple):
     bounds: Bounds
     checkpointed: bool
     """Whether activations are computed again on the way back."""
+    sharding: Sharding
+    """How the weights are spread over the processes."""
     need: Callable[[int], Memory]
     """The estimate for a size of pass."""
 
@@ -347,19 +387,30 @@ def _fit_into_memory(
     tokens: dict[str, float],
     chosen: dict[str, str],
     kept: _Kept,
+    engine: EngineConfig,
 ) -> _Fitting:
     """Tokens per forward pass and the memory they need; ModelError when not even one row fits."""
     longest = int(tokens["max"])
     answers = tokens["answer_tokens"] / max(1.0, tokens["rows"] * tokens["mean"])
 
     checkpointed = train.activation_checkpointing == "on"
+    sharding: Sharding = "none" if engine.sharding == "auto" else engine.sharding
 
-    def need(length: int) -> Memory:
+    def need(length: int, again: bool | None = None) -> Memory:
         asked = {"tokens": length, "answers": math.ceil(length * answers), "longest": longest}
-        return needed(shape, layout, train, **asked, half=kept.half, checkpointed=checkpointed, experts=kept.experts)
+        again = checkpointed if again is None else again
+        whole = needed(shape, layout, train, **asked, half=kept.half, checkpointed=again, experts=kept.experts)
+        if sharding == "tensor":
+            return in_pieces(whole, kept.cut, engine.processes)
+        return in_parts(whole, shape, engine.processes) if sharding == "full" else whole
 
     name, memory = machine_bytes(train.device)
+    memory //= sharing_memory(engine, device(train.device).kind)
     room = int(memory * _MEMORY_SHARE)
+    least_kept = need(longest, train.activation_checkpointing != "off").total
+    if engine.sharding == "auto" and engine.processes > 1 and train.method != "qlora" and least_kept > room:
+        sharding = "full"  # `need` reckons with it from here on
+        chosen["sharding"] = f"full: {memory / 2**30:.1f} GiB do not hold the {least_kept / 2**30:.1f} GiB of a process"
     most = max(longest, min(PASS_TOKENS, batch * longest))
     asked = most if isinstance(train.pass_tokens, str) else max(longest, min(train.pass_tokens, most))
     if train.activation_checkpointing == "auto" and need(max(longest, min(asked, _SMALL_PASS))).total > room:
@@ -377,7 +428,8 @@ def _fit_into_memory(
         )
     if budget < asked:
         chosen["pass_tokens"] = f"{budget} tokens at a time fit into {memory / 2**30:.1f} GiB"
-    return _Fitting(budget, need(budget), Bounds(room, most, lambda length: need(length).total), checkpointed, need)
+    bounds = Bounds(room, most, lambda length: need(length).total)
+    return _Fitting(budget, need(budget), bounds, checkpointed, sharding, need)
 
 
 _LAID = 8

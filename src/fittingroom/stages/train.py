@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.errors import NoRoom
-from fittingroom.models.adapters import save_adapter
 from fittingroom.models.device import device
-from fittingroom.models.experts import save_chosen, splits_experts
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, resolve
-from fittingroom.models.nf4 import demand, parameters, stored_bytes
+from fittingroom.models.nf4 import demand
 from fittingroom.models.render import Renderer
-from fittingroom.room import roomy
-from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
-from fittingroom.training.finders.watermark import Watermark
-from fittingroom.training.fit import Fitted, base_weights, fit, prepared
-from fittingroom.training.passes import Layout
+from fittingroom.training.job import Done, Job
+from fittingroom.training.launch import done_by
 from fittingroom.training.replay import fingerprint, general, mixed, rules_of, texts_that_judge
-from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
-from fittingroom.training.state import trainable
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, answer_room, encode
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
 VERSION = 7
@@ -68,37 +60,23 @@ def train(
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
     learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
-    watermark = Watermark(plan.device)
-    model_to_train = prepared(base_weights(base.path, plan), plan, train, seed)
-    layout = Layout.of(model_to_train, material.pad, packing=train.packing == "auto")
-    fitted = fit(
-        model_to_train,
-        rows=learnt,
-        replay=replay,
-        probe=material.probe,
-        plan=plan,
-        train=train,
-        layout=layout,
-        base_digest=base.digest,
-        seed=seed,
-        context=context,
-    )
-    happened = compared(plan, fitted, watermark.grown())
-    facts = _facts(fitted, plan, material) | told
-    weights = _kept(fitted, base, context.scratch / "weights")
+
+    job = Job(plan, train, base.path, base.name, base.digest, learnt, replay, material.probe, material.pad, seed)
+    done = done_by(job, context)
+    facts = _facts(done, plan, material) | told
     return Trained(
-        weights=Folder(weights),
+        weights=Folder(done.weights),
         method=plan.method,
-        steps=fitted.recorder.steps,
-        evals=fitted.recorder.evals,
-        best_step=fitted.recorder.best_step,
-        stopped=fitted.recorder.stopped,
+        steps=done.recorder.steps,
+        evals=done.recorder.evals,
+        best_step=done.recorder.best_step,
+        stopped=done.recorder.stopped,
         facts=facts,
         timing={
             "seconds": round(time.monotonic() - started, 1),
-            **fitted.clock.timing(fitted.recorder),
-            **happened,
-            "torn_checkpoints": float(len(fitted.skipped)),
+            **done.clock.timing(done.recorder),
+            **compared(plan, done, done.grown),
+            "torn_checkpoints": float(sum(one.torn for one in done.passed)),
         },
     )
 
@@ -124,15 +102,18 @@ def material_of(
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer, think)
-    labels = labels_of(splits, task)
-    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
-    rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    job = job_of(task)
+    labels = job.labels(splits, task)
+    # Inputs of dev are cut where those of train are, and where serving will cut.
+    room = answer_room(task, labels, renderer, splits.train)
+    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length, room=room)
+    rows = _with_loss(render(splits.train, class_weights=splits.class_weights, learning=True))
     dev = render(splits.dev)
     learnable(dev, "dev")
     probe = make_probe(
         rows,
         dev,
-        [renderer.answer_ids(answer(label)) for label in labels],
+        [renderer.answer_ids(said) for said in job.answers(task, labels)],
         rows=train.eval_rows,
         epochs=plan.epochs,
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
@@ -174,51 +155,14 @@ def _with_loss(rows: Encoded) -> Encoded:
     return rows if len(kept) == len(rows) else rows.only(kept)
 
 
-def _facts(fitted: Fitted, plan: Plan, material: Material) -> dict[str, Any]:
-    learning = list(trainable(fitted.model).values())
+def _facts(done: Done, plan: Plan, material: Material) -> dict[str, Any]:
     return {
         "labels": material.labels,
         "max_length": plan.max_length,
-        "parameters": parameters(fitted.model),
-        "trainable": sum(value.numel() for value in learning),
-        "trainable_tensors": len(learning),
+        **done.facts,
         "device": plan.device,
         "precision": plan.precision,
-        "bytes": stored_bytes(fitted.model),
-        "untouched": fitted.recorder.untouched,
+        "untouched": done.recorder.untouched,
         "eval_rows": {"dev": len(material.probe.dev_rows), "train": len(material.probe.train_rows)},
+        **({"processes": done.processes, "sharded": done.sharded} if done.processes > 1 else {}),
     }
-
-
-def weight_bytes(model: Any) -> int:
-    """Bytes of the weights that are kept: all of a model, or those of its adapters."""
-    adapters = hasattr(model, "peft_config")
-    return sum(
-        value.numel() * value.element_size() for value in model.parameters() if value.requires_grad or not adapters
-    )
-
-
-def _kept(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
-    """The best weights in a folder. Raises NoRoom on a full disk: the last checkpoint stays, and half a folder goes."""
-    try:
-        with roomy(folder.parent, weight_bytes(fitted.model)):
-            return _saved(fitted, base, folder)
-    except NoRoom:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _saved(fitted: Fitted, base: BaseModelInfo, folder: Path) -> Path:
-    """Write the best weights; nothing in the files depends on time or place."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    shutil.rmtree(folder, ignore_errors=True)
-    fitted.model.config.use_cache = True
-    if hasattr(fitted.model, "peft_config"):
-        save_adapter(fitted.model, folder, base.name)
-    elif splits_experts(fitted.model):
-        save_chosen(fitted.model, folder)
-    else:
-        fitted.model.save_pretrained(str(folder))
-    return folder

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -179,6 +179,29 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return dict(load_file(str(folder / f"{name}.safetensors")))
+
+
+class Opened(Mapping[str, "Tensor"]):
+    """One group of tensors of a checkpoint, of which each is read when it is asked for: several processes that take a
+    part of each never hold them all.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        from safetensors import safe_open
+
+        opened: Callable[..., Any] = safe_open
+        self._file = opened(str(folder / f"{name}.safetensors"), framework="pt")
+        self._names = list(self._file.keys())
+
+    def __getitem__(self, name: str) -> Tensor:
+        found: Tensor = self._file.get_tensor(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def read_value(folder: Path, name: str) -> Any:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from fittingroom.training.fit import Fitted
+from typing import Protocol
+
+from fittingroom.training.recorder import Recorder
+from fittingroom.training.telling import Clock
 from fittingroom.types import Plan
 
 OVERHEAD = 1.25
 """What evaluations and checkpoints add to the time of the steps, as it is planned."""
 
 
-def compared(plan: Plan, fitted: Fitted, grown: int) -> dict[str, float]:
+class Recorded(Protocol):
+    """What was recorded of a training."""
+
+    @property
+    def recorder(self) -> Recorder: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+def compared(plan: Plan, fitted: Recorded, grown: int) -> dict[str, float]:
     """For `Trained.timing`: minutes planned (for the steps that were done: training may end early) and taken, memory
     planned and measured, tokens of the rows per second planned and reached. What cannot be said is left out.
 

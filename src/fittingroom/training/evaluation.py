@@ -1,14 +1,23 @@
-"""What is measured during training: loss and macro-F1 on fixed rows of dev and train, by scoring every label."""
+"""What is measured during training, on fixed rows of dev and train: loss, and macro-F1 by scoring every label. Where
+answers are free, the metric is exp(-loss): the mean probability (geometric) of a token of the wanted answer.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fittingroom.models.own_answers import score_own
 from fittingroom.models.scoring import answer_tree, score_answers
 from fittingroom.tasks.classify import macro_f1
+from fittingroom.training.ranks import ALONE, Ranks
 from fittingroom.training.rows import Encoded, sample
+from fittingroom.training.sharing import shares
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _SHARE = 0.2
 """Time that all evaluations together may take, as a share of training."""
@@ -26,14 +35,17 @@ class Probe:
     dev_rows: list[int]
     train_rows: list[int]
     answers: list[list[int]]
+    """Of a closed set; [] where answers are free."""
 
-    def measure(self, model: Any) -> dict[str, float]:
-        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token, metrics macro-F1."""
+    def measure(self, model: Any, ranks: Ranks = ALONE) -> dict[str, float]:
+        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token. Of several processes each
+        scores a share of the rows, and all get the whole.
+        """
         training = model.training
         model.eval()
         try:
-            dev_loss, dev_metric = self._part(model, self.dev, self.dev_rows)
-            train_loss, train_metric = self._part(model, self.train, self.train_rows)
+            dev_loss, dev_metric = self._part(model, self.dev, self.dev_rows, ranks)
+            train_loss, train_metric = self._part(model, self.train, self.train_rows, ranks)
         finally:
             model.train(training)
         return {
@@ -43,12 +55,39 @@ class Probe:
             "train_metric": train_metric,
         }
 
-    def _part(self, model: Any, part: Encoded, rows: Sequence[int]) -> tuple[float, float]:
-        wanted = [part.wanted[row] for row in rows]
-        scores = score_answers(model, part.prompts(rows), self.answers)
-        tokens = sum(len(self.answers[label]) for label in wanted)
-        loss = -sum(float(scores[at, label]) for at, label in enumerate(wanted)) / max(1, tokens)
-        return loss, macro_f1(wanted, [int(best) for best in scores.argmax(axis=1)])
+    def _part(self, model: Any, part: Encoded, rows: Sequence[int], ranks: Ranks) -> tuple[float, float]:
+        if not self.answers:
+            return self._free(model, part, rows, ranks)
+        wanted, said = [part.wanted[row] for row in rows], [part.said(row) for row in rows]
+        scores = self._scores(model, part.prompts(rows), ranks)
+        tokens = sum(len(self.answers[answer]) for answer in said)
+        loss = -sum(float(scores[at, answer]) for at, answer in enumerate(said)) / max(1, tokens)
+        return loss, macro_f1(wanted, [int(best) for best in part.label_scores(rows, scores).argmax(axis=1)])
+
+    def _free(self, model: Any, part: Encoded, rows: Sequence[int], ranks: Ranks) -> tuple[float, float]:
+        """Each row's own answer, which is all that can be scored of an endless set. Every process scores all rows."""
+        tails = [part.ids[row][part.answer_starts[row] :] for row in rows]
+        scores = ranks.together(model, lambda: score_own(model, part.prompts(rows), tails))
+        loss = -float(scores.sum()) / max(1, sum(map(len, tails)))
+        return loss, math.exp(-loss) if math.isfinite(loss) else 0.0
+
+    def _scores(self, model: Any, prompts: list[list[int]], ranks: Ranks) -> np.ndarray:
+        """[n, k], see `score_answers`; each process scores its share, and every row is scored once."""
+        if ranks.parts == 1:
+            return score_answers(model, prompts, self.answers)
+        import numpy as np
+
+        own = shares(prompts, ranks.parts, packed=True)[ranks.part]
+        # The last column counts who scored a row.
+        scores = np.zeros((len(prompts), len(self.answers) + 1))
+        mine = [prompts[row] for row in own]
+        scores[own, :-1] = ranks.together(model, lambda: score_answers(model, mine, self.answers))
+        scores[own, -1] = 1.0
+        scores = ranks.summed(scores)
+        if not (scores[:, -1] == 1.0).all():
+            raise RuntimeError(f"{int((scores[:, -1] != 1.0).sum())} rows were not scored exactly once")
+        found: np.ndarray = scores[:, :-1]
+        return found
 
 
 def evaluation_steps(steps: int, epochs: float) -> list[int]:
@@ -61,7 +100,7 @@ def make_probe(
     train: Encoded, dev: Encoded, answers: list[list[int]], *, rows: int, epochs: float, evaluations: int, seed: int
 ) -> Probe:
     """Fix the rows of all evaluations: `rows` of dev, half as many of train; fewer where they would cost too much."""
-    nodes = len(answer_tree(answers).tokens)
+    nodes = len(answer_tree(answers).tokens) if answers else 0
     lengths = [len(ids) for ids in train.ids]
     training = sum(lengths) * epochs * _BACKWARD
     one_row = sum(lengths) / max(1, len(lengths)) + nodes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from fittingroom.training.evaluation import Probe, evaluation_steps
 from fittingroom.training.freezing import Freezing
 from fittingroom.training.origin import origin
 from fittingroom.training.passes import Layout
+from fittingroom.training.ranks import ALONE, Ranks
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import NO_REPLAY, Batches, Encoded, Replaying
 from fittingroom.training.telling import Clock, Telling
@@ -41,6 +42,8 @@ class Fitted:
     clock: Clock
     passed: list[Passed]
     """Checkpoints that were not taken up, torn or of another training."""
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """The best weights; of sharded ones the main process has them here and nobody in the model."""
 
     @property
     def skipped(self) -> list[str]:
@@ -83,7 +86,7 @@ def stored_as(path: Path, plan: Plan) -> Stored:
     return "bf16" if halved else "fp32"
 
 
-def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) -> Any:
+def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int, ranks: Ranks = ALONE) -> Any:
     """The model, ready to learn: adapters in place (`lora`, `qlora`), all but the router free (`full`), or some
     experts (`experts`); what the plan freezes at first is frozen.
     """
@@ -105,6 +108,7 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int) 
         )
     if plan.activation_checkpointing:
         _checkpoint_activations(model)
+    ready = ranks.shard(ready)
     ready.freezing = Freezing(ready, plan.frozen)
     return ready
 
@@ -151,42 +155,53 @@ def fit(
     context: Context,
     enough: Callable[[Recorder], bool] | None = None,
     replay: Replaying = NO_REPLAY,
+    ranks: Ranks = ALONE,
 ) -> Fitted:
     """Train, evaluate, keep the best weights; take up a training that was killed in the same scratch folder.
 
     `model` is what `prepared` gave; `rows` end with the general rows that `replay` counts; every one must carry loss.
-    The best weights are in place afterwards.
+    The best weights are in place afterwards. With several processes (`ranks`) all call this with the same arguments;
+    the main one writes and tells.
     `enough` is asked after every evaluation whether to stop (`stopped` is "pruned" then).
     """
     recorder = Recorder(plan.steps, train.early_stopping)
     clock = Clock()
     checkpoints = Checkpoints(context.scratch / "checkpoints", origin(plan, train, rows, probe, base_digest, seed))
     passed: list[Passed] = []
-    start = checkpoints.newest(passed.append)
+    start = _start(checkpoints, passed, ranks)
     best: dict[str, Tensor] = {}
     if start is not None:
         recorder = Recorder(**read_value(start, "recorder"))
         clock = Clock(**read_value(start, "clock"))
-        best = checkpoints.best_weights(recorder.best_step)
+        best = checkpoints.best_weights(recorder.best_step) if ranks.main else {}
     else:
         with arithmetic(plan.device, plan.precision):
-            before = probe.measure(model)
+            before = probe.measure(model, ranks)
         recorder.evaluated(0, 0.0, before)
-        best = state.copied(model)
+        best = state.copied(model, ranks)
     telling = Telling(context, recorder, clock)
     for one in passed:
         telling.passed(one)
-    if start is None and not passed and (other := checkpoints.elsewhere()) is not None:
+    if ranks.main and start is None and not passed and (other := checkpoints.elsewhere()) is not None:
         telling.elsewhere(*other)
     if not recorder.stopped:
-        _room(model, checkpoints, telling)
+        if ranks.main:
+            _room(model, checkpoints, telling)
         best = _run(
             model, recorder, checkpoints, best, rows, probe, plan, train, layout, seed, context, start, telling, clock,
-            enough, replay,
+            enough, replay, ranks,
         )  # fmt: skip
-    state.restore(model, best)
+    if ranks.main and not ranks.sharded:
+        state.restore(model, best)
     model.eval()
-    return Fitted(model, recorder, clock, passed)
+    return Fitted(model, recorder, clock, passed, best)
+
+
+def _start(checkpoints: Checkpoints, passed: list[Passed], ranks: Ranks) -> Path | None:
+    """The checkpoint that is taken up: the main process looks for it, and all take the same."""
+    found = checkpoints.newest(passed.append) if ranks.main else None
+    [name, *_] = ranks.texts(found.name if found is not None else "")
+    return checkpoints.folder / name if name else None
 
 
 _SPARE = 3
@@ -227,6 +242,7 @@ def _run(
     clock: Clock,
     enough: Callable[[Recorder], bool] | None,
     replay: Replaying,
+    ranks: Ranks,
 ) -> dict[str, Tensor]:
     """The loop itself; returns the best weights."""
     from fittingroom.training.trainer import AnswerTrainer, Parts
@@ -244,15 +260,22 @@ def _run(
         freezing=model.freezing,
         smoothing=train.label_smoothing,
         layout=layout.within(recorder.pass_tokens or plan.pass_tokens),
+        ranks=ranks,
         best=best,
         best_kept=recorder.best_step if start is not None else -1,
         enough=enough,
     )
     telling.started(int(start.name.removeprefix("step-")) if start is not None else 0)
     with repeatable(context.threads):
-        trainer = AnswerTrainer(model, _arguments(plan, train, seed, context.scratch), parts)
+        trainer = AnswerTrainer(
+            model, _arguments(plan, train, (seed + _APART * ranks.part) % 2**32, context.scratch), parts
+        )
         trainer.train(resume_from_checkpoint=str(start) if start is not None else None)
     return parts.best
+
+
+_APART = 1_000_003
+"""Between the seeds of two processes: their draws of dropout must differ, where they compute different rows."""
 
 
 def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
@@ -279,5 +302,5 @@ def _arguments(plan: Plan, train: TrainConfig, seed: int, scratch: Path) -> Any:
         dataloader_pin_memory=plan.device == "cuda",
     )
     if made.n_gpu > 1:
-        made._n_gpu = 1  # else the model would be copied to all of them
+        made._n_gpu = 1  # else the model would be copied to all of them; several train by `engine.processes`
     return made

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
+from fittingroom.engine import EngineConfig
 from fittingroom.models.device import device, precision
 from fittingroom.models.memory import Memory, Precision, Shape, estimate
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.passes import Layout, longest_pack
 
+Sharding = Literal["none", "full", "tensor"]
 _SAID: dict[str, Precision] = {"fp32": "float32", "mixed": "mixed", "bf16": "bfloat16"}
 
 
@@ -44,3 +49,41 @@ def needed(
         master=chosen != "bf16",
         experts=experts,
     )
+
+
+def in_parts(memory: Memory, shape: Shape, processes: int) -> Memory:
+    """Of one of several processes that hold a part of the weights each (FSDP2): weights, gradients, moments divided
+    among them, and whole for a moment what is outside the layers (tables, head) and two layers: the one that computes
+    and the next, with its gradients on the way back.
+    """
+    parts = dict(memory.parts)
+    layers = max(0, shape.parameters - shape.tables)
+    share = min(1.0, (shape.tables + 2 * layers / max(1, shape.layers)) / max(1, shape.parameters))
+    moment = int(share * (memory.parts["weights"] + memory.parts["gradients"]))
+    for name in ("weights", "gradients", "optimizer"):
+        parts[name] = -(-parts[name] // processes)
+    return Memory({**parts, "gathered": moment})
+
+
+def in_pieces(memory: Memory, share: float, processes: int) -> Memory:
+    """Of one of several processes that hold a piece of a `share` of the weights each (tensor-parallel), and all of the
+    others; every one computes all rows.
+    """
+    parts = dict(memory.parts)
+    for name in ("weights", "gradients", "optimizer"):
+        parts[name] = math.ceil(parts[name] * (1 - share + share / processes))
+    return Memory(parts)
+
+
+def sharing_memory(engine: EngineConfig, kind: str) -> int:
+    """Processes that share the memory of one device: those of this machine on its processor. What runs elsewhere is
+    taken to have as much as this machine.
+    """
+    return engine.processes if kind == "cpu" and engine.kind == "local" else 1
+
+
+def spread_over(engine: EngineConfig) -> dict[str, str]:
+    """What a plan depends on of where training is done; nothing where one process does it."""
+    if engine.processes == 1:
+        return {}
+    return {"processes": str(engine.processes), "sharding": engine.sharding, "where": engine.kind}

@@ -14,8 +14,10 @@ from fittingroom.types import Plan, Text
 
 Origin = Mapping[str, Any]
 
-_FORETOLD = {"minutes", "chosen", "memory", "memory_bytes", "tokens", "layout", "preflight", "examples", "found"}
-"""Fields of a plan that say what will come of it, not what is done."""
+_FORETOLD = {
+    "minutes", "chosen", "memory", "memory_bytes", "tokens", "layout", "preflight", "examples", "found", "sharding",
+}  # fmt: skip
+"""Fields of a plan that say what will come of it, not what is done; and how many take part in it."""
 _SEALED = {
     "base": Text(en="the base model", zh="基座模型"),
     "rows": Text(en="the training rows", zh="训练数据"),

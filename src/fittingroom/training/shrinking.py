@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.training.ranks import local
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -26,4 +28,4 @@ def shrink(optimizer: Any, l1: float, weights: Iterable[Tensor]) -> None:
             for value in group["params"]:
                 # Without a gradient there was no step: the weight is frozen, or the step was not taken.
                 if id(value) in wanted and value.grad is not None:
-                    value.copy_(torch.nn.functional.softshrink(value, by))
+                    local(value).copy_(torch.nn.functional.softshrink(local(value), by))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.training.freezing import waits_or_learns
+from fittingroom.training.ranks import ALONE, Ranks, local, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,9 +20,18 @@ def trainable(model: Module) -> dict[str, Tensor]:
     return {name: value for name, value in model.named_parameters() if waits_or_learns(value)}
 
 
-def copied(model: Module) -> dict[str, Tensor]:
-    """Copies of the tensors that learn, on the CPU."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in trainable(model).items()}
+def copied(model: Module, ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """Copies of the tensors that learn, whole and on the CPU; of several processes the main one keeps them."""
+    return _kept(((name, value.detach()) for name, value in trainable(model).items()), ranks)
+
+
+def _kept(values: Iterable[tuple[str, Tensor]], ranks: Ranks) -> dict[str, Tensor]:
+    found = {}
+    for name, value in values:
+        full = whole(value) if ranks.sharded else value
+        if ranks.main:
+            found[name] = full.to("cpu", copy=True)
+    return found
 
 
 def restore(model: Module, weights: Mapping[str, Tensor]) -> None:
@@ -29,16 +40,27 @@ def restore(model: Module, weights: Mapping[str, Tensor]) -> None:
 
     with torch.no_grad():
         for name, value in trainable(model).items():
-            value.copy_(weights[name])
+            local(value).copy_(local(_like(weights[name], value)))
 
 
-def optimizer_tensors(model: Module, optimizer: Any) -> dict[str, Tensor]:
-    """Moments and step counts of Adam, as `parameter|field`."""
-    found: dict[str, Tensor] = {}
-    for name, value in trainable(model).items():
-        for key, item in optimizer.state.get(value, {}).items():
-            found[f"{name}|{key}"] = item.detach().to("cpu", copy=True)
-    return found
+def _like(given: Tensor, value: Any) -> Any:
+    """A whole tensor as `value` lies: of one that is sharded this process takes its part."""
+    if not hasattr(value, "device_mesh"):
+        return given
+    from torch.distributed.tensor import distribute_tensor
+
+    at = given.to(device=value.device, dtype=value.dtype)
+    return distribute_tensor(at, value.device_mesh, value.placements, src_data_rank=None)
+
+
+def optimizer_tensors(model: Module, optimizer: Any, ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """Moments and step counts of Adam, as `parameter|field`; whole, and kept by the main process."""
+    lying = (
+        (f"{name}|{key}", item.detach())
+        for name, value in trainable(model).items()
+        for key, item in optimizer.state.get(value, {}).items()
+    )
+    return _kept(lying, ranks)
 
 
 def restore_optimizer(model: Module, optimizer: Any, tensors: Mapping[str, Tensor]) -> None:
@@ -49,19 +71,20 @@ def restore_optimizer(model: Module, optimizer: Any, tensors: Mapping[str, Tenso
         name, _, part = key.rpartition("|")
         value = own[name]
         device = value.device if part != "step" or fused else "cpu"
-        optimizer.state[value][part] = item.to(device, copy=True)
+        lies = item if part == "step" else _like(item, value)
+        optimizer.state[value][part] = lies.to(device, copy=True)
 
 
 def untouched(model: Module, optimizer: Any) -> list[str]:
     """Tensors that should learn and never had a gradient: Adam's mean of squares is zero or was never made. What is
-    still frozen was not to have one.
+    still frozen was not to have one. Of sharded tensors the part of this process is looked at.
     """
     found = []
     for name, value in trainable(model).items():
         if not value.requires_grad:
             continue
         squares = optimizer.state.get(value, {}).get("exp_avg_sq")
-        if squares is None or not bool(squares.any()):
+        if squares is None or not bool(local(squares).any()):
             found.append(name)
     return found
 
@@ -99,3 +122,20 @@ def restore_random(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> 
     np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
     version, numbers, gauss = values["python"]
     random.setstate((version, tuple(numbers), gauss))
+
+
+def random_text() -> str:
+    """The same as one text, to be sent to another process."""
+    tensors, values = random_state()
+    return json.dumps({"tensors": {name: bytes(value.tolist()).hex() for name, value in tensors.items()}, **values})
+
+
+def restore_random_text(text: str) -> None:
+    """Put the generators back from such a text."""
+    import torch
+
+    values = json.loads(text)
+    tensors = values.pop("tensors")
+    restore_random(
+        {name: torch.frombuffer(bytearray.fromhex(hexed), dtype=torch.uint8) for name, hexed in tensors.items()}, values
+    )

@@ -136,6 +136,15 @@ class Telling:
         )
         self._note(Note("checkpoint_passed_over", {"checkpoint": f"step-{step:08d}", "torn": False}, said))
 
+    def other_processes(self, before: int, now: int) -> None:
+        """A training goes on in another number of processes than it was in."""
+        said = Text(
+            en=f"train: goes on in {now} process(es) after {before}: the same batches, but other draws of dropout and "
+            "other rounding",
+            zh=f"训练：由 {before} 个进程改为 {now} 个进程继续：批次相同，但 dropout 的随机数与舍入误差不同",
+        )
+        self._note(Note("other_processes", {"before": before, "now": now}, said))
+
     def not_written(self, step: int, error: NotWritten) -> None:
         """A checkpoint could not be written; training goes on. Told once until one is written again."""
         if self._unwritten:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,14 +21,16 @@ from transformers.trainer_callback import PrinterCallback
 from fittingroom.errors import ModelError
 from fittingroom.models.device import arithmetic
 from fittingroom.training import state
-from fittingroom.training.checkpoint import Checkpoints, NotWritten, read_tensors, read_value
+from fittingroom.training.checkpoint import Checkpoints, NotWritten, Opened, read_tensors, read_value
 from fittingroom.training.evaluation import Probe
 from fittingroom.training.freezing import Freezing
 from fittingroom.training.objective import loss_sum
 from fittingroom.training.passes import Layout, weight_of
+from fittingroom.training.ranks import Ranks, local, whole
 from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Batches, Encoded
 from fittingroom.training.schedule import rate_factor
+from fittingroom.training.sharing import shares
 from fittingroom.training.shortage import is_shortage, released
 from fittingroom.training.shrinking import shrink
 from fittingroom.training.telling import Clock, Telling
@@ -61,8 +63,9 @@ class Parts:
     freezing: Freezing
     smoothing: float
     layout: Layout
+    ranks: Ranks
     best: dict[str, Tensor]
-    """The best weights so far."""
+    """The best weights so far; of several processes the main one has them."""
     best_kept: int = -1
     """The step whose best weights lie on disk."""
     enough: Callable[[Recorder], bool] | None = None
@@ -77,7 +80,10 @@ class AnswerTrainer(Trainer):
         self.norm = 0.0
         self.size = 0
         """Tokens of the pass under way."""
+        self.computed = 0
+        """Tokens of this process's passes in the step that was done."""
         self.layout = parts.layout
+        self.ranks = parts.ranks
         super().__init__(model=model, args=arguments, callbacks=[_Watch(self)])
         self.remove_callback(PrinterCallback)
 
@@ -94,15 +100,29 @@ class AnswerTrainer(Trainer):
         """All passes of an optimiser step, forward and back; its loss is noted. `inputs` are the step's rows.
 
         transformers' accumulation cuts a step into equal numbers of rows; ours cuts it into passes of a bounded number
-        of tokens, so it happens in here, and one batch of the loader is one step.
+        of tokens, so it happens in here, and one batch of the loader is one step. Of several processes each takes a
+        share of the rows; the loss that is noted is that of the whole step.
         """
+        import torch
+
         drawn = state.random_state()
-        while (loss := self._whole_step(model, inputs)) is None:
-            self._smaller_passes(model)
+        while True:
+            loss = self._whole_step(model, inputs)
+            # What one process could not do, all do again: they take the step together or not at all.
+            short, summed, computed = self.ranks.over_parts(
+                [float(loss is None), float(loss or 0.0), float(self.computed)]
+            )
+            if not short:
+                break
+            self._smaller_passes(model, self.size if loss is None else self.layout.budget)
             # The step is the same one again, with the same draws of dropout.
             state.restore_random(*drawn)
-        self.parts.recorder.add(float(loss))
-        return loss
+        self.ranks.gather_gradients(model.parameters())
+        # Only what was done: passes of a step that is taken again do not count twice.
+        self.parts.recorder.counted(int(computed))
+        self.parts.recorder.rows_done(self.parts.rows, inputs)
+        self.parts.recorder.add(summed)
+        return torch.tensor(summed, device=self.args.device)
 
     def _whole_step(self, model: Any, rows: list[int]) -> Tensor | None:
         """Loss of a step; None where memory was too short for one of its passes. The error itself is gone by then: it
@@ -113,6 +133,8 @@ class AnswerTrainer(Trainer):
         except (RuntimeError, MemoryError) as error:
             if not is_shortage(error):
                 raise
+            if self.ranks.sharded:
+                raise self._too_long(self.size) from None  # the others wait in the middle of a layer
         return None
 
     def _passes(self, model: Any, rows: list[int]) -> Tensor:
@@ -120,27 +142,43 @@ class AnswerTrainer(Trainer):
         import torch
 
         model.train()
-        passes = self.layout.collate(self.parts.rows, rows)
-        weight = sum(float(weight_of(one)) for one in passes)
+        passes = self._collated(rows)
+        [weight] = self.ranks.over_parts([sum(float(weight_of(one)) for one in passes)])
         total = torch.zeros((), device=self.args.device)
-        for one in passes:
+        for one in self.ranks.turns(passes, lambda: self._blank(rows)):
             batch = {name: value.to(self.args.device, non_blocking=True) for name, value in one.items()}
             self.size = int(one["ids"].numel())
             with self.compute_loss_context_manager():
-                loss = loss_sum(model, batch, self.parts.smoothing) / weight
+                loss = self.ranks.call(model, loss_sum, batch, self.parts.smoothing) / weight
             self.accelerator.backward(loss)
             total += loss.detach()
-        # Only what was done: passes of a step that is taken again do not count twice.
-        self.parts.recorder.counted(sum(int(one["ids"].numel()) for one in passes))
-        self.parts.recorder.rows_done(self.parts.rows, rows)
+        self.computed = sum(int(one["ids"].numel()) for one in passes)
         return total
 
-    def _smaller_passes(self, model: Any) -> None:
-        """Half as many tokens in a pass as the one that did not fit; the step is taken again, with the same rows."""
+    def _collated(self, rows: list[int]) -> list[dict[str, Tensor]]:
+        """The passes of this process: of several each has its share of the step's rows, which may be none."""
+        if self.ranks.parts == 1:
+            return self.layout.collate(self.parts.rows, rows)
+        ids = [self.parts.rows.ids[row] for row in rows]
+        own = shares(ids, self.ranks.parts, packed=self.layout.packed)[self.ranks.part]
+        return self.layout.collate(self.parts.rows, [rows[at] for at in own]) if own else []
+
+    def _blank(self, rows: list[int]) -> dict[str, Tensor]:
+        """A pass that weighs nothing, over the shortest row of the step."""
+        import torch
+
+        shortest = min(rows, key=lambda row: len(self.parts.rows.ids[row]))
+        [one] = self.layout.collate(self.parts.rows, [shortest])
+        return {**one, "weights": torch.zeros_like(one["weights"])}
+
+    def _smaller_passes(self, model: Any, size: int) -> None:
+        """Half as many tokens in a pass as the one of `size` that did not fit; the step is taken again, with the same
+        rows.
+        """
         model.zero_grad(set_to_none=True)
         released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
-        size = min(self.layout.budget, self.size)
+        size = self.ranks.least(min(self.layout.budget, size))
         if size <= longest:
             raise ModelError(
                 f"a pass of {size} tokens does not fit into the memory of the device, and the longest row alone has "
@@ -153,14 +191,29 @@ class AnswerTrainer(Trainer):
         self.layout = self.layout.within(max(longest, size // 2))
         self.parts.recorder.pass_tokens = self.layout.budget
 
+    def _too_long(self, tokens: int) -> ModelError:
+        return ModelError(
+            f"a pass of {tokens} tokens does not fit into the memory of the device, and sharded weights allow no "
+            "second try: set train.pass_tokens to about half of it, or more processes",
+            f"{tokens} 个词元的一次计算放不进设备的显存，而权重分片时无法重试："
+            "请把 train.pass_tokens 设为约一半，或增加进程数",
+            place="train.pass_tokens",
+        )
+
     def _clip_grad_norm(self, model: Any) -> Any:
-        norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
+        norm: Any = self.ranks.clipped(model.parameters(), self.args.max_grad_norm)
+        if norm is None:
+            norm = whole(super()._clip_grad_norm(model))  # type: ignore[no-untyped-call]
         self.norm = float(norm)
         if not (math.isfinite(self.norm) and math.isfinite(self.parts.recorder.current)):
             # The step is not taken: the weights stay what they were before the loss left the numbers.
             model.zero_grad(set_to_none=True)
             self.parts.recorder.stopped = "non_finite"
         return norm
+
+    def _move_model_to_device(self, model: Any, device: Any) -> None:
+        if not self.ranks.sharded:  # which lies where it belongs
+            super()._move_model_to_device(model, device)
 
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted."""
@@ -170,6 +223,7 @@ class AnswerTrainer(Trainer):
         """AdamW over all that will ever learn, also what is still frozen: its moments begin with its first gradient."""
         self.parts.freezing.thaw()
         optimizer = super().create_optimizer(model)
+        self.ranks.grouped(optimizer)
         self.parts.freezing.at(self.state.global_step)
         return optimizer
 
@@ -207,7 +261,12 @@ class AnswerTrainer(Trainer):
 
     def untouched(self) -> list[str]:
         """Tensors that should learn and never had a gradient."""
-        return state.untouched(self._learner(), self._adam())
+        found = state.untouched(self._learner(), self._adam())
+        if not self.ranks.sharded:
+            return found
+        names = list(state.trainable(self._learner()))
+        nowhere = self.ranks.total([float(name in set(found)) for name in names])
+        return [name for name, count in zip(names, nowhere, strict=True) if count == self.ranks.size]
 
     # ------------------------------------------------------------------------------------------ checkpoints
 
@@ -220,21 +279,22 @@ class AnswerTrainer(Trainer):
             self.parts.telling.not_written(self.state.global_step, error)
 
     def _write_checkpoint(self) -> None:
-        parts, step = self.parts, self.state.global_step
+        parts, step, ranks = self.parts, self.state.global_step, self.ranks
+        # What all processes put together comes first; then the main one writes.
+        weights = state.copied(self._learner(), ranks) if ranks.sharded else state.trainable(self._learner())
+        moments = state.optimizer_tensors(self._learner(), self._adam(), ranks)
+        tensors, values = state.random_state()
+        drawn = ranks.texts(state.random_text() if ranks.size > 1 else "")
+        if not ranks.main:
+            return
         if parts.best_kept != parts.recorder.best_step:
             parts.checkpoints.save_best(parts.recorder.best_step, parts.best)
             parts.best_kept = parts.recorder.best_step
-        tensors, values = state.random_state()
-        groups = {
-            "weights": state.trainable(self._learner()),
-            "optimizer": state.optimizer_tensors(self._learner(), self._adam()),
-            "rng": tensors,
-        }
         parts.checkpoints.save(
             step,
-            groups,
+            {"weights": weights, "optimizer": moments, "rng": tensors},
             {
-                "rng": values,
+                "rng": {**values, **({"ranks": drawn} if ranks.size > 1 else {})},
                 "recorder": parts.recorder.state(),
                 "clock": parts.clock.state(),
                 "trainer_state": asdict(self.state),
@@ -243,13 +303,13 @@ class AnswerTrainer(Trainer):
         )
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        state.restore(self._learner(), read_tensors(Path(resume_from_checkpoint), "weights"))
+        state.restore(self._learner(), Opened(Path(resume_from_checkpoint), "weights"))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
             return
         folder = Path(checkpoint)
-        state.restore_optimizer(self._learner(), self._adam(), read_tensors(folder, "optimizer"))
+        state.restore_optimizer(self._learner(), self._adam(), Opened(folder, "optimizer"))
         step = int(read_value(folder, "trainer_state")["global_step"])
         scheduler = self._schedule()
         rates = [base * scheduler.lr_lambdas[0](step) for base in scheduler.base_lrs]
@@ -259,9 +319,18 @@ class AnswerTrainer(Trainer):
             group["lr"] = rate
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            folder = Path(checkpoint)
-            state.restore_random(read_tensors(folder, "rng"), read_value(folder, "rng"))
+        if checkpoint is None:
+            return
+        folder = Path(checkpoint)
+        values = read_value(folder, "rng")
+        drawn = values.get("ranks", [])
+        if max(1, len(drawn)) != self.ranks.size:
+            self.parts.telling.other_processes(max(1, len(drawn)), self.ranks.size)
+        if self.ranks.main:
+            state.restore_random(read_tensors(folder, "rng"), values)
+        elif self.ranks.rank < len(drawn):
+            state.restore_random_text(drawn[self.ranks.rank])
+        # One that was not there before goes on with the draws of its own seed.
 
 
 class _Watch(TrainerCallback):
@@ -293,7 +362,7 @@ class _Watch(TrainerCallback):
         self.trainer.shrink()
         self.ratio = None
         if self.before is not None:
-            self.ratio = _change(model, self.before)
+            self.ratio = _change(model, self.before, self.trainer.ranks)
             self.before = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
@@ -313,15 +382,18 @@ class _Watch(TrainerCallback):
         if control.should_training_stop and recorder.stopped != "non_finite":
             recorder.untouched = self.trainer.untouched()
         self.parts.telling.curves(due=evaluate or control.should_training_stop)
-        control.should_save = control.should_training_stop or self._due(step)
+        due = bool(self.parts.ranks.told(self._due(step)))
+        control.should_save = control.should_training_stop or due
 
     def _evaluate(self, step: int, epoch: float, model: Any) -> None:
         self.parts.clock.start()
         with arithmetic(self.parts.plan.device, self.parts.plan.precision):
-            measured = self.parts.probe.measure(model)
+            measured = self.parts.probe.measure(model, self.parts.ranks)
         self.parts.clock.stop("evaluating")
+        held = (value.detach() for _, value in _trainable(model) if local(value) is value)
+        self.parts.ranks.same_weights(lambda: _size(held))
         if self.parts.recorder.evaluated(step, epoch, measured):
-            self.parts.best = state.copied(model)
+            self.parts.best = state.copied(model, self.parts.ranks)
         recorder = self.parts.recorder
         if self.parts.enough is not None and self.parts.enough(recorder) and not recorder.stopped:
             recorder.stopped = "pruned"
@@ -346,16 +418,19 @@ def _trainable(model: Any) -> Iterator[tuple[str, Tensor]]:
     yield from state.trainable(model).items()
 
 
-def _change(model: Any, before: dict[str, Tensor]) -> float:
+def _change(model: Any, before: dict[str, Tensor], ranks: Ranks) -> float:
     """|w after - w before| / |w after| over a sample of every tensor that learns (`_sampled`), each weighing as much as
     it has numbers.
     """
     moved = size = 0.0
     for name, value in _trainable(model):
+        if not ranks.counts(value):
+            continue
         after = _sampled(value)
-        scale = value.numel() / max(1, after.numel())
+        scale = local(value).numel() / max(1, after.numel())
         moved += scale * float((after - before[name]).square().sum())
         size += scale * float(after.square().sum())
+    moved, size = ranks.summed_squares([moved, size])
     return math.sqrt(moved / size) if size > 0 else 0.0
 
 
@@ -363,5 +438,14 @@ def _sampled(value: Tensor) -> Tensor:
     """Numbers of a tensor, evenly: a copy of all of it at every step would cost as much memory as the gradients, and a
     third of a small step's time.
     """
-    flat = value.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // _WATCHED)].float().clone()
+    flat = local(value.detach()).reshape(-1)
+    sample: Tensor = flat[:: max(1, flat.numel() // _WATCHED)].float().clone()
+    return sample
+
+
+def _size(values: Iterable[Tensor]) -> float:
+    """Norm of some tensors together."""
+    import torch
+
+    norms = torch._foreach_norm(list(values))
+    return float(torch.stack(norms).norm()) if norms else 0.0
