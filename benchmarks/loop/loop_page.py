@@ -1,4 +1,4 @@
-"""The page of the loop: `python benchmarks/loop/report.py` makes benchmarks/results/loop.{json,md} of what was run.
+"""The page of the loop: `python benchmarks/loop/loop_page.py` makes benchmarks/results/loop.{json,md} of what was run.
 
 What is missing is counted and named; nothing is filled in.
 """
@@ -106,10 +106,10 @@ def told(whole: dict[str, Any]) -> str:
         "",
         (
             "Deliberately bad states on real sets, the built-in model, cut to what a core trains in minutes: the "
-            "figures compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a good "
-            f"hand-made configuration that knows the fault; the gate of a cell stands {BELOW} below its score on dev. "
+            "figures compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a "
+            f"good hand-made configuration that knows the fault; the gate of a cell stands {BELOW} below its dev score. "
             "Optuna and random patches had the minutes that the loop took after its first attempt. Other work shared "
-            "the machine. A healthy run is examined as if the gate had said no. Written by `benchmarks/loop/report.py`."
+            "the machine. A healthy run is examined as if the gate had said no. Made by `loop_page.py`."
         ),
         "",
         f"**{len(whole['cells'])} cells were run to their end, {len(missing)} arms of cells are missing** (below).",
