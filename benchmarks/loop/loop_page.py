@@ -107,7 +107,7 @@ def told(whole: dict[str, Any]) -> str:
         (
             "Deliberately bad states on real sets, the built-in model, cut to what a core trains in minutes: the "
             "figures compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a "
-            f"good hand-made configuration that knows the fault; the gate of a cell stands {BELOW} below its dev score. "
+            f"good hand-made configuration that knows the fault; the gate of a cell stands {BELOW} below it on dev. "
             "Optuna and random patches had the minutes that the loop took after its first attempt. Other work shared "
             "the machine. A healthy run is examined as if the gate had said no. Made by `loop_page.py`."
         ),
