@@ -12,6 +12,7 @@ import pytest
 from fittingroom import pipeline, resorting
 from fittingroom.config import RunConfig, load
 from fittingroom.diagnose import diagnose
+from fittingroom.errors import RecipeError
 from fittingroom.history import History
 from fittingroom.pipeline import Outcome, adapt
 from fittingroom.run import Run
@@ -133,7 +134,7 @@ def test_the_loop_stops_at_its_bounds_and_names_the_one_that_was_met(walk: Any, 
     def spending(self: Run, attempt: Any) -> None:
         runs.append(self)
         if spends:
-            self.journal.append("spent", amount=spends, what="labels")
+            self.journal.append("spent", amount=spends, currency="USD", purpose="labels")
         ended(self, attempt.model_copy(update={"minutes": 0.01}))
 
     ended = Run.end
@@ -144,7 +145,7 @@ def test_the_loop_stops_at_its_bounds_and_names_the_one_that_was_met(walk: Any, 
     assert outcome.status == "failed"
     assert len(run.attempts) == 1
     assert f"`adapt.{bound.split('=')[0]}`" in outcome.message.en
-    assert run.attempts[0].cost == spends
+    assert run.attempts[0].cost == ({"USD": spends} if spends else {})
 
 
 def test_an_attempt_that_was_blocked_is_worse_than_any_that_was_judged(walk: Any) -> None:
@@ -217,3 +218,15 @@ def test_a_remedy_without_a_number_must_not_make_things_worse(tmp_path: Path, mo
     assert found.expected == Expected(change=0.0, metric=config.gate.metric)
     assert found.expectation is not None
     assert "does not fall" in found.expectation.en
+
+
+def test_money_of_two_currencies_is_not_added(tmp_path: Path) -> None:
+    folder = write_shop(tmp_path)
+    config = load(folder / "recipe.yaml", ["adapt.max_cost=1.0"])
+    run = Run(History(folder).create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
+    run.journal.append("spent", amount=0.4, currency="USD")
+    assert run.bound(config) is None
+    run.journal.append("spent", amount=0.7, currency="CNY")
+
+    with pytest.raises(RecipeError, match="CNY and USD"):
+        run.bound(config)

@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
 from fittingroom.engine import Context, Note, NoteSink, ProgressSink, silent, unheard
-from fittingroom.errors import Blocked, FittingroomError, NoRoom, WorkersLost
+from fittingroom.errors import Blocked, FittingroomError, NoRoom, RecipeError, WorkersLost
 from fittingroom.journal import Journal, alone
 from fittingroom.room import output_bytes, roomy
 from fittingroom.store import Store, digest_of, file_sha256
@@ -83,22 +83,33 @@ class Run:
             return "max_attempts"
         if self.minutes >= adapt.max_minutes:
             return "max_minutes"
-        return "max_cost" if adapt.max_cost is not None and self.cost() >= adapt.max_cost else None
+        if adapt.max_cost is not None and (spent := self.cost()):
+            if len(spent) > 1:
+                raise RecipeError(
+                    f"endpoints are paid in {' and '.join(sorted(spent))}, which cannot be added: use endpoints of one "
+                    "currency, or leave the bound out",
+                    f"端点以 {'、'.join(sorted(spent))} 计费，无法相加：请使用同一币种的端点，或去掉这个限度",
+                    place="adapt.max_cost",
+                )
+            return "max_cost" if sum(spent.values()) >= adapt.max_cost else None
+        return None
 
     @property
     def minutes(self) -> float:
         """Of all attempts so far."""
         return sum(attempt.minutes for attempt in self.attempts)
 
-    def cost(self, attempt: int | None = None) -> float:
-        """What endpoints asked for (`spent` in the journal, with its `amount`), in all or in one attempt."""
-        total, number = 0.0, 0
+    def cost(self, attempt: int | None = None) -> dict[str, float]:
+        """What endpoints asked for, by currency, in all or in one attempt (`spent` in the journal)."""
+        total: dict[str, float] = {}
+        number = 0
         for event in self.journal.read():
             if event["kind"] == "attempt_started":
                 number = event["attempt"]["number"]
-            elif event["kind"] == "spent" and attempt in (None, number):
-                total += float(event["amount"])
-        return round(total, 6)
+            elif event["kind"] == "spent" and attempt in (None, number) and event["amount"]:
+                currency = str(event["currency"])
+                total[currency] = round(total.get(currency, 0.0) + float(event["amount"]), 6)
+        return total
 
     def tried(self, config: RunConfig) -> bool:
         """Whether this configuration had its attempt."""

@@ -520,8 +520,8 @@ class Attempt(Frozen):
     findings: list[Finding] = Field(default_factory=list)
     bundle: str = ""
     minutes: float = 0.0
-    cost: float = 0.0
-    """What endpoints asked for it, in the currency of `prices`."""
+    cost: dict[str, float] = Field(default_factory=dict)
+    """What endpoints asked for it, by currency."""
 
 
 class RunSummary(Frozen):
