@@ -281,6 +281,13 @@ class EvalReport(Output):
     timing: dict[str, float] = Field(default_factory=dict)
 
 
+class Opened(Output):
+    """The test part was opened for a release."""
+
+    number: int
+    """The how-manieth bundle this is that is judged on these rows."""
+
+
 class Verdict(StrEnum):
     """What the gate says."""
 
@@ -515,8 +522,8 @@ class Attempt(Frozen):
     findings: list[Finding] = Field(default_factory=list)
     bundle: str = ""
     minutes: float = 0.0
-    cost: float = 0.0
-    """What endpoints asked for it, in the currency of `prices`."""
+    cost: dict[str, float] = Field(default_factory=dict)
+    """What endpoints asked for it, by currency."""
 
 
 class RunSummary(Frozen):

@@ -17,11 +17,11 @@ from pydantic import Field
 from fittingroom.engine import Context
 from fittingroom.models.device import arithmetic, device
 from fittingroom.models.load import ModelConfig, resolve
-from fittingroom.stages.train import material_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.examining import Case, classes_of, confused_of, data_curve, drifted, further, labels_of_audit
 from fittingroom.training.fit import base_weights, prepared, repeatable
+from fittingroom.training.material import material_of
 from fittingroom.training.passes import Layout
 from fittingroom.training.resumed import as_trained
 from fittingroom.training.rivals import Ground
