@@ -29,7 +29,7 @@ from fittingroom.models.load import ModelConfig, load_model, load_tokenizer, res
 from fittingroom.models.render import Renderer
 from fittingroom.stages.configure import configure
 from fittingroom.tables import Table
-from fittingroom.tasks.classify import answer, labels_of
+from fittingroom.tasks.classify import JOB, labels_of
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe
@@ -128,7 +128,7 @@ def material(data: Path, this: Set, scratch: Path) -> Material:
         encode(part, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
         for part in (splits.train, splits.dev)
     ]
-    answers = [renderer.answer_ids(answer(label)) for label in labels]
+    answers = [renderer.answer_ids(said) for said in JOB.answers(task, labels)]
     return Material(base, splits, task, labels, *encoded, answers, renderer.eos_id, plan, config)
 
 

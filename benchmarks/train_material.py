@@ -102,7 +102,7 @@ def routing_rows(folder: Path, count: int, *, listed: bool = True, intents: int 
     random.Random(seed).shuffle(examples)
     rows = []
     for text, label in examples[:count]:
-        made = renderer.example(classify.messages({"text": text}, task, labels), classify.answer(label), LONGEST)
+        made = renderer.example(classify.messages({"text": text}, task, labels), label, LONGEST)
         rows.append(Row(made.ids, made.answer_start))
     return rows
 

@@ -91,7 +91,7 @@ def test_money_is_hours_times_price(shop: Path) -> None:
 
 TEACHER = (
     "balance.method=oversample", "balance.temperature=0", "balance.max_factor=3",
-    "balance.teacher={url: 'http://127.0.0.1:9', model: m, max_calls: 5}",
+    "endpoints={big: {url: 'http://127.0.0.1:9', model: m}}", "balance.teacher={endpoint: big, max_calls: 5}",
 )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_teacher_is_reckoned_and_not_asked(tmp_path: Path) -> None:
     priced = checked(folder, *TEACHER, "prices={machine_hour: 0, input_tokens: 1000, output_tokens: 0, currency: USD}")
     assert priced.cost is not None
     assert priced.cost.money == pytest.approx(found.cost.teacher_tokens["input"] / 1000, abs=0.001)
-    assert not (folder / "teacher").exists()
+    assert not (folder / "endpoints").exists()
 
 
 def test_memory_is_that_of_the_device_that_trains(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,8 +211,10 @@ def assert_gone(folder: Path, mine: list[str], texts: set[str]) -> None:
 
 def test_nothing_of_a_customer_stays(shop: Path) -> None:
     mine, texts = handed_out(shop)
-    (shop / "teacher").mkdir()
-    (shop / "teacher" / "answers.jsonl").write_text(f'{{"row": "{mine[0]}"}}\n{{"row": "another"}}\n')
+    (shop / "endpoints").mkdir()
+    one = {"kind": "answer", "at": 1, "key": "k", "row": mine[0], "cost": 0.5, "currency": "USD", "purpose": "label"}
+    said = [json.dumps(one), json.dumps(one | {"key": "l", "row": "another"})]
+    (shop / "endpoints" / "cloud.jsonl").write_text("\n".join(said) + "\n")
     assert all(one in everything(shop) for one in [*mine, *texts, GROUP])
     before = {path.name for path in (shop / "objects").iterdir()}
     gone = Workspace(shop).forget(GOES)
@@ -220,7 +222,11 @@ def test_nothing_of_a_customer_stays(shop: Path) -> None:
     assert gone.sheets == ["discoveries/d.json", "intents.yaml", "ls.json", "r.jsonl", "review.csv", "sub/review.xlsx"]
     assert len(gone.runs) == 1
     assert_gone(shop, mine, texts)
-    assert (shop / "teacher" / "answers.jsonl").read_text() == '{"row": "another"}\n'
+    left = [json.loads(line) for line in (shop / "endpoints" / "cloud.jsonl").read_text().splitlines()]
+    assert [(line["kind"], line.get("row"), line["cost"]) for line in left] == [
+        ("answer", "another", 0.5),
+        ("paid", None, 0.5),
+    ]
     assert {path.name for path in (shop / "objects").iterdir()} == before, "objects keep their place"
     # what is not the customer's is still there
     assert len(decisions.read(shop)) == 1

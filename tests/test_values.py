@@ -13,7 +13,7 @@ import yaml
 import fittingroom
 from fittingroom.config import parse, set_path
 from fittingroom.errors import RecipeError
-from fittingroom.models.teacher import _fault_of_url
+from fittingroom.models.endpoint_config import fault_of_url
 from fittingroom.reasons import in_chinese
 from fittingroom.values import wrong
 
@@ -93,7 +93,7 @@ def test_all_that_our_checks_say_is_known() -> None:
     package = Path(fittingroom.__file__).parent
     files = [file for file in sorted(package.rglob("*.py")) if file.parent != package / "serving"]  # no recipe there
     met = [said for file in files for said in raised(file, "_validator") if said != "3"]
-    met += [str(_fault_of_url(url)) for url in ("ftp://a", "http://a.b/v1", "https://u:p@a.b")]
+    met += [str(fault_of_url(url)) for url in ("ftp://a", "http://a.b/v1", "https://u:p@a.b")]
     assert len(met) > 15
     told = {said: wrong({"type": "value_error", "msg": f"Value error, {said}"}) for said in met}
     assert [said for said, text in told.items() if text.zh == text.en] == []

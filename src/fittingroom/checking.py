@@ -1,7 +1,7 @@
 """What `check` shows beside the counts: some redacted rows, and the minutes, memory and money that a run would take.
 
 Minutes are measured (a few passes of the model) and reckoned up; money is what the recipe's `prices` make of them.
-Nothing is bought while checking: a teacher model is not asked, its tokens are reckoned from the rows it would get.
+Nothing is bought while checking: no endpoint is asked, its tokens are reckoned from the rows it would get.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from fittingroom.asks import Asks, asks_of
 from fittingroom.types import Frozen, Rows, Splits, Text
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _LONGEST = 160
-_MILLION = 1_000_000
 
 
 class Shown(Frozen):
@@ -49,17 +49,25 @@ class Cost(Frozen):
     money: float | None = None
     """For one attempt; null when a price is missing."""
     money_at_most: float | None = None
+    asks: list[Asks] = Field(default_factory=list)
+    """What endpoints would be asked, by purpose. What they cost in another currency stands here alone."""
     not_priced: list[str] = Field(default_factory=list)
     """Keys of the recipe that would have to say a price."""
 
     def told(self) -> Text:
         """One line."""
         memory, held = (f"{size / 2**30:.2f} GiB" for size in (self.memory_bytes, self.process_bytes))
-        teacher_en, teacher_zh = "", ""
-        if self.teacher_calls:
-            tokens = sum(self.teacher_tokens.values())
-            teacher_en = f"; {self.teacher_calls} questions to the teacher, about {tokens:,} tokens"
-            teacher_zh = f"；向教师模型提问 {self.teacher_calls} 次，约 {tokens:,} 个 token"
+        asked_en, asked_zh = "", ""
+        for one in self.asks:
+            tokens = one.input_tokens + one.output_tokens
+            price = f"{one.money:.4f} {one.currency}" if one.money is not None else "-"
+            day = f", {one.as_of}" if one.as_of else ""
+            asked_en += (
+                f"; {one.calls} questions to {one.endpoint} ({one.purpose}), about {tokens:,} tokens ({price}{day})"
+            )
+            asked_zh += (
+                f"；向 {one.endpoint} 提问 {one.calls} 次（{one.purpose}），约 {tokens:,} 个 token（{price}{day}）"
+            )
         if self.money is None:
             keys = ", ".join(self.not_priced)
             money_en, money_zh = f"money: not priced (set {keys})", f"费用：未定价（请设置 {keys}）"
@@ -68,14 +76,17 @@ class Cost(Frozen):
             money_zh = f"费用：{self.money:.2f} {self.currency}，至多 {self.money_at_most:.2f}"
         return Text(
             en=f"cost: about {self.minutes:.1f} min, at most {self.minutes_at_most:.1f}; memory about {memory} "
-            f"(the program held {held} while checking){teacher_en}; {money_en}",
+            f"(the program held {held} while checking){asked_en}; {money_en}",
             zh=f"代价：约 {self.minutes:.1f} 分钟，至多 {self.minutes_at_most:.1f}；内存约 {memory}"
-            f"（检查时程序本身占用 {held}）{teacher_zh}；{money_zh}",
+            f"（检查时程序本身占用 {held}）{asked_zh}；{money_zh}",
         )
 
 
-def cost(config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_seconds: float) -> Cost:
-    """What a run of this recipe would take, by its plan and the balanced rows (made without the teacher).
+def cost(
+    config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_seconds: float, labelled: Rows | None = None
+) -> Cost:
+    """What a run of this recipe would take, by its plan, the balanced rows (made without the teacher) and what the
+    stage `label` put out.
 
     Memory is the plan's and what this process holds, which has walked the same road; the libraries of a training are
     loaded, so that they count also where the plan was recalled.
@@ -87,50 +98,29 @@ def cost(config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_second
     road, once = road_seconds / 60, float(plan["minutes"])
     # No attempt begins when the time is over, so the last one may begin just before.
     most = min(once * config.adapt.max_attempts, config.adapt.max_minutes + once)
-    calls, tokens = _teacher(config, splits)
+    asks = asks_of(config, splits, labelled)
+    taught = next((one for one in asks if one.purpose == "teacher"), None)
     prices = config.prices
     device, _ = machine_bytes(config.train.device)
     now, most_held = held_bytes()
     planned = int(plan["memory_bytes"])
     not_priced = [] if prices.machine_hour is not None else ["prices.machine_hour"]
-    asked = 0.0
-    for kind, price in (("input", prices.input_tokens), ("output", prices.output_tokens)):
-        if calls and price is None:
-            not_priced.append(f"prices.{kind}_tokens")
-        asked += tokens.get(kind, 0) / _MILLION * (price or 0.0)
+    not_priced += dict.fromkeys(key for one in asks for key in one.not_priced)
+    asked = sum(one.money or 0.0 for one in asks if one.currency == prices.currency)
     hour = prices.machine_hour or 0.0
     return Cost(
         minutes=round(road + once, 2),
         minutes_at_most=round(road + max(most, once), 2),
         memory_bytes=max(most_held, now + planned) if device == "cpu" else planned,
         process_bytes=most_held,
-        teacher_calls=calls,
-        teacher_tokens=tokens,
+        teacher_calls=taught.calls if taught else 0,
+        teacher_tokens={"input": taught.input_tokens, "output": taught.output_tokens} if taught else {},
+        asks=asks,
         currency=prices.currency,
         money=None if not_priced else round((road + once) / 60 * hour + asked, 4),
         money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked, 4),
         not_priced=not_priced,
     )
-
-
-def _teacher(config: RunConfig, splits: Splits) -> tuple[int, dict[str, int]]:
-    """Questions and tokens: one question for each field of each repeated row, within the bound."""
-    from fittingroom.models.teacher import answer_tokens, question_tokens
-
-    teacher = config.balance.teacher
-    if teacher is None:
-        return 0, {}
-    texts: list[str] = []
-    for batch in splits.train.batches():
-        for name, fields in zip(batch.column("id").to_pylist(), batch.column("input").to_pylist(), strict=True):
-            filled = [text for text in fields.values() if text]
-            if "~" in name and len(texts) + len(filled) <= teacher.max_calls:
-                texts += filled
-    tokens = {
-        "input": sum(question_tokens(text) for text in texts),
-        "output": sum(min(teacher.max_tokens, answer_tokens(text)) for text in texts),
-    }
-    return len(texts), tokens
 
 
 def examples(rows: Rows, config: RunConfig) -> list[Shown]:

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -216,14 +216,39 @@ def runs(face: _Face, as_json: bool) -> None:
 @click.option("--in", "back", type=click.Path(path_type=Path), help="Take the decisions of a filled-in file back.")
 @_form
 @click.option("--by", default="", help="Who decided, where the file's column `annotator` is empty.")
+@click.option("--pairs", is_flag=True, help="Pairs of answers for two people to judge blindly (.xlsx), or their words.")
+@click.option("--against", default="", metavar="NAME", help="Pairs: a baseline, or target. [gate.pairs, else untuned]")
+@click.option(
+    "--part", type=click.Choice(["dev", "test"]), default="dev", show_default=True, help="Pairs: of which part."
+)
+@click.option("--rows", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Pairs: at most so many.")
 @_json
 @_face
 def review(
-    face: _Face, run_id: str | None, out: Path | None, back: Path | None, form: str, by: str, as_json: bool
-) -> None:
+    face: _Face, run_id: str | None, out: Path | None, back: Path | None, form: str, by: str, pairs: bool,
+    against: str, part: Literal["dev", "test"], rows: int, as_json: bool,
+) -> None:  # fmt: skip
     """Write the rows whose labels people should look at, what to relabel next first; or take their decisions back."""
     if out and back:
         raise UserError("choose one of --out and --in", "--out 与 --in 只能选一个")
+    if pairs and back:
+        from fittingroom.tell_pairs import tell_preferred
+
+        found = face.workspace().take_pairs(back)
+        face.json(found) if as_json else click.echo(tell_preferred(found, face.language))
+        return
+    if pairs:
+        out = out or Path("pairs.xlsx")
+        handed = face.workspace().review_pairs(run_id, out=out, part=part, against=against, rows=rows)
+        face.beyond_forget(out)
+        told = handed.model_dump(include={"code", "run", "part", "equal", "left_out"}) | {"pairs": len(handed.pairs)}
+        face.json(told | {"file": str(out)}) if as_json else face.say(
+            f"{len(handed.pairs)} pairs for two raters in {out}; on {handed.equal} rows both said the same. "
+            f"Hand it back with: review --pairs --in {out}",
+            f"{len(handed.pairs)} 对回答供两人评判，已写入 {out}；另有 {handed.equal} 行两者相同。评完后："
+            f"review --pairs --in {out}",
+        )
+        return
     if back:
         _took(face, face.workspace().decide(back, run_id, form=form, by=by), as_json)
         return
@@ -408,18 +433,41 @@ def serve(face: _Face, host: str, port: int, alias: str, expose: bool) -> None:
     face.workspace().serve(host=host, port=port, alias=alias, expose=expose, announce=announce)
 
 
+def _fields(text: str) -> str | dict[str, str]:
+    """A JSON object of texts as fields; anything else is the message itself."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    whole = isinstance(found, dict) and bool(found) and all(isinstance(value, str) for value in found.values())
+    return found if whole else text
+
+
 @cli.command()
 @click.argument("text")
 @click.option("--alias", default="champion", show_default=True)
 @_json
 @_face
 def ask(face: _Face, text: str, alias: str, as_json: bool) -> None:
-    """Ask the deployed model for one message."""
-    answer = face.workspace().ask(text, alias=alias)
+    """Ask the deployed model for one message. Where the task has several fields, TEXT is a JSON object of them."""
+    from fittingroom.serving.ranking import Ranked
+    from fittingroom.serving.writing import Written
+
+    answer = face.workspace().ask(_fields(text), alias=alias)
     if as_json:
         face.json(answer)
         return
+    if isinstance(answer, Written):
+        click.echo(answer.text)
+        return
+    if isinstance(answer, Ranked):
+        click.echo("\n".join(f"{place}. {title}" for place, title in enumerate(answer.titles, start=1)))
+        return
     click.echo(f"{answer.label}  {answer.confidence:.1%}")
+    if answer.abstained:
+        face.say("not sure enough: for a person to answer", "把握不足：请人工处理")
     best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[1:4]
     click.echo("   ".join(f"{label} {share:.1%}" for label, share in best))
 

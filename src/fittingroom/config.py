@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
+from fittingroom.evaluating.config import OFFERED, STANDARD
+from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.load import ModelConfig
 from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.sources.config import SourceConfig
@@ -19,6 +21,7 @@ from fittingroom.stages.balance import BalanceConfig
 from fittingroom.stages.dedup import DedupConfig
 from fittingroom.stages.deploy import DeployConfig
 from fittingroom.stages.evaluate import EvaluateConfig
+from fittingroom.stages.examine import ExamineConfig
 from fittingroom.stages.gate import GateConfig
 from fittingroom.stages.label import LabelConfig
 from fittingroom.stages.monitor import MonitorConfig
@@ -26,6 +29,7 @@ from fittingroom.stages.prepare import PrepareConfig
 from fittingroom.stages.split import SplitConfig
 from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Frozen
@@ -39,6 +43,11 @@ class AdaptConfig(Frozen):
     """How many configurations are tried at most."""
     max_minutes: float = Field(default=60.0, gt=0)
     """No new attempt starts when the run has used this many minutes."""
+    max_cost: float | None = Field(default=None, ge=0)
+    """No new attempt starts when endpoints have asked for this much, in the currency of `prices`. None: no bound."""
+    search: bool = False
+    """Whether Optuna (extra `search`) looks for better values when no cause is left, within the minutes that are; what
+    it searches stands in `search`, else rate, batch, weight decay and rank around the values used."""
 
 
 class PricesConfig(Frozen):
@@ -48,9 +57,9 @@ class PricesConfig(Frozen):
     machine_hour: float | None = Field(default=None, ge=0)
     """An hour of the machine that trains. None: no price is told."""
     input_tokens: float | None = Field(default=None, ge=0)
-    """A million tokens that a teacher model is sent."""
+    """A million tokens that an endpoint without prices of its own is sent."""
     output_tokens: float | None = Field(default=None, ge=0)
-    """A million tokens that a teacher model answers with."""
+    """A million tokens that an endpoint without prices of its own answers with."""
 
 
 class RunConfig(Frozen):
@@ -60,6 +69,7 @@ class RunConfig(Frozen):
     seed: int = Field(default=7, ge=0, lt=2**31)
     task: TaskConfig
     sources: list[SourceConfig] = Field(min_length=1)
+    endpoints: dict[EndpointName, EndpointConfig] = Field(default_factory=dict)
     prepare: PrepareConfig = PrepareConfig()
     label: LabelConfig = LabelConfig()
     dedup: DedupConfig = DedupConfig()
@@ -71,6 +81,7 @@ class RunConfig(Frozen):
     search: SearchConfig = SearchConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
+    examine: ExamineConfig = ExamineConfig()
     adapt: AdaptConfig = AdaptConfig()
     deploy: DeployConfig = DeployConfig()
     monitor: MonitorConfig = MonitorConfig()
@@ -78,13 +89,69 @@ class RunConfig(Frozen):
     pitfalls: PitfallsConfig = PitfallsConfig()
     prices: PricesConfig = PricesConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _teacher_on_the_list(cls, values: Any) -> Any:
+        return with_listed_teacher(values)
+
+    @model_validator(mode="after")
+    def _endpoints_are_listed(self) -> RunConfig:
+        teacher, labeller, contestant = self.balance.teacher, self.label.endpoint, self.evaluate.api
+        named = {
+            "balance.teacher.endpoint": teacher.endpoint if teacher else None,
+            "label.endpoint.name": labeller.name if labeller else None,
+            "evaluate.api.endpoint": contestant.endpoint if contestant else None,
+        }
+        for key, name in named.items():
+            if name is not None and name not in self.endpoints:
+                raise ValueError(f"{key} names {name}, which is not on the list `endpoints`: add it with url and model")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_job_is_judged(cls, values: Any) -> Any:
+        """Where the recipe names none: the metric and the baselines that belong to the kind of job."""
+        task = values.get("task") if isinstance(values, dict) else None
+        kind = task.get("kind") if isinstance(task, dict) else getattr(task, "kind", None)
+        if kind not in STANDARD or kind == "classify":  # the defaults of the sections are those of classify
+            return values
+        ours = list(STANDARD[kind])
+        job = job_of(TaskConfig.model_construct(kind=kind))
+        wanted = {"evaluate": {"baselines": ours}, "gate": {"metric": job.metrics[0], "better_than": ours}}
+        filled = dict(values)
+        for section, defaults in wanted.items():
+            said = values.get(section, {})
+            if isinstance(said, dict):
+                filled[section] = defaults | said
+        return filled
+
     @model_validator(mode="after")
     def _gate_can_be_judged(self) -> RunConfig:
-        missing = [name for name in self.gate.better_than if name not in self.evaluate.baselines]
-        if missing:
+        held, wanted = self.evaluate.baselines, list(self.gate.better_than)
+        if self.gate.no_worse_than_champion is not None:
+            wanted.append("champion")
+        offered, metrics = OFFERED[self.task.kind], job_of(self.task).metrics
+        foreign = [name for name in held if name not in offered]
+        if foreign:
             raise ValueError(
-                f"gate.better_than asks for {', '.join(missing)}, which evaluate.baselines does not hold: add it there"
+                f"evaluate.baselines holds {', '.join(foreign)}, which a task of the kind {self.task.kind} does not "
+                f"have; it has: {', '.join(offered)}"
             )
+        missing = [name for name in wanted if name not in held]
+        if missing:
+            key = "better_than" if missing[0] in self.gate.better_than else "no_worse_than_champion"
+            raise ValueError(
+                f"gate.{key} asks for {', '.join(missing)}, which evaluate.baselines does not hold: add it there"
+            )
+        if self.gate.metric not in metrics:
+            raise ValueError(
+                f"gate.metric is {self.gate.metric}, which a task of the kind {self.task.kind} does not have; it has: "
+                f"{', '.join(metrics)}"
+            )
+        if self.gate.forgetting is not None and not self.evaluate.forgetting.measure:
+            raise ValueError("gate.forgetting has a limit, but evaluate.forgetting.measure is false: set it to true")
+        if self.gate.latency_ms is not None and not self.evaluate.latency_rows:
+            raise ValueError("gate.latency_ms has a limit, but evaluate.latency_rows is 0: raise it")
         return self
 
     @property

@@ -20,8 +20,8 @@ from fittingroom.sources.chat import INFO, update_dataset_info, write_chat, writ
 from fittingroom.sources.conversation import Conversation, Format
 from fittingroom.store import Store
 from fittingroom.tables import Table
-from fittingroom.tasks.classify import answer, labels_of, messages
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.types import Frozen, Splits
 
 ExportFormat = Literal["alpaca", "sharegpt", "messages", "prompt-completion", "llamafactory"]
@@ -64,7 +64,7 @@ def write_export(root: Path, history: History, folder: Path, out: Path, form: st
     name = f"{history.config(folder).name}-{part}"
     file = out / f"{name}.jsonl"
     kind = _WRITTEN[form]
-    rows = write_chat(file, _conversations(table, task, labels_of(splits, task)), kind)
+    rows = write_chat(file, _conversations(table, task, job_of(task).labels(splits, task)), kind)
     ids = chain.from_iterable(batch.column("id").to_pylist() for batch in table.batches())
     files = [file.name, write_rows(file, ids).name]
     if form == "llamafactory":
@@ -76,13 +76,15 @@ def write_export(root: Path, history: History, folder: Path, out: Path, form: st
 
 
 def _conversations(table: Table, task: TaskConfig, labels: list[str]) -> Iterator[Conversation]:
+    job = job_of(task)
     for batch in table.batches():
         for row in batch.select(["input", "target"]).to_pylist():
             given = {name: text or "" for name, text in row["input"].items()}
-            asked = messages(given, task, labels)
+            shown = job.choices(given, task, labels)
+            asked = job.messages(given, task, shown)
             system = "\n".join(turn["content"] for turn in asked if turn["role"] == "system")
             turns = [(turn["role"], turn["content"]) for turn in asked if turn["role"] != "system"]
-            yield Conversation((*turns, ("assistant", answer(row["target"][task.target]))), system)
+            yield Conversation((*turns, ("assistant", job.answer(row["target"][task.target], task, shown))), system)
 
 
 def _balanced(root: Path, folder: Path) -> Splits:

@@ -26,10 +26,10 @@ from fittingroom.errors import UserError
 from fittingroom.exported import exports_without, showing
 from fittingroom.history import History, exclusively, locked
 from fittingroom.journal import alone, fsync_folder
-from fittingroom.models import teacher
+from fittingroom.models import endpoint_kept
 from fittingroom.reporting import write_report
 from fittingroom.serving import recorder
-from fittingroom.sources import decisions, forgotten, increment
+from fittingroom.sources import decisions, forgotten, increment, preferences
 from fittingroom.sources.recalled import GONE
 from fittingroom.store import Store
 from fittingroom.types import Frozen
@@ -153,7 +153,8 @@ def _erase(root: Path, going: Going, requests_before: date | None) -> dict[str, 
     left = showing(root, going.texts, _sources(root, history))
     requests = recorder.erase(root / recorder.FOLDER, going.names, before=requests_before)
     decided = decisions.forget(root, going.ids)
-    teacher.forget(root, going.ids)
+    endpoint_kept.forget(root, going.ids)
+    preferences.forget(root, going.ids)
     shown = [name for name in history.ids() if _shown_in(history.folder / name, going)]
     for name in shown:
         with exclusively(history.folder / name):

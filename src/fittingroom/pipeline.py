@@ -12,7 +12,9 @@ from typing import NamedTuple
 from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis, diagnose
 from fittingroom.errors import Blocked
+from fittingroom.loop import Stand, came_of, gave_up, noted, worse
 from fittingroom.openings import Openings
+from fittingroom.resorting import by_search
 from fittingroom.run import Run, scores
 from fittingroom.stages.audit import audit
 from fittingroom.stages.balance import balance
@@ -20,22 +22,37 @@ from fittingroom.stages.configure import configure
 from fittingroom.stages.dedup import dedup
 from fittingroom.stages.deploy import deploy
 from fittingroom.stages.evaluate import evaluate
+from fittingroom.stages.examine import examine
 from fittingroom.stages.gate import gate
 from fittingroom.stages.label import label
 from fittingroom.stages.package import package
 from fittingroom.stages.prepare import prepare
 from fittingroom.stages.split import split
 from fittingroom.stages.train import train
-from fittingroom.types import Attempt, Bundle, EvalReport, GateDecision, Plan, RunStatus, Splits, Text, Verdict
+from fittingroom.types import (
+    Attempt,
+    Bundle,
+    EvalReport,
+    Examination,
+    GateDecision,
+    Plan,
+    RunStatus,
+    Splits,
+    Text,
+    Trained,
+    Verdict,
+)
 
 
 class Judged(NamedTuple):
-    """Where the road ended: what would be served, the data it was judged on, the verdict on dev."""
+    """Where the road ended: what would be served, the data it was judged on, the verdict on dev, and what led there."""
 
     bundle: Bundle
     splits: Splits
     report: EvalReport
     decision: GateDecision
+    plan: Plan
+    trained: Trained
 
 
 class Outcome(NamedTuple):
@@ -63,39 +80,57 @@ def attempt(config: RunConfig, run: Run) -> Judged:
     model = run.step(train, config, plan, splits)
     bundle = run.step(package, config, model, splits)  # merged, calibrated: what will be served
     report = run.step(evaluate, config, bundle, splits, part="dev")
-    return Judged(bundle, splits, report, run.step(gate, config, report, part="dev"))
+    return Judged(bundle, splits, report, run.step(gate, config, report, part="dev"), plan, model)
+
+
+def look_closer(config: RunConfig, run: Run, judged: Judged) -> Examination:
+    """After a no: what it takes to tell the cause. What needs more training is only trained here."""
+    return run.step(examine, config, judged.trained, judged.plan, judged.splits, judged.report)
 
 
 def adapt(config: RunConfig, run: Run) -> Outcome:
-    """The one loop: fail -> named cause -> bounded change -> train again, within attempts and minutes."""
-    proposal = Diagnosis()
-    verdicts: list[Verdict | None] = []
+    """The one loop: no -> named cause -> bounded change of the best attempt so far -> train again, within bounds."""
+    proposal, best, last = Diagnosis(), None, None
     while run.is_new(config):
         started = time.monotonic()
-        this = Attempt(
-            number=len(run.attempts) + 1,
-            config_digest=config.digest,
-            patch=proposal.patch,
-            cause=proposal.cause,
-            expectation=proposal.expectation,
-        )
+        this = _begun(config, run, proposal, best)
         run.begin(this)
         try:
             judged = attempt(config, run)
+            if judged.decision.verdict is not Verdict.PASS:
+                look_closer(config, run, judged)
         except Blocked:
             judged = None
-        run.end(_ended(this, run, judged, started))
-        verdicts.append(judged.decision.verdict if judged else None)
+        ended = _ended(this, run, judged, best, started)
+        run.end(ended)
         if judged and judged.decision.verdict is Verdict.PASS:
             return release(config, run, judged)
-        proposal = diagnose(run.findings, config, _plan(run), run.tried)
+        last = Stand(ended, config, _plan(run), judged.splits if judged else None)
+        best = last if best is None or not worse(last, best) else best
+        proposal = diagnose(best.attempt.findings, best.config, best.plan, run.tried)
+        if proposal.config is None:
+            proposal = by_search(best, run, proposal)
+        noted(run, best, proposal)
         if proposal.waits_for_person and not run.approved(proposal.config):
             run.ask(proposal)
             return Outcome("waiting", proposal.question)
         if proposal.config is None:
-            return _gave_up(verdicts, proposal.advice)
+            return Outcome(*gave_up(best, proposal.advice))
         config = proposal.config
-    return _gave_up(verdicts, _OUT_OF_BUDGET)
+    return Outcome(*gave_up(best, proposal.advice, run.bound(config) or ""))
+
+
+def _begun(config: RunConfig, run: Run, proposal: Diagnosis, best: Stand | None) -> Attempt:
+    """An attempt, with what is expected of it written down before it is made."""
+    return Attempt(
+        number=len(run.attempts) + 1,
+        config_digest=config.digest,
+        patch=proposal.patch,
+        base=best.attempt.number if best is not None else 0,
+        cause=proposal.cause,
+        expectation=proposal.expectation,
+        expected=proposal.expected,
+    )
 
 
 def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
@@ -123,12 +158,13 @@ def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
     return Outcome("passed", _deployed(version, config.deploy.alias), version)
 
 
-def _ended(this: Attempt, run: Run, judged: Judged | None, started: float) -> Attempt:
+def _ended(this: Attempt, run: Run, judged: Judged | None, best: Stand | None, started: float) -> Attempt:
     metrics = scores(judged.report) if judged else {}
     return this.model_copy(
         update={
             "metrics": metrics,
             "verdict": judged.decision.verdict if judged else None,
+            "came": came_of(this, metrics, best),
             "findings": list(run.findings),
             "bundle": run.digest(judged.bundle) if judged else "",
             "minutes": round((time.monotonic() - started) / 60, 4),
@@ -139,12 +175,6 @@ def _ended(this: Attempt, run: Run, judged: Judged | None, started: float) -> At
 def _plan(run: Run) -> Plan | None:
     plan = run.outputs.get("configure")
     return plan if isinstance(plan, Plan) else None
-
-
-def _gave_up(verdicts: list[Verdict | None], advice: Text) -> Outcome:
-    """Nothing deployable came out: INCONCLUSIVE when the last word was that, failed otherwise."""
-    inconclusive = bool(verdicts) and verdicts[-1] is Verdict.INCONCLUSIVE
-    return Outcome("inconclusive" if inconclusive else "failed", advice)
 
 
 def _undecided(decision: GateDecision) -> Text:
@@ -160,10 +190,6 @@ def _deployed(version: int, alias: str) -> Text:
     return Text(en=f"release {version} is deployed as {alias}", zh=f"第 {version} 版已上线，别名 {alias}")
 
 
-_OUT_OF_BUDGET = Text(
-    en="no attempt passed within the bounds of `adapt`; read the findings, add rows or raise the bounds",
-    zh="在 `adapt` 的限度内没有一次尝试通过；请查看诊断结果，补充数据或放宽限度",
-)
 _TEST_SAID_NO = Text(
     en="passed on dev but not on test: the dev score was too hopeful; add rows before trying again",
     zh="开发集通过但测试集未通过：开发集的分数偏乐观；请先补充数据再试",

@@ -22,6 +22,7 @@ _STAGES = (
     "package",
     "evaluate.dev",
     "gate.dev",
+    "examine",
     "evaluate.test",
     "gate.test",
 )
@@ -37,6 +38,7 @@ _NAMES_ZH = {
     "package": "打包",
     "evaluate.dev": "评测（开发集）",
     "gate.dev": "门禁（开发集）",
+    "examine": "查找原因",
     "evaluate.test": "评测（测试集）",
     "gate.test": "门禁（测试集）",
     "rates": "试探学习率",

@@ -40,6 +40,10 @@ def render() -> str:
                 parts.append(_section(title, kind, without={"kind"}))
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             parts += list(_nested(name, annotation, 2))
+        elif get_origin(annotation) is dict:
+            entry = get_args(annotation)[1]
+            parts.append(f"\n## {name}\n\nBy name; default `{{}}`.\n")
+            parts += list(_nested(f"{name}.<name>", entry, 3))
         else:
             parts.append(f"\n## {name}\n\nDefault `{field.default}`.\n")
     return "".join(parts)

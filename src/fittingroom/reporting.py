@@ -75,8 +75,8 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
     configs = _configs(config, summary)
     learning = curves(events)
     views = [
-        _view(attempt, _events_of(events, attempt.number), store, _changes(configs, number), learning)
-        for number, attempt in enumerate(summary.attempts)
+        _view(attempt, _events_of(events, attempt.number), store, _changes(config, configs, attempt), learning)
+        for attempt in summary.attempts
     ]
     data = ReportData(
         run=summary,
@@ -119,17 +119,23 @@ def summarised(root: Path, history: History, folder: Path, page: Path) -> Report
 
 
 def _configs(config: RunConfig, summary: RunSummary) -> list[RunConfig]:
-    """The configuration of every attempt: each patch on top of the one before."""
+    """The configuration of every attempt: each patch on top of the attempt that was changed."""
     found: list[RunConfig] = []
     for attempt in summary.attempts:
-        found.append((found[-1] if found else config).patched(attempt.patch))
+        found.append(_changed_one(config, found, attempt).patched(attempt.patch))
     return found
 
 
-def _changes(configs: list[RunConfig], number: int) -> list[Change]:
-    if number == 0:
+def _changed_one(config: RunConfig, configs: list[RunConfig], attempt: Attempt) -> RunConfig:
+    """The configuration that an attempt changed; a journal from before that was written tells none: the one before."""
+    number = attempt.base or attempt.number - 1
+    return configs[number - 1] if 0 < number <= len(configs) else config
+
+
+def _changes(config: RunConfig, configs: list[RunConfig], attempt: Attempt) -> list[Change]:
+    if attempt.number == 1:
         return []
-    changed = configs[number - 1].diff(configs[number])
+    changed = _changed_one(config, configs, attempt).diff(configs[attempt.number - 1])
     return [Change(path=path, before=before, after=after) for path, (before, after) in changed.items()]
 
 

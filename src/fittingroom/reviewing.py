@@ -65,7 +65,7 @@ def write_review(root: Path, history: History, folder: Path, out: Path, form: st
     config = history.config(folder)
     done = {one.id for one in decisions.read(root) if one.by == "review"}
     rows = [row for row in queue(splits, labelled, config) if row["id"] not in done]
-    known = sorted(set(config.task.labels or ()) | set(labelled.facts["classes"]))
+    known = sorted(set(config.task.all_labels or ()) | set(labelled.facts["classes"]))
     sheets.write(out, rows, COLUMNS, form, known)
     return len(rows)
 

@@ -74,9 +74,31 @@ class Run:
 
     def is_new(self, config: RunConfig) -> bool:
         """Whether this configuration was not tried yet and the bounds of the loop leave room for it."""
-        spent = sum(attempt.minutes for attempt in self.attempts)
-        within = len(self.attempts) < config.adapt.max_attempts and spent < config.adapt.max_minutes
-        return within and config.digest not in self._tried
+        return self.bound(config) is None and config.digest not in self._tried
+
+    def bound(self, config: RunConfig) -> str | None:
+        """The bound of the section `adapt` that was met: max_attempts, max_minutes, max_cost; None within all."""
+        adapt = config.adapt
+        if len(self.attempts) >= adapt.max_attempts:
+            return "max_attempts"
+        if self.minutes >= adapt.max_minutes:
+            return "max_minutes"
+        return "max_cost" if adapt.max_cost is not None and self.cost() >= adapt.max_cost else None
+
+    @property
+    def minutes(self) -> float:
+        """Of all attempts so far."""
+        return sum(attempt.minutes for attempt in self.attempts)
+
+    def cost(self, attempt: int | None = None) -> float:
+        """What endpoints asked for (`spent` in the journal, with its `amount`), in all or in one attempt."""
+        total, number = 0.0, 0
+        for event in self.journal.read():
+            if event["kind"] == "attempt_started":
+                number = event["attempt"]["number"]
+            elif event["kind"] == "spent" and attempt in (None, number):
+                total += float(event["amount"])
+        return round(total, 6)
 
     def tried(self, config: RunConfig) -> bool:
         """Whether this configuration had its attempt."""
@@ -107,7 +129,8 @@ class Run:
             for event in self.journal.read()
             if event["kind"] == "attempt_done" and event["attempt"]["config_digest"] == attempt.config_digest
         ]
-        attempt = attempt.model_copy(update={"minutes": max([attempt.minutes, *before])})
+        told = {"minutes": max([attempt.minutes, *before]), "cost": self.cost(attempt.number)}
+        attempt = attempt.model_copy(update=told)
         self.attempts.append(attempt)
         self.journal.append("attempt_done", attempt=attempt.model_dump(mode="json"))
 
@@ -191,6 +214,9 @@ class Run:
             wanted = inspect.signature(observes).parameters
             known = {**arguments, "context": context}
             observed = observes(**{name: value for name, value in known.items() if name in wanted})
+        measured = (
+            {"measured": [_volatile(item) for item in inputs]} if getattr(module, "READS_VOLATILE", False) else {}
+        )
         libraries = {name: importlib.metadata.version(name) for name in getattr(module, "LIBRARIES", ())}
         return digest_of(
             {
@@ -199,6 +225,7 @@ class Run:
                 "arguments": {name: _plain(value) for name, value in arguments.items()},
                 "inputs": [self.digest(item) for item in inputs],
                 "observed": observed,
+                **measured,
                 "libraries": libraries,
             }
         )
@@ -312,6 +339,8 @@ def _plain(value: Any) -> Any:
     """A section as JSON."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 

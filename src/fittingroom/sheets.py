@@ -54,17 +54,26 @@ def write(
     path: Path, rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], form: str, labels: Sequence[str]
 ) -> None:
     """Write rows; `labels` are the choices that Label Studio offers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if form == "csv":
-        _keep(path, _csv(rows, columns))
+        keep(path, _csv(rows, columns))
     elif form == "xlsx":
-        _keep(path, _xlsx(rows, columns, path))
+        keep(path, _xlsx(rows, columns, path))
     elif form == "jsonl":
         lines = (json.dumps({name: row.get(name) for name in columns}, ensure_ascii=False) for row in rows)
-        _keep(path, "".join(f"{line}\n" for line in lines).encode())
+        keep(path, "".join(f"{line}\n" for line in lines).encode())
     else:
         tasks = [_task(row, columns, labels) for row in rows]
-        _keep(path, (json.dumps(tasks, ensure_ascii=False, indent=1) + "\n").encode())
+        keep(path, (json.dumps(tasks, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def shown(text: str) -> str:
+    """A text as a cell of Excel can hold it: no control characters."""
+    return _CONTROL.sub(" ", text)
+
+
+def fits(text: str) -> bool:
+    """Whether a cell of Excel holds all of a text."""
+    return len(text) <= _EXCEL_CELL
 
 
 def read(path: Path, form: str, needed: Sequence[str]) -> Iterator[Line]:
@@ -81,7 +90,9 @@ def read(path: Path, form: str, needed: Sequence[str]) -> Iterator[Line]:
         yield from _from_label_studio(path)
 
 
-def _keep(path: Path, content: bytes) -> None:
+def keep(path: Path, content: bytes) -> None:
+    """Write a file aside and put it in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with aside.open("wb") as file:
         file.write(content)
@@ -130,7 +141,7 @@ def _xlsx(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], path: Path
         for name in columns:
             value = row.get(name)
             if isinstance(value, str):
-                clean = _CONTROL.sub(" ", value)
+                clean = shown(value)
                 cell = WriteOnlyCell(sheet, clean if len(clean) <= _EXCEL_CELL else f"{clean[: _EXCEL_CELL - 1]}…")
                 cell.data_type = "s"  # never a formula
             else:

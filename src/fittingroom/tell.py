@@ -101,6 +101,10 @@ def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
             yield f"      {'预期' if chinese else 'expected'}: {attempt.expectation.say(language)}"
     else:
         yield f"{head}: {'按配方' if chinese else 'as the recipe says'}"
+    if attempt.came:
+        came, met = attempt.came, attempt.came.met
+        said = ("符合预期" if met else "未达预期") if chinese else ("as expected" if met else "less than expected")
+        yield f"      {'结果' if chinese else 'came'}: {came.metric} {came.before:.3f} -> {came.after:.3f} ({said})"
     score = attempt.metrics.get("dev.macro_f1")
     verdict = attempt.verdict.value if attempt.verdict else ("被阻止" if chinese else "blocked")
     yield f"      dev macro-F1 {score:.3f}, {verdict}" if score is not None else f"      {verdict}"

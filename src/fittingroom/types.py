@@ -254,6 +254,8 @@ class Score(Frozen):
     """label -> precision, recall, f1, support."""
     difference: dict[str, Interval] = Field(default_factory=dict)
     """For a baseline: our model minus this baseline, paired bootstrap over groups, per metric."""
+    p_values: dict[str, float] = Field(default_factory=dict)
+    """For a baseline: how often a difference as large would come of two that are alike (paired randomisation test)."""
     error: str = ""
     """Why it could not be scored; then `metrics` is empty and the rest of the report still stands."""
 
@@ -303,6 +305,79 @@ class GateDecision(Output):
     checks: list[Check]
 
 
+class Rival(Frozen):
+    """A short training that differs in one thing from the one that was judged, measured on the same rows."""
+
+    change: Literal["rate", "batch", "longer", "rank", "full", "same"]
+    """`longer` goes on from the kept weights; the others begin anew; `same` changes nothing: it is what `rank` and
+    `full`, which learn from as many rows, are compared with."""
+    factor: float = 1.0
+    """On the value that was used."""
+    share: float
+    """Rows it learnt from, repetitions counted, over those of the whole training."""
+    train_loss: float
+    """Nats per answer token, as in `Trained.evals`; 1e9 for one that is not finite."""
+    train_metric: float
+    dev_loss: float
+    dev_metric: float
+
+
+class Confused(Frozen):
+    """Rows of one class that are answered as another."""
+
+    true: str
+    predicted: str
+    rows: int
+    share: float
+    """Of the rows of the true class."""
+
+
+class Examination(Output):
+    """What is looked at once the gate said no: the run in short, and what more training was paid for to tell its cause.
+
+    `steps`, `evals`, `best_step` and `stopped` are those of the training: whatever reads curves reads them here.
+    """
+
+    VOLATILE: ClassVar[tuple[str, ...]] = ("timing",)
+    steps: list[dict[str, float]]
+    evals: list[dict[str, float]]
+    best_step: int
+    stopped: str
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """`rate_response`: {start, losses {factor: loss}, steps}, the loss after the same few steps at other rates; of the
+    training: trainable, trainable_tensors, untouched."""
+    rivals: list[Rival] = Field(default_factory=list)
+    data_curve: list[dict[str, float]] = Field(default_factory=list)
+    """rows, macro_f1 on dev of a linear model that learnt from so many of the training rows."""
+    classes: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """label -> rows (of training), weight (rows times weight in the loss), support, recall, precision, answered (how
+    often it was the answer) on dev. Empty where answers are free."""
+    confused: list[Confused] = Field(default_factory=list)
+    """The largest pairs first."""
+    slices: list[dict[str, Any]] = Field(default_factory=list)
+    """As in `EvalReport.facts`."""
+    labels: dict[str, float] = Field(default_factory=dict)
+    """The label audit: trusted (0 or 1), estimated_noise, remaining_noise."""
+    tokens: dict[str, float] = Field(default_factory=dict)
+    """`Plan.tokens`."""
+    experts: dict[str, float] = Field(default_factory=dict)
+    """Of a mixture: entropy_before and entropy_after (mean over layers, over its maximum) of the load of its experts on
+    training rows, before and after training, and moved (total variation between the two loads, mean over layers)."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """Metrics on dev."""
+    baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Baseline -> its metrics on dev."""
+    rows: dict[str, int] = Field(default_factory=dict)
+    """Of train and dev."""
+    timing: dict[str, float] = Field(default_factory=dict)
+    """seconds; share of the training's time that they are."""
+
+    @property
+    def learnt_rows(self) -> float:
+        """Rows that the training learnt from, repetitions counted."""
+        return max((entry["epoch"] for entry in self.evals), default=0.0) * self.rows.get("train", 0)
+
+
 # ---------------------------------------------------------------------------------------------- pitfalls
 
 
@@ -336,6 +411,34 @@ class Finding(Frozen):
     examples: tuple[str, ...] = ()
     strength: float = 1.0
     """How far beyond the limit, in multiples of it; ranks findings of one kind."""
+    proven: bool = False
+    """Whether another training, changed in this one thing, did better: a proven cause goes before suspected ones."""
+
+
+class Expected(Frozen):
+    """What a change should do to a score, as a number: said before the attempt, compared after it."""
+
+    change: float
+    """By how much the metric rises at least (falls, when negative)."""
+    metric: str = ""
+    """A metric of the dev part; empty: the one that the gate judges."""
+
+
+class Came(Frozen):
+    """What a change did to the score it was made for."""
+
+    metric: str
+    """As in `Attempt.metrics`, such as `dev.macro_f1`."""
+    before: float
+    """Of the attempt that was changed."""
+    after: float
+    met: bool
+    """Whether it came as expected, or better."""
+
+    @property
+    def change(self) -> float:
+        """After minus before."""
+        return self.after - self.before
 
 
 class Remedy(Frozen):
@@ -345,7 +448,9 @@ class Remedy(Frozen):
     safety: Safety
     patch: dict[str, Any] = Field(default_factory=dict)
     expectation: Text | None = None
-    """What is expected of it, said before the next attempt and compared after."""
+    """What else is expected of it, in words."""
+    expected: Expected | None = None
+    """What is expected of the score, as a number."""
 
 
 class Page(Frozen):
@@ -394,14 +499,22 @@ class Attempt(Frozen):
     number: int
     config_digest: str
     patch: dict[str, Any] = Field(default_factory=dict)
+    base: int = 0
+    """Number of the attempt whose configuration was changed: the best one before; 0 for the first."""
     cause: str = ""
-    """Id of the pitfall whose remedy made this attempt; empty for the first."""
+    """Id of the pitfall whose remedy made this attempt, or `search`; empty for the first."""
     expectation: Text | None = None
+    """What was expected, in words; the number is in `expected`."""
+    expected: Expected | None = None
+    came: Came | None = None
+    """What came of it; None where one of the two was not judged."""
     metrics: dict[str, float] = Field(default_factory=dict)
     verdict: Verdict | None = None
     findings: list[Finding] = Field(default_factory=list)
     bundle: str = ""
     minutes: float = 0.0
+    cost: float = 0.0
+    """What endpoints asked for it, in the currency of `prices`."""
 
 
 class RunSummary(Frozen):

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.searching import Searched
-    from fittingroom.serving.predictor import Prediction
+    from fittingroom.serving.predictor import Prediction, Written
+    from fittingroom.serving.ranking import Ranked
+    from fittingroom.sources.preferences import Handed, Preferred
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.verifying import Verified
 
@@ -104,7 +106,7 @@ class Workspace:
 
     def check(self, recipe: str = RECIPE, sets: Sequence[str] = ()) -> Checked:
         """Walk the data road and plan the training, without training: rows per stage, redacted examples, findings,
-        minutes, memory and money. A teacher model is not asked.
+        minutes, memory and money. No endpoint is asked.
         """
         config = self._load(recipe, sets)
         self._preflight(config)
@@ -123,12 +125,13 @@ class Workspace:
         blocked: Text | None = None
         plan: dict[str, Any] = {}
         price: Cost | None = None
-        unpaid = config.patched({"balance.teacher": None})
+        unpaid = config.patched({"balance.teacher": None, "label.endpoint": None})
         try:
             splits = data_road(unpaid, run)
             road = sum(event["worked"] for event in run.journal.read() if event["kind"] == "stage_done")
             plan = run.step(configure, unpaid, splits).model_dump(mode="json")
-            price = cost(config, plan, splits, road)
+            labelled = run.outputs.get("label")
+            price = cost(config, plan, splits, road, labelled if isinstance(labelled, Rows) else None)
         except Blocked as error:
             blocked = Text(en=error.text("en"), zh=error.text("zh"))
         prepared = run.outputs.get("prepare")
@@ -356,6 +359,33 @@ class Workspace:
         history = History(self.root)
         return take_decisions(self.root, history, history.find(run_id), file, form, by)
 
+    def review_pairs(
+        self,
+        run_id: str | None = None,
+        *,
+        out: Path,
+        part: Literal["dev", "test"] = "dev",
+        against: str = "",
+        rows: int = 100,
+    ) -> Handed:
+        """Write pairs of answers for two people to judge, without whose they are: ours, and those of a baseline or, as
+        `target`, of the data itself. Without `against` those that `gate.pairs` names, else the untuned model's.
+        """
+        from fittingroom.history import History
+        from fittingroom.pairing import write_pairs
+
+        history = History(self.root)
+        folder = history.find(run_id)
+        wanted = history.config(folder).gate.pairs
+        other = against or (wanted.against if wanted else "untuned")
+        return write_pairs(self.root, history, folder, out, part=part, against=other, rows=rows)
+
+    def take_pairs(self, file: Path) -> Preferred:
+        """Take filled-in pairs back: the gate goes by them, where it asks for them."""
+        from fittingroom.pairing import take_pairs
+
+        return take_pairs(self.root, file)
+
     def discover(
         self,
         recipe: str = RECIPE,
@@ -459,7 +489,7 @@ class Workspace:
 
     # ------------------------------------------------------------------------------------------ production
 
-    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction:
+    def ask(self, text: str | Mapping[str, str], *, alias: str = "champion") -> Prediction | Written | Ranked:
         """Ask the deployed model for one message."""
         from fittingroom.serving.ask import ask
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fittingroom.statistics.intervals import confusion_matrix
 from fittingroom.statistics.judging import Answers, Exam, Judge
-from fittingroom.types import EvalReport
+from fittingroom.types import EvalReport, Examination
 from pitfalls.small_training import Data
 
 
@@ -30,6 +30,21 @@ def report(data: Data, said: NDArray[np.intp], baselines: Mapping[str, NDArray[n
         predictions=judge.predictions(np.eye(data.classes)[said], answers),
         rows=many,
     )
+
+
+def with_classes(examined: Examination, report: EvalReport) -> Examination:
+    """The examination of the training that `report` judges, as the stage would fill in the classes."""
+    classes = {}
+    for place, label in enumerate(report.labels):
+        told = report.model.per_class[label]
+        classes[label] = {
+            "rows": 100.0,
+            "weight": 100.0,
+            "support": float(sum(report.confusion[place])),
+            "answered": float(sum(line[place] for line in report.confusion)),
+            **{name: told[name] for name in ("recall", "precision", "f1")},
+        }
+    return examined.model_copy(update={"classes": classes})
 
 
 def majority(data: Data) -> NDArray[np.intp]:

@@ -6,7 +6,6 @@ It records what the stage `train` records, the rate response too, so that a reme
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from fittingroom.tasks.classify import macro_f1
 from fittingroom.training.config import TrainConfig
-from fittingroom.types import Folder, Trained
+from fittingroom.types import Examination
 
 Array = NDArray[np.float64]
 _WARMUP = 0.1
@@ -104,9 +103,9 @@ class _Network:
 
 
 class Fitted(NamedTuple):
-    """What a training measured, and what the network says about dev at its best checkpoint."""
+    """What is known of a training after a no, and what the network says about dev at its best checkpoint."""
 
-    trained: Trained
+    examined: Examination
     said: NDArray[np.intp]
 
 
@@ -137,16 +136,15 @@ def train(data: Data, section: TrainConfig, *, hidden: int = 32, weigh: bool = F
             evals.append(at | {"dev_loss": dev[0], "dev_metric": dev[1], "train_loss": own[0], "train_metric": own[1]})
             said.append(network.probabilities(data.dev[0])[0].argmax(axis=1))
     best = max(range(len(evals)), key=lambda place: (evals[place]["dev_metric"], -place))
-    trained = Trained(
-        weights=Folder(Path("weights")),
-        method="full",
+    examined = Examination(
         steps=records,
         evals=evals,
         best_step=int(evals[best]["step"]),
         stopped="completed",
         facts={"rate_response": _response(data, section, min(16, steps), hidden, seed)},
+        rows={"train": len(labels), "dev": len(data.dev[1])},
     )
-    return Fitted(trained, said[best])
+    return Fitted(examined, said[best])
 
 
 def _response(data: Data, section: TrainConfig, few: int, hidden: int, seed: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ Where only people can mend, `mended(config, context)` is `bad` after they did wh
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +17,7 @@ from fittingroom.config import RunConfig, parse
 from fittingroom.diagnose import used_values
 from fittingroom.engine import Context
 from fittingroom.pitfalls import catalog, detect_all
-from fittingroom.types import Finding, Folder, Output, Pitfall, Safety, Severity, Trained
+from fittingroom.types import Examination, Finding, Output, Pitfall, Safety, Severity
 from pitfalls.small_training import draw, train
 
 BLOCKING = {
@@ -85,7 +84,7 @@ def test_it_fires_and_its_remedy_mends(name: str, context: Context) -> None:
         assert name not in [one.pitfall for one in found(pitfall, fixture.mended(config, context))]
         return
     assert not hasattr(fixture, "mended")
-    assert remedy.expectation is not None
+    assert remedy.expectation is not None or remedy.expected is not None
     patched = config.patched(remedy.patch)
     assert set(config.diff(patched)) == set(remedy.patch)
 
@@ -132,9 +131,9 @@ def test_over_rates_one_pit_at_most_speaks(kind: str, rate: float, expected: lis
     """Three kinds of data, three epochs: far too low, low, the best rate of the sweep, far too high."""
     config = recipe({"train": {"learning_rate": rate, "epochs": 3}})
 
-    trained = train(draw(**SWEEP[kind]), config.train).trained
+    examined = train(draw(**SWEEP[kind]), config.train).examined
 
-    assert [one.pitfall for one in detect_all(trained, "train", settings={}, disabled=[])] == expected
+    assert [one.pitfall for one in detect_all(examined, "examine", settings={}, disabled=[])] == expected
 
 
 MEASURED = {
@@ -159,9 +158,7 @@ intents of the sample shop; at 1e-3 it learnt its rows (0.95)."""
 def test_rates_measured_on_the_built_in_model(rate: float) -> None:
     metrics, losses, pit, factor = MEASURED[rate]
     still = {"dev_loss": 0.7, "dev_metric": 0.1, "train_loss": 0.7}
-    trained = Trained(
-        weights=Folder(Path("weights")),
-        method="full",
+    examined = Examination(
         steps=[{"step": n, "epoch": n / 54, "loss": max(0.6, 7.8 / n), "learning_rate": rate} for n in range(1, 541)],
         evals=[{"step": 54 * n, "epoch": n, **still, "train_metric": metric} for n, metric in enumerate(metrics)],
         best_step=54,
@@ -169,7 +166,7 @@ def test_rates_measured_on_the_built_in_model(rate: float) -> None:
         facts={"rate_response": {"start": 7.864458, "losses": losses}},
     )
 
-    (finding,) = detect_all(trained, "train", settings={}, disabled=[])
+    (finding,) = detect_all(examined, "examine", settings={}, disabled=[])
 
     assert finding.pitfall == pit
     assert finding.measured["best_factor"] == factor
@@ -177,9 +174,7 @@ def test_rates_measured_on_the_built_in_model(rate: float) -> None:
 
 @pytest.mark.parametrize("stopped", ["diverged", "non_finite"])
 def test_a_training_that_broke_names_the_rate_and_nothing_else(stopped: str) -> None:
-    trained = Trained(
-        weights=Folder(Path("weights")),
-        method="full",
+    examined = Examination(
         steps=[{"step": 1, "epoch": 0.1, "loss": float("nan"), "learning_rate": 1.0}],
         evals=[],
         best_step=0,
@@ -187,7 +182,8 @@ def test_a_training_that_broke_names_the_rate_and_nothing_else(stopped: str) -> 
         facts={"rate_response": {"start": 5.0, "losses": {"0.1": 2.0, "0.3": 1.0, "1": None, "3": None, "10": None}}},
     )
 
-    (finding,) = detect_all(trained, "train", settings={}, disabled=[])
+    (finding,) = detect_all(examined, "examine", settings={}, disabled=[])
 
+    assert finding.proven
     assert finding.pitfall == "learning-rate-too-high"
     assert finding.measured["best_factor"] == 0.3

@@ -15,6 +15,7 @@ from fittingroom.models.load import load_model, load_tokenizer
 from fittingroom.models.render import Renderer
 from fittingroom.tasks import classify
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training.passes import Layout
 from fittingroom.training.preflight import Subject, tokens
 from fittingroom.training.rows import encode
@@ -66,7 +67,7 @@ def looked_at(
     names = sorted(labels)
     renderer = trained(tokenizer)
     rows = encode(parts.train, task=_TASK, labels=names, renderer=renderer, max_length=length)
-    asked = [classify.messages(given, _TASK, names) for given in classify.inputs_of(parts.train.arrow())]
+    asked = [classify.messages(given, _TASK, names) for given in inputs_of(parts.train.arrow())]
     subject = Subject(
         folder, tokenizer, served(tokenizer) if served else renderer, asked, [classify.answer(name) for name in names],
         rows, _model(), layout(Layout.of(_model(), int(tokenizer.pad_token_id))), config.train, 7,

@@ -9,6 +9,7 @@ from fittingroom.errors import UserError
 from fittingroom.serving.champions import Served
 from fittingroom.serving.generation import Sampling, Stream
 from fittingroom.serving.predictor import Chat, Prediction, RawInput
+from fittingroom.serving.ranking import Ranked, RawQuestion
 from fittingroom.serving.recorder import Record
 from fittingroom.types import Release
 
@@ -40,6 +41,14 @@ class FakePredictor:
             if not isinstance(raw, str) and set(raw) - {"review"}:
                 raise UserError("holds a field that is none of review", "含有未知字段", place=f"input.{at}")
         return [self._predicted(raw if isinstance(raw, str) else raw.get("review", "")) for raw in raw_inputs]
+
+    def rank(
+        self, raw: RawQuestion, candidates: Sequence[str] | None = None, *, most: int = 10, personal: bool = True
+    ) -> Ranked:
+        if self.fault is not None:
+            raise self.fault
+        titles = list(candidates or ["milk", "bread"])[:most]
+        return Ranked(titles=titles, scores=[-float(place) for place in range(len(titles))], input={})
 
     def _predicted(self, text: str) -> Prediction:
         shares = dict(zip(self.labels, (0.7, 0.2, 0.1), strict=True))

@@ -25,6 +25,7 @@ ROUTES = [
     ("GET", "/metrics", None),
     ("GET", "/openapi.json", None),
     ("POST", "/v1/classify", {"input": "很好"}),
+    ("POST", "/v1/rank", {"input": {"history": ["milk"]}}),
     ("POST", "/v1/chat/completions", CHAT),
 ]
 

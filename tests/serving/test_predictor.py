@@ -47,9 +47,9 @@ def test_serving_sees_the_tokens_of_training(predictor: Predictor, text: str) ->
     """Also where an input is cut: training keeps room for the longest label."""
     renderer = Renderer(load_tokenizer(tiny_folder()))
     asked = classify.messages({"review": text}, predictor.info.task, LABELS)
-    room = max(len(renderer.answer_ids(classify.answer(label))) for label in LABELS)
+    room = max(len(renderer.answer_ids(said)) for said in classify.JOB.answers(predictor.info.task, LABELS))
     for label in LABELS:
-        example = renderer.example(asked, classify.answer(label), predictor.info.max_length, answer_room=room)
+        example = renderer.example(asked, label, predictor.info.max_length, answer_room=room)
         ids, cut = predictor.prompt_ids({"review": text})
         assert ids == example.ids[: example.answer_start]
         assert cut == example.truncated

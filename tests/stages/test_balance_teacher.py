@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from chat_api import Api, chat_api
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
-from fittingroom.models import teacher
+from fittingroom.models import endpoint, endpoint_kept
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.models.teacher import TeacherConfig, is_refusal
 from fittingroom.stages.balance import BalanceConfig, balance
 from fittingroom.tasks.config import TaskConfig
@@ -23,70 +21,12 @@ from fittingroom.types import Rows, Splits
 PHONE = "13812345678"
 
 
-@dataclass
-class Api:
-    """A chat API that answers as it is told to."""
-
-    url: str = ""
-    reply: Callable[[str], str] = lambda text: f"{text}, all told"
-    faults: list[int] = field(default_factory=list)
-    """Status of the next answers, before it says something."""
-    headers: list[dict[str, str]] = field(default_factory=list)
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    finish: str = "stop"
-
-    def texts(self) -> list[str]:
-        return [one["messages"][1]["content"] for one in self.asked]
-
-
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    found = Api()
     monkeypatch.setenv("TEACHER_KEY", "sk-very-secret")
-    monkeypatch.setattr(teacher, "_LONGEST_PAUSE", 0.01)
-
-    class Answering(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.headers.append(dict(self.headers))
-            if found.faults:
-                code = found.faults.pop(0)
-                if code == 200:
-                    self._say(200, b"no JSON at all")
-                elif code == 302:
-                    self.send_response(302)
-                    self.send_header("Location", "http://192.0.2.1/elsewhere")
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                else:
-                    self._say(code, b'{"error": {"message": "quotes the customer"}}')
-                return
-            asked = json.loads(body)
-            found.asked.append(asked | {"path": self.path})
-            said = {"role": "assistant", "content": found.reply(asked["messages"][1]["content"])}
-            answer = {
-                "choices": [{"message": said, "finish_reason": found.finish}],
-                "usage": {"prompt_tokens": 100, "completion_tokens": 10},
-            }
-            self._say(200, json.dumps(answer).encode())
-
-        def _say(self, code: int, body: bytes) -> None:
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    found.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    monkeypatch.setattr(endpoint, "_LONGEST_PAUSE", 0.01)
+    with chat_api() as found:
+        yield found
 
 
 COMMON = ("the parcel never came and nobody answers", "when does my order leave the shop", "delivery is far too slow")
@@ -108,13 +48,21 @@ def skewed(make_rows: Callable[..., Rows], as_splits: Callable[..., Splits]) -> 
     return as_splits(make_rows(rows), {"train": range(30), "dev": [30], "test": [31]})
 
 
-def config(api: Api, **changed: Any) -> BalanceConfig:
-    told = {"url": api.url, "model": "deepseek-chat", "key": "${TEACHER_KEY}", "retries": 2, **changed}
-    return BalanceConfig(method="oversample", temperature=0, max_factor=3, teacher=TeacherConfig(**told))
+ENDPOINT = ("url", "key", "retries", "parallel")
+Told = tuple[BalanceConfig, dict[str, EndpointConfig]]
 
 
-def balanced(splits: Splits, how: BalanceConfig, task: TaskConfig, context: Context) -> Splits:
-    return balance(splits, balance=how, task=task, seed=1, context=context)
+def config(api: Api, **changed: Any) -> Told:
+    where = {"url": api.url, "model": "deepseek-chat", "key": "${TEACHER_KEY}", "retries": 2}
+    where |= {name: value for name, value in changed.items() if name in ENDPOINT}
+    how = {name: value for name, value in changed.items() if name not in ENDPOINT}
+    teacher = TeacherConfig(endpoint="big", **how)
+    made = BalanceConfig(method="oversample", temperature=0, max_factor=3, teacher=teacher)
+    return made, {"big": EndpointConfig.model_validate(where)}
+
+
+def balanced(splits: Splits, how: Told, task: TaskConfig, context: Context) -> Splits:
+    return balance(splits, balance=how[0], endpoints=how[1], task=task, seed=1, context=context)
 
 
 def test_repeated_rows_come_in_other_words(skewed: Splits, api: Api, task: TaskConfig, context: Context) -> None:
@@ -126,7 +74,10 @@ def test_repeated_rows_come_in_other_words(skewed: Splits, api: Api, task: TaskC
     rows = {row["id"]: row for row in out.train.dicts()}
     copies = [row for name, row in rows.items() if "~" in name]
     assert len(copies) == 12
-    assert out.facts["teacher"] == {"asked": 12, "used": 12, "dropped": {}, "tokens_in": 1200, "tokens_out": 120}
+    assert out.facts["teacher"] == {
+        "asked": 12, "used": 12, "dropped": {}, "tokens_in": 1200, "tokens_out": 120,
+        "models": {"deepseek-flash-1017": 12}, "cost": None, "currency": "",
+    }  # fmt: skip
     for row in copies:
         original = rows[row["id"].split("~")[0]]
         assert (row["group"], row["cluster"], row["target"]) == (
@@ -148,7 +99,7 @@ def test_nothing_personal_is_sent_and_none_that_comes_back_is_kept(
     sent = json.dumps(api.asked)
     assert PHONE not in sent
     assert "[MOBILE]" in sent
-    kept = (context.root / "teacher" / "answers.jsonl").read_text("utf-8")
+    kept = (context.root / "endpoints" / "big.jsonl").read_text("utf-8")
     assert "wang.xm" not in kept
     assert "sk-very-secret" not in kept
     assert "wang.xm" not in json.dumps(out.train.dicts() + out.dropped.dicts(), default=str)
@@ -163,7 +114,7 @@ def test_nothing_personal_is_sent_and_none_that_comes_back_is_kept(
         (lambda text: "抱歉，我无法改写这条消息", "refusal"),
         (lambda text: "I'm sorry, but I can't help with that.", "refusal"),
         (lambda text: f"<｜User｜>{text} or so", "control token"),
-        (lambda text: f"<think>hm</think>{text} or so", "control token"),
+        (lambda text: f"{text}<think>hm</think> or so", "control token"),
         (lambda text: f"{text} for 99 yuan", "other numbers"),
         (lambda text: f"{text} " + "and so on it went " * 20, "too long"),
     ],
@@ -179,7 +130,7 @@ def test_a_reply_that_is_none_is_dropped_with_its_reason(
     assert all(row["id"] == f"{row['twin']}~{row['id'].split('~')[1]}~reply" for row in gone)
     assert len(gone) == 12
     plain = balance(
-        skewed, balance=config(api).model_copy(update={"teacher": None}), task=task, seed=1, context=context
+        skewed, balance=config(api)[0].model_copy(update={"teacher": None}), task=task, seed=1, context=context
     )
     assert out.train.digest == plain.train.digest, "rows are repeated as without a teacher"
 
@@ -200,7 +151,7 @@ def test_replies_near_judged_rows_or_under_another_label_or_cut_off(
 
 
 def test_what_was_answered_is_not_paid_twice(skewed: Splits, api: Api, task: TaskConfig, context: Context) -> None:
-    api.faults = [429, 500, 200]
+    api.faults = [429, 500, "garbled"]
     first = balanced(skewed, config(api, parallel=1, retries=3), task, context)
     assert len(api.asked) == 12, "busy, broken and garbled answers are asked for again"
     again = balanced(skewed, config(api, parallel=1, retries=3), task, context)
@@ -251,12 +202,8 @@ def test_a_server_that_is_not_there_and_settings_that_cannot_be(
 ) -> None:
     with pytest.raises(UserError, match="gives no answer"):
         balanced(skewed, config(api, url="http://127.0.0.1:9", retries=0), task, context)
-    for wrong in ({"key": "sk-written-out"}, {"url": "http://example.com"}, {"url": "https://u:p@example.com"}):
-        with pytest.raises(ValidationError):
-            config(api, **wrong)
-    monkeypatch.setenv("TEACHER_URL", "http://example.com")
-    with pytest.raises(RecipeError, match="unencrypted"):
-        balanced(skewed, config(api, url="${TEACHER_URL}"), task, context)
+    with pytest.raises(RecipeError, match="allow-list"):
+        balanced(skewed, (config(api)[0], {}), task, context)
     monkeypatch.delenv("TEACHER_KEY")
     with pytest.raises(RecipeError, match="TEACHER_KEY is not set"):
         balanced(skewed, config(api), task, context)
@@ -266,9 +213,9 @@ def test_a_server_that_is_not_there_and_settings_that_cannot_be(
 def test_answers_of_forgotten_rows_go(skewed: Splits, api: Api, task: TaskConfig, context: Context) -> None:
     out = balanced(skewed, config(api), task, context)
     row = next(name.split("~")[0] for name in out.train.arrow()["id"].to_pylist() if "~" in name)
-    assert teacher.forget(context.root, {row}) == 2
-    assert teacher.forget(context.root, {row}) == 0
-    assert row not in (context.root / "teacher" / "answers.jsonl").read_text("utf-8")
+    assert endpoint_kept.forget(context.root, {row}) == 2
+    assert endpoint_kept.forget(context.root, {row}) == 0
+    assert row not in (context.root / "endpoints" / "big.jsonl").read_text("utf-8")
     balanced(skewed, config(api), task, context)
     assert len(api.asked) == 14
 

@@ -36,13 +36,27 @@ class FakePredictor:
 
     @classmethod
     def load(
-        cls, folder: Path, *, threads: int | None = None, weights: str = "bundle", root: Path | None = None
+        cls,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        weights: str = "bundle",
+        root: Path | None = None,
+        secret: bytes = b"",
     ) -> FakePredictor:
         assert folder.name == "bundle"
         assert threads == 1
+        assert secret == b"test-key"
         if weights == "base" and cls.fails:
             raise ModelError("the base model is not here", "找不到基础模型", place="nano")
         return cls(weights)
+
+    def prompt_ids(self, given: dict[str, str]) -> tuple[list[int], int]:
+        return [1], max(0, len(given["review"]) - 40)
+
+    def classify(self, raw: list[dict[str, str]]) -> np.ndarray:
+        self.asked += len(raw)
+        return self.score(raw)
 
     def score(self, inputs: list[dict[str, str]]) -> np.ndarray:
         rows = []
@@ -100,7 +114,7 @@ def _bundle(tmp_path: Path) -> Bundle:
 
 
 def _evaluate(splits: Splits, context: Context, **over: Any) -> EvalReport:
-    config = EvaluateConfig(replicates=300, **over)
+    config = EvaluateConfig(**{"replicates": 300, "forgetting": {"measure": False}} | over)
     return evaluate(_bundle(context.root), splits, evaluate=config, task=TASK, seed=7, part="dev", context=context)
 
 

@@ -193,11 +193,12 @@ def test_what_the_loader_mends_in_the_files_is_told(tmp_path: Path) -> None:
     """Files without a padding token and with sampling settings but no sampling, as some are published."""
     folder = tmp_path / "published"
     shutil.copytree(tiny_folder(), folder)
-    for name, change in {
+    changes: dict[str, dict[str, Any]] = {
         "tokenizer_config.json": {"pad_token": None},
         "config.json": {"pad_token_id": None},
         "generation_config.json": {"do_sample": False, "temperature": 0.6, "pad_token_id": None},
-    }.items():
+    }
+    for name, change in changes.items():
         said = json.loads((folder / name).read_text("utf-8"))
         (folder / name).write_text(json.dumps({**said, **change}), "utf-8")
 

@@ -5,16 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import Field
 
-from fittingroom.types import Frozen, Trained
+from fittingroom.types import Examination, Frozen, Rival
 
 DEAD = "dead_gradients"
 """Why a training ended that had no gradient: neither rate nor length is to blame."""
 VISIBLE = 1e-4
 STUCK = 0.45
+
+
+class Watched(Protocol):
+    """What a training measured: a `Trained`, or an `Examination` of one."""
+
+    @property
+    def steps(self) -> list[dict[str, float]]: ...
+    @property
+    def evals(self) -> list[dict[str, float]]: ...
+    @property
+    def best_step(self) -> int: ...
+    @property
+    def stopped(self) -> str: ...
+    @property
+    def facts(self) -> dict[str, Any]: ...
 
 
 class RateLimits(Frozen):
@@ -26,6 +41,16 @@ class RateLimits(Frozen):
     """Share of the loss that another rate must save in the same few steps."""
     speed: float = Field(default=2.0, gt=1)
     """How many times as far the loss must fall in them at a higher rate."""
+    ahead: float = Field(default=0.05, gt=0, lt=1)
+    """Share by which a rival's loss must lie below the lowest of the whole training, on dev and on its own rows; or"""
+    points: float = Field(default=0.1, gt=0, lt=1)
+    """the macro-F1 by which it must lie above the highest, on both."""
+    fraction: float = Field(default=0.6, gt=0)
+    """Share of the training's rows up to which a rival that began anew proves more than a lack of time."""
+    clear: float = Field(default=5.0, gt=1)
+    """Factor from which on a higher rate is the cause of a training of few passes too, which more of them mend else."""
+    passes: float = Field(default=3.0, gt=0)
+    """Passes over the rows below which they are few."""
     near: float = Field(default=0.5, gt=0, le=1)
     """How nearly as far it must fall at the lowest rate to say of a stuck training that its rate is too high."""
     jump: float = Field(default=0.5, gt=0)
@@ -77,7 +102,7 @@ class Curves(NamedTuple):
         return self.jump >= nats * max(1.0, self.lowest_loss)
 
 
-def read(trained: Trained) -> Curves | None:
+def read(trained: Watched) -> Curves | None:
     """The numbers of a training; None when it ended before anything was measured."""
     losses = [step["loss"] for step in trained.steps]
     finite = [loss for loss in losses if math.isfinite(loss)]
@@ -150,8 +175,8 @@ class Response(NamedTuple):
         return min((f for f in self.losses if f < 1), key=lambda factor: (self.losses[factor], -factor), default=0.1)
 
 
-def response(trained: Trained) -> Response | None:
-    """The measured rate response, when training recorded one (it does where it did not fit its own rows)."""
+def response(trained: Watched) -> Response | None:
+    """The measured rate response, where there is one (of a training that did not fit its own rows)."""
     recorded = trained.facts.get("rate_response")
     if not recorded:
         return None
@@ -176,3 +201,71 @@ def better_rate(curves: Curves, answer: Response, limits: RateLimits) -> float:
         return best
     lowest = min(answer.losses)
     return lowest if lowest < 1 and curves.stuck and answer.speed(lowest) >= limits.near else 1.0
+
+
+# ---------------------------------------------------------------------------------------------- rivals
+
+
+def tried(examined: Examination, change: str) -> Rival | None:
+    """The rival that made this change; None where none was trained."""
+    return next((one for one in examined.rivals if one.change == change), None)
+
+
+def outdoes(one: Rival, examined: Examination, limits: RateLimits) -> bool:
+    """Whether a rival got clearly further than the whole training, on rows that it learnt from and on others.
+
+    By its losses; or by macro-F1, where the losses are no higher: a model that says one label for everything has found
+    a low loss that is hard to get below in a few steps. One that began anew must have learnt from fewer rows.
+    """
+    if one.change != "longer" and one.share > limits.fraction:
+        return False
+    own, dev = _lowest(examined, "train_loss"), _lowest(examined, "dev_loss")
+    share = 1 - limits.ahead
+    if one.train_loss <= share * own and one.dev_loss <= share * dev:
+        return True
+    learnt, told = _highest(examined, "train_metric"), _highest(examined, "dev_metric")
+    further = one.train_metric >= learnt + limits.points and one.dev_metric >= told + limits.points
+    return further and one.train_loss <= (1 + limits.ahead) * own and one.dev_loss <= (1 + limits.ahead) * dev
+
+
+def gained(one: Rival | None, examined: Examination, least: float = 0.02) -> float:
+    """By how much macro-F1 on dev should rise at least: what a rival reached already beyond the kept weights."""
+    curves = read(examined)
+    if one is None or curves is None:
+        return least
+    return round(max(least, one.dev_metric - curves.dev_metric), 3)
+
+
+def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> float:
+    """The factor on the rate that would have been right; 1 when the rate is not to blame.
+
+    A rival at another rate outranks the few steps of the response: it stands against the whole training. Where none
+    could be paid for, the response alone says (`better_rate`), unless another rival has outdone the training.
+    """
+    one, answer = tried(examined, "rate"), response(examined)
+    if one is not None:
+        if outdoes(one, examined, limits):
+            enough = one.factor < 1 or one.factor >= limits.clear or curves.last_epoch >= limits.passes
+            return one.factor if enough else 1.0
+        plateau = (
+            one.factor < 1 and curves.stuck and one.train_loss <= (1 + limits.ahead) * _lowest(examined, "train_loss")
+        )
+        return one.factor if plateau else 1.0
+    others = any(outdoes(other, examined, limits) for other in examined.rivals if other.change != "same")
+    return 1.0 if answer is None or others else better_rate(curves, answer, limits)
+
+
+def proven_rate(examined: Examination, limits: RateLimits) -> bool:
+    """Whether a rival at another rate has outdone the training."""
+    one = tried(examined, "rate")
+    return one is not None and outdoes(one, examined, limits)
+
+
+def _lowest(examined: Watched, name: str) -> float:
+    after = [entry for entry in examined.evals if entry["step"] > 0] or examined.evals
+    return min((entry[name] for entry in after if math.isfinite(entry[name])), default=math.inf)
+
+
+def _highest(examined: Watched, name: str) -> float:
+    after = [entry for entry in examined.evals if entry["step"] > 0] or examined.evals
+    return max((entry[name] for entry in after), default=0.0)

@@ -84,6 +84,12 @@ def _why(view: AttemptView, say: Say, language: str) -> Html:
 
 def _came(view: AttemptView, before: AttemptView | None, metric: str, say: Say, language: str) -> Html | None:
     """What came of it, against the attempt before."""
+    if (came := view.attempt.came) is not None:
+        said = say("met" if came.met else "not_met")
+        return tag(
+            "p", f"{say('came')}{_sep(language)}{came.metric} {came.before:.3f} → ", tag("b", f"{came.after:.3f}"),
+            f" ({came.change:+.3f}, {said})",
+        )  # fmt: skip
     now = view.attempt.metrics.get(f"dev.{metric}")
     was = before.attempt.metrics.get(f"dev.{metric}") if before is not None else None
     if now is None or was is None:

@@ -118,6 +118,8 @@ WORDS: dict[str, Text] = {
     "after": _text("after", "之后"),
     "expected": _text("Expected", "预期"),
     "came": _text("Came", "结果"),
+    "met": _text("as expected", "符合预期"),
+    "not_met": _text("less than expected", "未达预期"),
     "cause": _text("Cause", "原因"),
     "first": _text("the recipe as it was written", "按配方原样运行"),
     "blocked": _text("ended before training", "训练前即终止"),

@@ -4,6 +4,8 @@
     GET  /metrics                numbers for Prometheus
     GET  /v1/models              aliases and their releases
     POST /v1/classify            label, calibrated probabilities, confidence
+    POST /v1/rank                goods or titles in their order, for a model that recommends
+    POST /v1/write               free answers (`reply`, `copywrite`), to fields as the task has them
     POST /v1/chat/completions    generated answers, whole or as a stream of events
 
 It knows no model, only a provider of predictors; all that a request may ask for is in `wire.py`, all that it may cost
@@ -28,10 +30,10 @@ from fittingroom.serving.auth import Door, Token
 from fittingroom.serving.champions import Provider, Served
 from fittingroom.serving.limits import Limits, Queue
 from fittingroom.serving.metrics import CONTENT_TYPE, Metrics
-from fittingroom.serving.predictor import Prediction, Reply, Sampling
+from fittingroom.serving.predictor import Prediction, Reply, Sampling, Written
 from fittingroom.serving.problems import ApiError
 from fittingroom.serving.recorder import Record, Sink
-from fittingroom.serving.talk import HeldStream, Talk
+from fittingroom.serving.talk import AI_HEADER, HeldStream, Talk
 from fittingroom.serving.wire import (
     ChatAnswer,
     ChatRequest,
@@ -41,6 +43,11 @@ from fittingroom.serving.wire import (
     Health,
     ModelCard,
     ModelList,
+    RankedGoods,
+    Ranking,
+    RankRequest,
+    WriteRequest,
+    WrittenAnswer,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +99,8 @@ def create_app(
     app.add_api_route("/metrics", desk.metrics_page, methods=["GET"], response_class=Response)
     app.add_api_route("/v1/models", desk.models, methods=["GET"], response_model=ModelList)
     app.add_api_route("/v1/classify", desk.classify, methods=["POST"], response_model=list[Classified])
+    app.add_api_route("/v1/rank", desk.rank, methods=["POST"], response_model=Ranking)
+    app.add_api_route("/v1/write", desk.write, methods=["POST"], response_model=list[WrittenAnswer])
     app.add_api_route("/v1/chat/completions", desk.chat, methods=["POST"], response_model=ChatAnswer)
     return app
 
@@ -145,6 +154,40 @@ class Desk:
         response.headers["x-release"] = str(served.release.version)
         return [_classified(item) for item in found]
 
+    async def rank(self, asked: RankRequest, response: Response) -> Ranking:
+        """Titles in the order in which they suit a customer or a search."""
+        started = time.perf_counter()
+        served = self._served(asked.model)
+        self._check_question(asked)
+        with self._place():
+            found = await self._work(
+                lambda: served.predictor.rank(asked.input, asked.candidates, most=asked.most, personal=asked.personal)
+            )
+            seconds = time.perf_counter() - started
+            said = (served.alias, served.release.version, seconds)
+            record = Record.now("rank", *said, found.input, found.titles[0], None, self._group(asked.user))
+            await self._work(lambda: self._keep([record]))
+        response.headers["x-release"] = str(served.release.version)
+        pairs = zip(found.titles, found.scores, strict=True)
+        return Ranking(goods=[RankedGoods(title=title, score=score) for title, score in pairs])
+
+    async def write(self, asked: WriteRequest, response: Response) -> list[WrittenAnswer]:
+        """One free answer per input, in their order; as long as the longest of training at most."""
+        started = time.perf_counter()
+        served = self._served(asked.model)
+        inputs = asked.inputs()
+        self._check_size(inputs)
+        with self._place():
+            found = await self._work(lambda: served.predictor.write(inputs))
+            said = (served.alias, served.release.version, time.perf_counter() - started)
+            group = self._group(asked.user)
+            records = [Record.now("write", *said, item.input, None, None, group) for item in found]
+            await self._work(lambda: self._keep(records))
+        response.headers["x-release"] = str(served.release.version)
+        if served.predictor.marks:
+            response.headers[AI_HEADER] = "true"
+        return [_written(item) for item in found]
+
     async def chat(self, asked: ChatRequest, request: Request) -> Response:
         """A generated answer."""
         started = time.perf_counter()
@@ -162,7 +205,7 @@ class Desk:
             if asked.stream:
                 usage = asked.stream_options is not None and asked.stream_options.include_usage
                 # The place in the queue goes with the stream and is given back at its end.
-                return HeldStream(talk.events(usage), stack.pop_all(), served.release.version)
+                return HeldStream(talk.events(usage), stack.pop_all(), talk.headers())
             return await talk.whole(request)
 
     # ------------------------------------------------------------------------------------------ inside
@@ -185,6 +228,16 @@ class Desk:
         for at, given in enumerate(inputs):
             size = len(given) if isinstance(given, str) else sum(len(text) for text in given.values())
             self._check_length(size, f"input.{at}")
+
+    def _check_question(self, asked: RankRequest) -> None:
+        texts = [asked.input] if isinstance(asked.input, str) else list(asked.input.values())
+        size = sum(len(text) if isinstance(text, str) else sum(map(len, text)) for text in texts)
+        self._check_length(size, "input")
+        if len(asked.candidates or ()) > self.limits.max_candidates:
+            said = f"at most {self.limits.max_candidates} candidates in one request"
+            raise ApiError(413, said, code="too_many_candidates", param="candidates")
+        for at, title in enumerate(asked.candidates or ()):
+            self._check_length(len(title), f"candidates.{at}")
 
     def _check_length(self, characters: int, param: str) -> None:
         if characters > self.limits.max_characters:
@@ -262,5 +315,15 @@ def _classified(found: Prediction) -> Classified:
         label=found.label,
         probabilities=found.probabilities,
         confidence=found.confidence,
+        abstained=found.abstained,
+        truncated=found.truncated,
+    )
+
+
+def _written(found: Written) -> WrittenAnswer:
+    return WrittenAnswer(
+        text=found.text,
+        finish_reason=found.finish_reason,
+        ai_generated=found.ai_generated,
         truncated=found.truncated,
     )

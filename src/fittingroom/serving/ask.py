@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from fittingroom.serving.load import load_release
-from fittingroom.serving.predictor import Prediction, RawInput
+from fittingroom.serving.predictor import Prediction, RawInput, Written
+from fittingroom.serving.ranking import Ranked
 from fittingroom.serving.registry import CHAMPION, alias_target
 
 
-def ask(root: Path, given: RawInput, *, alias: str = CHAMPION) -> Prediction:
-    """Load the release behind an alias and classify one message. Nothing is recorded."""
-    return load_release(root, alias_target(root, alias)).classify([given])[0]
+def ask(root: Path, given: RawInput, *, alias: str = CHAMPION) -> Prediction | Written | Ranked:
+    """Load the release behind an alias and answer one message: with a label, in free text where the task has none, or
+    with a ranking. Nothing is recorded.
+    """
+    predictor = load_release(root, alias_target(root, alias))
+    if predictor.info.task.kind == "recommend":
+        return predictor.rank(given)
+    return predictor.classify([given])[0] if predictor.labels else predictor.write([given])[0]

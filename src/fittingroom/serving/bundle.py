@@ -4,6 +4,7 @@
     model/           weights (safetensors) and configuration; the base's, when there is an adapter
     adapter/         only when the weights are an adapter
     tokenizer/       tokenizer.json and its configuration
+    shelf/           goods and what goes with what (Parquet), for a bundle that ranks
     LICENSE.base     licence text of the base model
     manifest.json    SHA-256 and size of every other file; written last
 
@@ -17,13 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from fittingroom.errors import StoreError
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.store import MANIFEST, digest_of, file_sha256, write_json
-from fittingroom.tasks.classify import messages
+from fittingroom.tasks.abstaining import Abstention
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.text.clean import CleanConfig, clean_batch
 from fittingroom.text.redact import RedactConfig, redact_batch
 from fittingroom.types import Frozen
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from fittingroom.tables import Table
 
 INFO = "bundle.json"
-MODEL, ADAPTER, TOKENIZER, LICENCE = "model", "adapter", "tokenizer", "LICENSE.base"
+MODEL, ADAPTER, TOKENIZER, SHELF, LICENCE = "model", "adapter", "tokenizer", "shelf", "LICENSE.base"
 _REPLAYED = 500
 _RUNS_CODE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".so"})
 
@@ -66,9 +68,18 @@ class BundleInfo(Frozen):
     """Of this format."""
     task: TaskConfig
     """With the instruction, and whether the prompt lists the labels."""
-    labels: list[str] = Field(min_length=1)
+    labels: list[str]
+    """The closed set; [] where answers are free."""
+    max_tokens: int = Field(default=0, ge=0)
+    """Free answers: tokens of the longest one in training, its end mark included; serving makes no longer ones. 0 where
+    they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
+    abstention: Abstention | None = None
+    """Below which confidence an answer is withheld, where the task wants a precision."""
+    attributes: list[str] = Field(default_factory=list)
+    """`copywrite` with several drafts: values of attributes that the training rows hold, by which a draft is told that
+    speaks of attributes its article does not have."""
     prior_shift: dict[str, float] = Field(default_factory=dict)
     """Added to the scores of the labels first, where training met the classes in another mix than the world has."""
     base: BaseRecord
@@ -81,8 +92,16 @@ class BundleInfo(Frozen):
     method: Literal["full", "lora"] = "full"
     think: ThinkPolicy = "auto"
     """What stood between the assistant's mark and an answer in training; serving writes the same."""
+    rank_by: str = ""
+    """For a bundle that ranks: the way of scoring that was best on rows it has not learnt (see `serving.ranking`)."""
     golden_prompt: str = ""
     """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""
+
+    @model_validator(mode="after")
+    def _has_answers(self) -> BundleInfo:
+        if not self.labels and not self.max_tokens:
+            raise ValueError("a bundle has labels, or says how long its free answers may be")
+        return self
 
 
 def read_info(folder: Path) -> BundleInfo:
@@ -125,7 +144,8 @@ def replayed(rows: Table, prepare: Preparation, secret: bytes) -> dict[str, int]
 
 def golden_prompt(renderer: Renderer, task: TaskConfig, labels: Sequence[str]) -> str:
     """Digest of the ids of one fixed prompt: another renderer, tokenizer or prompt in service gives another one."""
-    asked = messages(dict.fromkeys(task.input, "Hello,  世界 123"), task, labels)
+    job, given = job_of(task), dict.fromkeys(task.input, "Hello,  世界 123")
+    asked = job.messages(given, task, job.choices(given, task, labels))
     return digest_of(renderer.prompt_ids(asked))
 
 

@@ -93,11 +93,14 @@ class Stream:
         end: int,
         prompt_tokens: int,
         stop: Sequence[str] = (),
+        mark: str = "",
     ) -> None:
         self._made = made
         self._decode = decode
         self._end = end
         self._stop = tuple(stop)
+        self._mark = mark
+        """Put behind an answer that says something."""
         self.prompt_tokens = prompt_tokens
         self.reply: Reply | None = None
 
@@ -123,6 +126,9 @@ class Stream:
                 said = ready
         if len(text) > said:
             yield text[said:]
+        if self._mark and text.strip() and not text.rstrip().endswith(self._mark.strip()):
+            yield self._mark
+            text += self._mark
         self.reply = Reply(text, finish, self.prompt_tokens, count)
 
     def whole(self) -> Reply:

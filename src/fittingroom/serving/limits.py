@@ -21,6 +21,8 @@ class Limits(Frozen):
     """Size of one request."""
     max_inputs: int = Field(default=64, ge=1)
     """Messages in one request to classify."""
+    max_candidates: int = Field(default=1000, ge=1)
+    """Titles in one request to rank."""
     max_characters: int = Field(default=20_000, ge=1)
     """Characters of one message; longer ones are refused, not cut."""
     max_new_tokens: int = Field(default=512, ge=1)

@@ -28,12 +28,12 @@ class Record(NamedTuple):
 
     time: datetime
     route: str
-    """`classify` or `chat`."""
+    """`classify`, `write`, `rank` or `chat`."""
     alias: str
     release: int
     input: Mapping[str, str]
     label: str | None
-    """The label given; for a chat, the answer if it is one of the labels."""
+    """The label given; for a ranking, the first title; for a chat, the answer if it is one of the labels."""
     confidence: float | None
     """Calibrated probability of the label; a chat has none."""
     seconds: float

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+AI_HEADER = "x-ai-generated"
+"""Header of answers that carry a mark of being made by a machine: the mark in the metadata."""
+
+
 class Work(Protocol):
     """Does something slow away from the event loop."""
 
@@ -52,8 +56,14 @@ class Talk:
             model=self._served.alias,
             choices=[Choice(message=AnswerMessage(content=reply.text), finish_reason=reply.finish_reason)],
             usage=_usage(reply),
+            ai_generated=True if self._served.predictor.marks else None,
         )
-        return JSONResponse(answer.model_dump(), headers={"x-release": str(self._served.release.version)})
+        return JSONResponse(answer.model_dump(exclude_none=True), headers=self.headers())
+
+    def headers(self) -> dict[str, str]:
+        """Which release answers, and whether the answer is marked as made by a machine."""
+        marks = {AI_HEADER: "true"} if self._served.predictor.marks else {}
+        return {"x-release": str(self._served.release.version), **marks}
 
     async def events(self, usage: bool) -> AsyncIterator[str]:
         """The answer as server-sent events, ended by `[DONE]`."""
@@ -84,8 +94,8 @@ class Talk:
 class HeldStream(StreamingResponse):
     """A stream that gives back what it holds when it ends, however it ends."""
 
-    def __init__(self, events: AsyncIterator[str], held: ExitStack, release: int) -> None:
-        super().__init__(events, media_type="text/event-stream", headers={"x-release": str(release)})
+    def __init__(self, events: AsyncIterator[str], held: ExitStack, headers: dict[str, str]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=headers)
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

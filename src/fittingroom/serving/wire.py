@@ -124,7 +124,41 @@ class ClassifyRequest(Wire):
         return list(self.input) if isinstance(self.input, list) else [self.input]
 
 
+class RankRequest(Wire):
+    """`POST /v1/rank`: what is known of a customer or asked in a search; a string where the task has one field, else
+    field -> text, or a list of titles, newest first. Nothing at all asks for what suits everybody.
+    """
+
+    input: String | dict[String, String | list[String]] = Field(default_factory=dict)
+    candidates: Annotated[list[String], Field(min_length=1)] | None = None
+    """Titles to rank; without them the model's own tables propose some."""
+    most: int = Field(default=10, ge=1, le=1000)
+    """Titles in the answer at most."""
+    personal: bool = True
+    """False leaves out what the customer bought and looked at."""
+    model: Name = ""
+    user: Name | None = None
+    """Who is asking, as for the chat."""
+
+
+class WriteRequest(ClassifyRequest):
+    """`POST /v1/write`: what `/v1/classify` takes, answered in free text: a question, facts and history, attributes."""
+
+
 # ---------------------------------------------------------------------------------------------- answers
+
+
+class WrittenAnswer(Wire):
+    """One answer of `/v1/write`."""
+
+    text: str
+    """With its visible mark, where the task asks for one."""
+    finish_reason: Literal["stop", "length"]
+    """`length`: it was cut at the longest answer of training."""
+    ai_generated: bool = False
+    """Whether the answer is marked as made by a machine."""
+    truncated: int = 0
+    """Tokens of the input that were cut off to fit the length of training."""
 
 
 class Classified(Wire):
@@ -133,8 +167,23 @@ class Classified(Wire):
     label: str
     probabilities: dict[str, float]
     confidence: float
+    abstained: bool = False
+    """The model is not sure enough for the precision that its task wants: hand the message to a person."""
     truncated: int = 0
     """Tokens of the message that were cut off to fit the length of training."""
+
+
+class RankedGoods(Wire):
+    """One title of a ranking; scores are comparable within it only."""
+
+    title: str
+    score: float
+
+
+class Ranking(Wire):
+    """Answer of `/v1/rank`, best first."""
+
+    goods: list[RankedGoods]
 
 
 class ModelCard(Wire):
@@ -190,6 +239,8 @@ class ChatAnswer(Wire):
     model: str
     choices: list[Choice]
     usage: Usage
+    ai_generated: bool | None = None
+    """True where the task marks its answers as made by a machine; else it is left out."""
 
 
 class Health(Wire):
@@ -220,7 +271,7 @@ def chunk(key: str, created: int, model: str, delta: dict[str, str], finish: str
 
 
 FIELDS = {
-    name for shape in (ChatRequest, ClassifyRequest, Message, TextPart, StreamOptions, TextFormat)
+    name for shape in (ChatRequest, ClassifyRequest, RankRequest, Message, TextPart, StreamOptions, TextFormat)
     for name in shape.model_fields
 }  # fmt: skip
 """Names of our own fields: the only ones that an error may repeat."""

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import SourceError, UserError
-from fittingroom.sources.batching import batched, flattened
+from fittingroom.sources.batching import Item, batched, flattened
 from fittingroom.sources.config import ChatSource
 from fittingroom.sources.conversation import FORMATS, Conversation, Format, Shape, parsed, told, written
 from fittingroom.sources.document import objects
@@ -58,17 +59,62 @@ def _rows(config: ChatSource, path: Path, shape: Shape, reject: Reject) -> Itera
         except ValueError as error:
             reject(number, str(error), json.dumps(record, ensure_ascii=False))
             continue
-        beside = {name: value for name, value in record.items() if name not in own}
-        yield number, {**flattened(beside), **conversation.columns()}
+        beside = flattened({name: value for name, value in record.items() if name not in own})
+        if not config.every_answer:
+            yield number, {**beside, **conversation.columns()}
+            continue
+        yield from _answers(config, number, beside, conversation, record.get(shape.messages))
+
+
+def _answers(
+    config: ChatSource, line: int, beside: Mapping[str, str | None], whole: Conversation, turns: Any
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """A row for every answer that follows something the user said."""
+    spoken = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
+    extra = spoken[len(spoken) - len(whole.turns) :]  # the system's turns stand before
+    asked, number = False, 0
+    for at, (role, _) in enumerate(whole.turns):
+        if role == "user":
+            asked = True
+            continue
+        if not asked:
+            continue
+        number += 1
+        more = flattened(extra[at], "turn.") if at < len(extra) else {}
+        key = beside.get(config.key) if config.key else None
+        yield (
+            Item(line, number),
+            {
+                **beside,
+                **more,
+                **Conversation(whole.turns[: at + 1], whole.system).columns(),
+                "conversation": key if key is not None else str(line),
+                **({config.key: f"{key}#{at + 1}"} if config.key and key is not None else {}),
+            },
+        )
 
 
 def _found(config: ChatSource, context: Context) -> tuple[Path, Shape | None]:
     """The file of the conversations and its shape, None when it is to be told from its first object."""
     path = locate(config.path, context)
     encoding_of(path, config.encoding, config.path)
+    if config.turns or config.role_field or config.text_field or config.roles:
+        return path, _named(config)
     if config.dataset or path.name == INFO:
         return _of_info(config, path)
     return path, None if config.format == "auto" else Shape.of(config.format)
+
+
+def _named(config: ChatSource) -> Shape:
+    """The shape that the recipe spells out; what it leaves out is as in `messages`."""
+    usual = Shape.of("messages")
+    return replace(
+        usual,
+        messages=config.turns or usual.messages,
+        role_tag=config.role_field or usual.role_tag,
+        content_tag=config.text_field or usual.content_tag,
+        roles=tuple((name, str(role)) for name, role in config.roles.items()),
+    )
 
 
 def _shape_of_first(config: ChatSource, path: Path) -> Shape:

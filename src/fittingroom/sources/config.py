@@ -29,6 +29,9 @@ class SourceBase(Frozen):
     table has both: rows that share any of them stay on one side of the split."""
     time: str = ""
     """Column that says when it was true."""
+    time_format: str = ""
+    """How that column is written where the usual forms do not do, in the signs of Python's strptime: `%d-%m-%Y` for
+    days before months. A value of another form is no time."""
     fields: dict[str, str] = Field(default_factory=dict)
     """Our name -> column of the source (dots reach into nested JSON)."""
     of: str = ""
@@ -46,6 +49,13 @@ class SourceBase(Frozen):
     def _each_group_once(cls, value: str | list[str]) -> str | list[str]:
         if isinstance(value, list) and (not value or not all(value) or len(set(value)) < len(value)):
             raise ValueError("a list of columns names each once, and at least one")
+        return value
+
+    @field_validator("time_format")
+    @classmethod
+    def _format_says_a_day(cls, value: str) -> str:
+        if value and not ("%Y" in value or "%y" in value):
+            raise ValueError("a format of times needs the year: `%d-%m-%Y %H:%M`")
         return value
 
     @model_validator(mode="after")
@@ -169,6 +179,8 @@ class SocialSource(SourceBase):
     """Our name -> dotted path in a reply, where replies have it elsewhere than posts."""
 
 
+_ROLE = Literal["user", "assistant", "system"]
+
 ChatFormat = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion"]
 
 
@@ -185,6 +197,29 @@ class ChatSource(SourceBase):
     encoding: str = ""
     dataset: str = ""
     """Name in `dataset_info.json`, when `path` is one."""
+    every_answer: bool = False
+    """One row for every answer of a conversation, each behind what was said before it, instead of one for the last.
+    The key gets the number of the turn (`session#3`); the conversation's own key is the column `conversation`, by which
+    `group` should keep its rows together. What the answer's turn holds beside role and text is there as `turn.<name>`.
+    """
+    turns: str = ""
+    """Field with the list of turns, where it is neither `messages` nor `conversations`."""
+    role_field: str = ""
+    """Field of a turn that says who speaks."""
+    text_field: str = ""
+    """Field of a turn that says what."""
+    roles: dict[str, _ROLE] = Field(default_factory=dict)
+    """Name of a speaker in this file -> who that is (`{agent: assistant}`)."""
+
+    @model_validator(mode="after")
+    def _turns_are_turns(self) -> ChatSource:
+        if self.dataset and (self.turns or self.role_field or self.text_field):
+            raise ValueError("dataset_info.json says already where turns stand: leave turns and their fields out")
+        if self.turns and self.format not in ("auto", "messages", "sharegpt"):
+            raise ValueError("turns is for lists of turns: leave format out, or set it to messages")
+        if self.every_answer and self.format in ("alpaca", "prompt_completion"):
+            raise ValueError("every_answer is for lists of turns (messages, sharegpt)")
+        return self
 
 
 class HubSource(SourceBase):

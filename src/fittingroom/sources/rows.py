@@ -139,6 +139,8 @@ class Layout:
     time: str
     others: tuple[str, ...] = ()
     """What else the recipe names under `group`."""
+    written: str = ""
+    """The form of the times."""
 
     @classmethod
     def of(cls, config: SourceConfig) -> Layout:
@@ -148,7 +150,8 @@ class Layout:
         time = config.time or config.fields.get("time", "time" if config.kind == "weblog" else "")
         # Of several the customer is the group: by it redaction remembers, and `forget` knows whose a row is.
         named = [config.group] if isinstance(config.group, str) else sorted(config.group, key=conversation_column)
-        return cls(key=key, group=named[0] or config.fields.get("group", usual), time=time, others=tuple(named[1:]))
+        group = named[0] or config.fields.get("group", usual)
+        return cls(key=key, group=group, time=time, others=tuple(named[1:]), written=config.time_format)
 
     @property
     def named(self) -> list[str]:
@@ -229,7 +232,7 @@ def mark(
         group = (group or "").strip()
         marks.groups.append(pseudonym(secret, "group", group) if group else None)
     for written in values(batch, layout.time) if layout.time else [None] * len(keys):
-        when = parse_time(written)
+        when = parse_time(written, layout.written)
         marks.unread_times += when is None and bool((written or "").strip())
         marks.times.append(when)
     marks.people = {column: _people(batch, column, secret) for column in _people_columns(batch.schema.names, layout)}

@@ -29,8 +29,10 @@ _MONTHS = {
 }
 
 
-def parse_time(text: str | None) -> datetime | None:
+def parse_time(text: str | None, written: str = "") -> datetime | None:
     """A time in UTC, or None when there is none or it cannot be read without guessing (01/02/2024).
+
+    `written`: the form it has, in the signs of strptime; then no other form is read.
 
     ISO 8601, `2024-01-31 10:00:00` (taken as UTC when no zone is given), 2024-1-31 9:03, 2024/1/31 9:03 PM,
     2024年1月31日 下午3时5分, 20240131, 20240131100000, seconds, milliseconds or microseconds since 1970, and the forms
@@ -40,7 +42,7 @@ def parse_time(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        return _utc(_read(text))
+        return _utc(datetime.strptime(text, written) if written else _read(text))
     except (ValueError, KeyError, OverflowError, OSError):
         return None
 

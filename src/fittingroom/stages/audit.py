@@ -21,7 +21,8 @@ from fittingroom.statistics.label_errors import COST, detection_rate, probably_w
 from fittingroom.statistics.linear import fit_linear, out_of_fold
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.rows import Drop, dropped, labels, ordered, take, texts, with_edits, with_targets
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import Drop, dropped, labels, ordered, take, targets, texts, with_edits, with_targets
 from fittingroom.types import Frozen, Splits
 
 if TYPE_CHECKING:
@@ -77,10 +78,12 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     probability.
 
     `review` lists every flagged row of every part: id, part, given, suggested, confidence (probability of the suggested
-    label) and reason. Nothing is flagged where the model is not to be trusted (`facts["trusted"]`).
+    label) and reason. Nothing is flagged where the model is not to be trusted (`facts["trusted"]`), nor
+    where answers are free: there is no class that a row could be of.
     """
     table = ordered(splits.train.arrow(), task)
-    opinion = _opinion(table, task, audit, seed, context) if audit.mode != "off" else None
+    looked_at = audit.mode != "off" and job_of(task).closed
+    opinion = _opinion(table, task, audit, seed, context) if looked_at else None
     if opinion is None:
         nothing = {"trusted": False, "flagged": 0, "relabelled": 0, "removed": 0, "by_class": {}}
         measured = {"model_accuracy": 0.0, "chance": 0.0, "estimated_noise": 0.0, "remaining_noise": 0.0}
@@ -89,7 +92,7 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     chance = max(Counter(opinion.given.tolist()).values()) / len(opinion.given)
     skill = (opinion.accuracy - chance) / (1 - chance)
     trusted = opinion.converged and opinion.accuracy >= audit.min_accuracy and skill >= audit.min_skill
-    flagged = probably_wrong(opinion.given, opinion.chances) & ~_decided(table, task)
+    flagged = probably_wrong(opinion.given, opinion.chances) & ~_decided(table, task) & ~_nowhere(opinion, task)
     mended = _Mended({}, {}, {})
     review: list[dict[str, Any]] = []
     if trusted:
@@ -156,6 +159,17 @@ def _decided(table: pa.Table, task: TaskConfig) -> NDArray[np.bool_]:
         ],
         dtype=bool,
     )
+
+
+def _nowhere(opinion: _Opinion, task: TaskConfig) -> NDArray[np.bool_]:
+    """Which rows belong to none of the classes, as their label says: they are not alike, so that a model of likeness
+    takes them for mistakes.
+    """
+    import numpy as np
+
+    none = [index for index, name in enumerate(opinion.kinds) if name == task.none_of_these]
+    found: NDArray[np.bool_] = np.isin(opinion.given, none)
+    return found
 
 
 def _mend(table: pa.Table, opinion: _Opinion, flagged: NDArray[np.bool_], config: AuditConfig) -> _Mended:
@@ -300,7 +314,7 @@ def _result(
     review: Sequence[dict[str, Any]],
     facts: dict[str, Any],
 ) -> Splits:
-    names = labels(table, task)
+    names = targets(table, task)
     changed = with_targets(table, task, [mended.relabelled.get(index, name) for index, name in enumerate(names)])
     changed = with_edits(changed, task, {index: ["relabelled"] for index in sorted(mended.relabelled)})
     train = take(changed, task, [index for index in range(len(names)) if index not in mended.removed])

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from fittingroom.engine import Context
+from fittingroom.errors import RecipeError
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.models.teacher import TeacherConfig
 from fittingroom.statistics.folds import keyed_order
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.rows import Drop, dropped, labels, ordered, replaced, take, with_edits
 from fittingroom.tasks.taught import Taught, taught
 from fittingroom.text.augment import varied
@@ -25,7 +28,7 @@ from fittingroom.types import Frozen, Splits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("pyarrow", "rjieba")
 
 
@@ -50,7 +53,15 @@ class BalanceConfig(Frozen):
     price of false alarms."""
 
 
-def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: int, context: Context) -> Splits:
+def balance(
+    splits: Splits,
+    *,
+    balance: BalanceConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+    endpoints: Mapping[str, EndpointConfig] | None = None,
+) -> Splits:
     """The training part balanced, or class weights whose mean over the training rows is 1; all else passes unchanged.
 
     Repeated rows carry the id of the row with `~1`, `~2`, …, its group and cluster, and the edit "oversampled" (and
@@ -61,9 +72,13 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
     import pyarrow as pa
 
     table = ordered(splits.train.arrow(), task)
+    if not job_of(task).closed:
+        return _as_it_is(splits, balance, task, table.num_rows)
     names = labels(table, task)
     before = Counter(names)
-    wanted = _wanted(before, balance)
+    # What belongs to no class is no class to be brought level with the others.
+    apart = {name: float(count) for name, count in before.items() if name == task.none_of_these}
+    wanted = _wanted({name: count for name, count in before.items() if name not in apart}, balance) | apart
     train, drops, weights = table, dict[int, Drop](), dict[str, float]()
     said: Taught | None = None
     if balance.method == "weights":
@@ -72,7 +87,7 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
         again = _copies(table, names, wanted, seed)
         if balance.teacher is not None and again.num_rows:
             judged = [part for name, part in splits.parts().items() if name != "train"]
-            said = taught(again, table, judged, balance.teacher, task=task, seed=seed, context=context)
+            said = taught(again, table, judged, balance.teacher, endpoints or {}, task=task, seed=seed, context=context)
         train = pa.concat_tables([table, _marked(again, said, task, seed, balance.augment)])
     if balance.method in ("undersample", "tempered"):
         drops = _left_out(table, names, wanted, seed)
@@ -100,6 +115,19 @@ def balance(splits: Splits, *, balance: BalanceConfig, task: TaskConfig, seed: i
         class_weights=weights,
         facts=facts,
     )
+
+
+def _as_it_is(splits: Splits, config: BalanceConfig, task: TaskConfig, rows: int) -> Splits:
+    """Where answers are free there are no classes to balance. Raises RecipeError when the recipe asks for it."""
+    if config.method != "none":
+        raise RecipeError(
+            f"there are no classes to balance: the answers of kind {task.kind} are free text; set it to none",
+            f"没有可以平衡的类别：{task.kind} 的答案是自由文本；请设为 none",
+            place=f"balance.method = {config.method}",
+        )
+    facts = {"method": "none", "free": True, "in": rows, "before": {}, "after": {}, "weights": {}}
+    none = dropped(splits.train.arrow().slice(0, 0), task, {})
+    return splits.model_copy(update={"dropped": none, "class_weights": {}, "facts": facts})
 
 
 def _wanted(counts: Mapping[str, int], config: BalanceConfig) -> dict[str, float]:

@@ -18,9 +18,9 @@ from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load
 from fittingroom.models.memory import Memory, Shape, machine_bytes
 from fittingroom.models.nf4 import demand, quantisable
 from fittingroom.models.render import Renderer
-from fittingroom.tasks import classify
-from fittingroom.tasks.classify import labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training import plan as rules
 from fittingroom.training.apart import refuse_apart
 from fittingroom.training.compared import OVERHEAD
@@ -86,7 +86,7 @@ def configure(
     base = resolve(model, context.root)
     renderer = Renderer(load_tokenizer(base.path), model.think)
     loaded = load_model(base.path)
-    labels = labels_of(splits, task)
+    labels = job_of(task).labels(splits, task)
     check_rows(splits, labels)
     context.progress("render", 0, splits.train.rows)
     chosen: dict[str, str] = {}
@@ -94,8 +94,9 @@ def configure(
     refuse_long_answers(splits.train, task=task, labels=labels, renderer=renderer, reads=reads)
     length = _length(splits, train, task, labels, renderer, reads, chosen)
     encoded = encode(
-        splits.train, task=task, labels=labels, renderer=renderer, max_length=length, class_weights=splits.class_weights
-    )
+        splits.train, task=task, labels=labels, renderer=renderer, max_length=length,
+        class_weights=splits.class_weights, learning=True,
+    )  # fmt: skip
     context.progress("render", len(encoded), len(encoded))
     tokens = _measured(encoded) | {"reads": float(reads)}
     choice = _choose(train, len(encoded), loaded.num_parameters(), chosen)
@@ -221,15 +222,19 @@ def _preflight(
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
     tokenizer = load_tokenizer(base.path)
-    labels = labels_of(splits, task)
+    job = job_of(task)
+    labels = job.labels(splits, task)
     some = splits.train.arrow().sort_by("id").slice(0, _LOOKED_AT)
     return preflight(
         Subject(
             folder=base.path,
             tokenizer=tokenizer,
             renderer=renderer,
-            messages=[classify.messages(given, task, labels) for given in classify.inputs_of(some)],
-            answers=[classify.answer(label) for label in labels],
+            messages=[
+                job.messages(given, task, job.choices(given, task, labels, name))
+                for name, given in zip(some["id"].to_pylist(), inputs_of(some), strict=True)
+            ],
+            answers=job.answers(task, labels),
             rows=encoded,
             model=loaded,
             layout=Layout.of(loaded, int(tokenizer.pad_token_id), packing=train.packing == "auto"),
@@ -314,7 +319,7 @@ def _length(
     chosen: dict[str, str],
 ) -> int:
     """Tokens of prompt and answer."""
-    room = answer_room(labels, renderer)
+    room = answer_room(task, labels, renderer, splits.train)
     if train.max_length != "auto":
         if train.max_length > reads:
             raise RecipeError(
@@ -323,7 +328,7 @@ def _length(
                 place=f"train.max_length = {train.max_length}",
             )
         return train.max_length
-    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads)
+    whole = encode(splits.train, task=task, labels=labels, renderer=renderer, max_length=reads, learning=True)
     # Every row is cut as if its answer were the longest label, so that is the length that counts.
     length, chosen["max_length"] = rules.max_length([start + room for start in whole.answer_starts], reads)
     return length

@@ -15,13 +15,17 @@ from pydantic import Field
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.sources import decisions
 from fittingroom.sources.people import PEOPLE
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.labeller import Heard, LabelEndpointConfig, hear
 from fittingroom.tasks.leaving import Change, Gone, parted, with_column
 from fittingroom.tasks.merging import GIVEN, merge
+from fittingroom.tasks.open_answers import sorted_out
 from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.rows import in_order, texts, with_edits
 from fittingroom.tasks.rules import LabelRule, Weak, hold
@@ -33,7 +37,7 @@ from fittingroom.types import Frozen, Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("pyarrow", "rensa", "numpy", "polars", "cleanlab", "scikit-learn")
 
 _REASONS = ("annotators disagree", "rules disagree", "unknown label", "not labelled", CONFLICTING)
@@ -58,6 +62,8 @@ class LabelConfig(Frozen):
     """Share of the votes on one text that makes a majority clear."""
     near: float = Field(default=0.9, ge=0.7, le=1)
     """Texts this alike (Jaccard of character 5-grams), of the same numbers and negations, must not differ in label."""
+    endpoint: LabelEndpointConfig | None = None
+    """A chat API that labels rows of which nobody spoke, as one more annotator whose word is weak."""
 
 
 def observes(*, context: Context) -> dict[str, str]:
@@ -66,13 +72,28 @@ def observes(*, context: Context) -> dict[str, str]:
     return {"reviews": found} if found else {}
 
 
-def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context) -> Rows:
+def label(
+    rows: Rows,
+    *,
+    label: LabelConfig,
+    task: TaskConfig,
+    context: Context,
+    endpoints: Mapping[str, EndpointConfig] | None = None,
+) -> Rows:
     """Rows with one label each; dropped: "not labelled", "unknown label", "annotators disagree", "rules disagree",
     "conflicting labels".
 
+    Where answers are free there is nothing to merge: rows pass through, but for those that the job must not learn from.
     Raises UserError when no row is labelled, or all carry the same label.
     """
     table = in_order(rows.kept, task)
+    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
+    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
+    if not job_of(task).closed:
+        if label.rules:
+            raise _no_labels_here(task)
+        kept, dropped, facts = sorted_out(table, task, context)
+        return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
     voices = Voices(table, task, decisions.read(context.root))
     ratings, sure = voices.ratings(), voices.reviewed()
     merged, agreement = _merged(voices, ratings, label.merge, table, task)
@@ -83,16 +104,24 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
     measured = {"rules": weak.facts(merged, len(guessed), len(torn))} if weak else {}
     for row, value in guessed.items():
         merged[row] = value
+    heard: Heard | None = None
+    if label.endpoint is not None:
+        known_not = guessed.keys() | torn
+        heard = hear(table, voices, merged, known_not, label.endpoint, endpoints or {}, task, context)
+        measured["endpoint"] = heard.facts
+        for row, value in heard.guesses.items():
+            merged[row] = value
     gone = Gone(table.rows, _REASONS)
     _without(merged, ratings, voices, torn, gone)
     _refuse_one_class(merged, gone, task)
     with Wordings(table, task, context.scratch / "wordings", context, what="label") as said:
-        known = Labelled(merged, ratings, sure, guessed)
+        known = Labelled(merged, ratings, sure, guessed.keys() | (heard.guesses.keys() if heard else set()))
         rules = Settling(label.conflicts, label.clear_majority, label.near)
         conflicts = settle(said, known, rules, gone, context.scratch / "bands")
     _refuse_one_class([value if stays else None for value, stays in zip(merged, gone.stays, strict=True)], gone, task)
     changed = _changed(merged, voices.given, sure, guessed)
-    kept, dropped = parted(table, task, context, gone, voices.ids, _noted(task, voices, merged, changed))
+    changed |= {row: ["endpoint label"] for row in heard.guesses} if heard else {}
+    kept, dropped = parted(table, task, context, gone, voices.ids, _noted(task, voices, merged, changed, heard))
     classes = Counter(value for value, stays in zip(merged, gone.stays, strict=True) if value and stays)
     facts = {
         "in": table.rows,
@@ -107,9 +136,15 @@ def label(rows: Rows, *, label: LabelConfig, task: TaskConfig, context: Context)
         **measured,
     }
     context.progress("label", 1, 1)
-    # What `dedup` compares rows with, and what `split` keeps together, is none of ours to label.
-    tables = {name: rows.tables[name] for name in (REFERENCE, PEOPLE) if name in rows.tables}
     return Rows(kept=kept, dropped=dropped, tables=tables, facts=facts)
+
+
+def _no_labels_here(task: TaskConfig) -> RecipeError:
+    return RecipeError(
+        f"rules give labels, and the answers of kind {task.kind} are free text: take the rules out",
+        f"规则给出的是标签，而 {task.kind} 的答案是自由文本：请删去这些规则",
+        place="label.rules",
+    )
 
 
 def _merged(
@@ -154,8 +189,17 @@ def _changed(
     return changed | {row: ["weak label"] for row in guessed}
 
 
-def _noted(task: TaskConfig, voices: Voices, merged: Sequence[str | None], changed: Mapping[int, list[str]]) -> Change:
-    """What is written into the rows: the label, what people decided beside the annotations, and that it was changed."""
+def _noted(
+    task: TaskConfig,
+    voices: Voices,
+    merged: Sequence[str | None],
+    changed: Mapping[int, list[str]],
+    heard: Heard | None,
+) -> Change:
+    """What is written into the rows: the label, what people decided and an endpoint said beside the annotations, and
+    that it was changed.
+    """
+    added = _added(voices, heard)
 
     def change(rows: pa.Table, part: slice) -> pa.Table:
         import pyarrow as pa
@@ -166,18 +210,26 @@ def _noted(task: TaskConfig, voices: Voices, merged: Sequence[str | None], chang
             rows, "target", pa.array([{task.target: value} for value in labels], rows.schema.field("target").type)
         )
         here = range(part.start, part.stop)
-        if any(row in voices.decided for row in here):
+        if any(row in added for row in here):
             told = [list(found or []) for found in rows.column("annotations").to_pylist()]
             for row in here:
-                told[row - part.start] += [
-                    {"annotator": one.who, "label": one.label}
-                    for one in sorted(voices.decided.get(row, []), key=lambda one: one.who)
-                ]
+                told[row - part.start] += added.get(row, [])
             rows = with_column(rows, "annotations", pa.array(told, rows.schema.field("annotations").type))
         noted = {row - part.start: changed[row] for row in here if row in changed}
         return with_edits(rows, task, noted)
 
     return change
+
+
+def _added(voices: Voices, heard: Heard | None) -> dict[int, list[dict[str, str]]]:
+    """Row -> annotations that its source did not bring."""
+    found = {
+        row: [{"annotator": one.who, "label": one.label} for one in sorted(decided, key=lambda one: one.who)]
+        for row, decided in voices.decided.items()
+    }
+    for row, value in heard.said.items() if heard else ():
+        found.setdefault(row, []).append({"annotator": heard.annotator if heard else "", "label": value})
+    return found
 
 
 def _weak(table: Table, rules: Sequence[LabelRule], task: TaskConfig, spelling: Mapping[str, str]) -> Weak | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, Note
 from fittingroom.models.adapters import merged
 from fittingroom.models.device import device
 from fittingroom.models.experts import with_saved
@@ -25,13 +25,22 @@ from fittingroom.serving.bundle import (
     replayed,
     seal,
 )
+from fittingroom.serving.shelving import Shelved, shelve
+from fittingroom.statistics.generation.attributes import vocabulary
 from fittingroom.store import write_json
-from fittingroom.tasks.classify import answer, fit_temperature, probabilities, shifted
+from fittingroom.tasks import copywrite
+from fittingroom.tasks.abstaining import Abstention, choose_threshold
+from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training.fit import repeatable
-from fittingroom.training.rows import encode
-from fittingroom.types import Bundle, Folder, Frozen, Splits, Trained
+from fittingroom.training.rows import answer_room, encode
+from fittingroom.types import Bundle, Folder, Frozen, Splits, Text, Trained
 from fittingroom.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
 
 VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "safetensors", "tokenizers")
@@ -77,12 +86,16 @@ def package(
     (folder / LICENCE).write_text(base.licence_text, encoding="utf-8")
     labels = trained.facts["labels"]
     renderer = Renderer(load_tokenizer(folder / TOKENIZER), model.think)
-    calibration = _calibrated(trained, splits, task, folder, renderer, context)
+    calibration, abstention = _calibrated(trained, splits, task, folder, renderer, context)
+    longest = 0 if labels else answer_room(task, labels, renderer, splits.train)
+    limit = trained.facts["max_length"] - longest
+    ranking = _ranking(limit, splits, task, folder, renderer, seed, context) if task.kind == "recommend" else None
     prepared = prepare.model_dump(mode="json")
     info = BundleInfo(
         task=task,
         labels=labels,
         temperature=calibration["temperature"],
+        abstention=abstention,
         prior_shift=splits.facts.get("prior_shift", {}),
         base=BaseRecord(name=model.base, revision=base.revision, digest=base.digest),
         data={name: table.digest for name, table in splits.parts().items()},
@@ -90,6 +103,9 @@ def package(
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
         think=renderer.think,
+        rank_by=ranking.by if ranking else "",
+        attributes=_attributes(splits, task),
+        max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
     lineage = {
@@ -97,9 +113,15 @@ def package(
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
         "calibration": calibration,
     }
-    left_out = set() if info.prior_shift else {"prior_shift"}
+    rare = ("prior_shift", "abstention", "attributes", "max_tokens", "rank_by")
+    left_out = {name for name in rare if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
     seal(folder)
+    if abstention is not None:
+        calibration |= {"abstention": abstention.model_dump(mode="json")}
+        _tell(abstention, context)
+    if ranking:
+        calibration = {**calibration, "ranking": ranking.facts}
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
     return Bundle(
         folder=Folder(folder),
@@ -111,6 +133,14 @@ def package(
         },
         timing={"seconds": round(time.monotonic() - started, 1)},
     )
+
+
+def _attributes(splits: Splits, task: TaskConfig) -> list[str]:
+    """See `BundleInfo.attributes`."""
+    if task.copywrite is None or task.copywrite.drafts == 1:
+        return []
+    rows = inputs_of(splits.train.arrow())
+    return vocabulary(copywrite.attributes_of(given, task) for given in rows)
 
 
 def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
@@ -145,37 +175,91 @@ def _copy_tokenizer(base: BaseModelInfo, target: Path) -> None:
             shutil.copyfile(base.path / name, target / name)
 
 
+def _ranking(
+    limit: int, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, seed: int, context: Context
+) -> Shelved:
+    """The shelf, and the way of scoring that ranks best, through the weights that will be served."""
+    with repeatable(context.threads):
+        return shelve(
+            folder, splits, task, renderer, prompt_limit=limit, seed=seed,
+            progress=lambda done, total: context.progress("calibrate", done, total),
+        )  # fmt: skip
+
+
 def _calibrated(
     trained: Trained, splits: Splits, task: TaskConfig, folder: Path, renderer: Renderer, context: Context
-) -> dict[str, Any]:
-    """Fit the temperature on the calibration part, through the weights that will be served."""
+) -> tuple[dict[str, Any], Abstention | None]:
+    """Fit the temperature on the calibration part, through the weights that will be served; and, where the task wants a
+    precision, the confidence that it takes. Where answers are free there are no probabilities of labels to put right.
+    """
     import numpy as np
 
     from fittingroom.models.scoring import score_answers
 
     labels = trained.facts["labels"]
     length = trained.facts["max_length"]
+    if not labels:
+        return {"temperature": 1.0, "rows": 0, "fitted": False}, None
     rows = encode(splits.calibration, task=task, labels=labels, renderer=renderer, max_length=length)
-    if len(rows) < _FEWEST:
-        return {"temperature": 1.0, "rows": len(rows), "fitted": False}
+    known = np.asarray([at for at, wanted in enumerate(rows.wanted) if wanted >= 0], dtype=np.int64)
+    told: dict[str, Any] = {"temperature": 1.0, "rows": len(known), "fitted": False}
+    if not len(known) or (len(known) < _FEWEST and task.precision is None):
+        return told, None if task.precision is None else choose_threshold([], [], task.precision)
     with repeatable(context.threads):
-        scores = score_answers(
+        raw = score_answers(
             load_to_score(folder / MODEL),
             rows.prompts(range(len(rows))),
-            [renderer.answer_ids(answer(label)) for label in labels],
+            [renderer.answer_ids(said) for said in job_of(task).answers(task, labels)],
             progress=lambda done, total: context.progress("calibrate", done, total),
         )
+    scores = rows.label_scores(range(len(rows)), raw)
     scores = shifted(scores, labels, splits.facts.get("prior_shift", {}))
-    temperature = fit_temperature(scores, rows.wanted)
+    wanted = np.asarray(rows.wanted)
+    if len(known) >= _FEWEST:
+        told = _fitted(scores[known], wanted[known])
+    if task.precision is None:
+        return told, None
+    shares = probabilities(scores, told["temperature"])
+    sure, best = shares.max(axis=1), shares.argmax(axis=1)
+    # A row of "none of these" that nothing was learnt of is wrong whatever is answered.
+    return told, choose_threshold(sure, best == wanted, task.precision, out_of_scope=int((wanted < 0).sum()))
+
+
+def _fitted(scores: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
+    """The temperature, and the loss (nats per row) without and with it."""
+    import numpy as np
+
+    temperature = fit_temperature(scores, wanted.tolist())
 
     def nats(at: float) -> float:
-        right = probabilities(scores, at)[np.arange(len(rows)), rows.wanted]
+        right = probabilities(scores, at)[np.arange(len(wanted)), wanted]
         return round(float(-np.log(np.maximum(right, 1e-300)).mean()), 6)
 
     return {
         "temperature": temperature,
-        "rows": len(rows),
+        "rows": len(wanted),
         "fitted": True,
         "loss_before": nats(1.0),
         "loss_after": nats(temperature),
     }
+
+
+def _tell(abstention: Abstention, context: Context) -> None:
+    """Say when the wanted precision is out of reach, and how many rows it would take at least."""
+    if abstention.threshold is not None:
+        return
+    best = 0.0 if abstention.lower is None else abstention.lower
+    context.note(
+        Note(
+            "precision_not_reached",
+            {"wanted": abstention.wanted, "lower": best, "rows": abstention.rows, "needed": abstention.needed},
+            Text(
+                en=f"no threshold reaches a precision of {abstention.wanted:.0%} on the {abstention.rows} calibration "
+                f"rows (best lower bound {best:.1%}): nothing is withheld. It takes {abstention.needed} sure answers "
+                "without a mistake at least: raise split.calibration, bring more rows, or lower task.precision",
+                zh=f"校准集 {abstention.rows} 行上没有阈值能达到 {abstention.wanted:.0%} 的精确率"
+                f"（最好的下界 {best:.1%}）：不弃答。至少需要 {abstention.needed} 个有把握且无误的答案："
+                "请调大 split.calibration、补充数据，或降低 task.precision",
+            ),
+        )
+    )

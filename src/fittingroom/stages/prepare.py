@@ -24,6 +24,7 @@ from fittingroom.sources.rows import key_fingerprint
 from fittingroom.stages.prepare_cursor import by_cursor
 from fittingroom.stages.prepare_pass import Pass
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.gathering import EVENTS, gathered
 from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig
 from fittingroom.types import Frozen, Rows
@@ -95,6 +96,8 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
     context.connect()
     with watched(_on_purpose(sources)) as outside:
         rows = _walk(Pass(sources, prepare, task, context), _how(prepare, task, context))
+    if task.kind == "recommend" and EVENTS in rows.tables:
+        rows = gathered(rows, task, context)
     # Seldom there, so that it is no part of the facts of a healthy run.
     return rows.model_copy(update={"facts": {**rows.facts, "outside": outside.facts()}}) if outside else rows
 
@@ -108,7 +111,7 @@ def _on_purpose(sources: list[SourceConfig]) -> str | None:
 
 def _walk(work: Pass, how: list[Any]) -> Rows:
     examples = work.of_role("examples")
-    if not examples:
+    if not examples and not (work.task.kind == "recommend" and work.of_role(EVENTS)):
         raise RecipeError(
             "no source has the role `examples`; a model needs some", "没有角色为 examples 的数据源", place="sources"
         )

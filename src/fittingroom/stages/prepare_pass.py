@@ -64,7 +64,7 @@ class Pass:
         self.ledger = Ledger(self.sources, self._folder)
         self.told = Annotations()
         self.door = forgotten.Doorkeeper(forgotten.entries(context.root, context.secret))
-        self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.labels or ())
+        self.washing = Washing(prepare.clean, prepare.redact, context.secret, labels=task.all_labels or ())
         self.edits: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.apart: dict[str, Counter[str]] = {}
@@ -254,7 +254,8 @@ class Pass:
         """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
         known = spellings(self.task, {}) if self.task.labels is not None else None
-        when = Layout.of(source).time
+        layout = Layout.of(source)
+        when = layout.time
         for batch in self._batches(name, source, [source.key, source.annotator, source.label, when]):
             labels = self.washing.column(values(batch, source.label))
             people = [(person or "").strip() for person in values(batch, source.annotator)]
@@ -265,7 +266,13 @@ class Pass:
                 unknown = bool(said.text) and known is not None and folded(said.text) not in known
                 if said.text and person and key and not unknown:
                     number = number_of(line or "0")
-                    told = Told(name, number, pseudonym(secret, "annotator", person), said.text, parse_time(time))
+                    told = Told(
+                        name,
+                        number,
+                        pseudonym(secret, "annotator", person),
+                        said.text,
+                        parse_time(time, layout.written),
+                    )
                     self.told.add(row_id(secret, of, key), told)
                 else:
                     reason = "no label" if not said.text else "no annotator" if not person else "no key"

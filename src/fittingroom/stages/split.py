@@ -21,6 +21,7 @@ from fittingroom.sources.people import PEOPLE
 from fittingroom.statistics.folds import apportion, keyed_ranks, tied
 from fittingroom.tables import Table, Writer
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.leaving import placed
 from fittingroom.tasks.rows import dropped, in_order, labels
 from fittingroom.tasks.whose import Told, not_grouped, people_of, shared
@@ -91,6 +92,7 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
         part: dict(sorted((name, int(count)) for name, count in zip(marked.names, row, strict=True) if count))
         for part, row in zip(PARTS, counts, strict=True)
     }
+    classes = classes if job_of(task).closed else {}
     facts = {
         "in": table.rows,
         "parts": {part: found.rows for part, found in tables.items()},
@@ -116,11 +118,13 @@ class _Marked:
         import pyarrow as pa
 
         met: dict[str, int] = {}
+        closed = job_of(task).closed
         self.label: NDArray[np.int64] = np.empty(table.rows, dtype=np.int64)
         for part, rows in placed(table):
-            self.label[part] = [met.setdefault(name, len(met)) for name in labels(rows, task)]
+            names = labels(rows, task) if closed else [""] * rows.num_rows
+            self.label[part] = [met.setdefault(name, len(met)) for name in names]
         self.names = list(met)
-        """Class by number."""
+        """Class by number; one without a name where answers are free."""
         columns = [_codes(table, column) for column in config.group_by]
         first = tied([*columns, *(also if "group" in config.group_by else ())], table.rows)
         heads, component = np.unique(first, return_inverse=True)

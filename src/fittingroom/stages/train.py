@@ -7,31 +7,25 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.models.device import arithmetic, device
+from fittingroom.models.device import device
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_tokenizer, resolve
 from fittingroom.models.nf4 import demand
 from fittingroom.models.render import Renderer
-from fittingroom.tasks.classify import answer, labels_of
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.compared import compared
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import learnable
 from fittingroom.training.evaluation import Probe, evaluation_steps, make_probe
-from fittingroom.training.fit import repeatable
 from fittingroom.training.job import Done, Job
 from fittingroom.training.launch import done_by
-from fittingroom.training.recorder import Recorder
 from fittingroom.training.replay import fingerprint, general, mixed, rules_of, texts_that_judge
-from fittingroom.training.response import rate_response
-from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, encode
+from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying, answer_room, encode
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
-
-_LEARNT = 0.95
-"""Macro-F1 on training rows below which the rate response is measured, so that the cause can be told."""
 
 
 def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
@@ -66,20 +60,9 @@ def train(
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
     learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
-
     job = Job(plan, train, base.path, base.name, base.digest, learnt, replay, material.probe, material.pad, seed)
     done = done_by(job, context)
     facts = _facts(done, plan, material) | told
-    if _unlearnt(done.recorder) and not done.sharded:  # what was sharded does not fit into one process
-        with repeatable(context.threads), arithmetic(plan.device, plan.precision):
-            facts["rate_response"] = rate_response(
-                job.fresh,
-                material.rows,
-                plan,
-                layout=job.layout(job.fresh()),
-                seed=seed,
-                progress=lambda done, total: context.progress("rates", done, total),
-            )
     return Trained(
         weights=Folder(done.weights),
         method=plan.method,
@@ -118,15 +101,18 @@ def material_of(
     """Training rows with an answer, and the probe on dev and train."""
     tokenizer = load_tokenizer(base.path)
     renderer = Renderer(tokenizer, think)
-    labels = labels_of(splits, task)
-    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length)
-    rows = _with_loss(render(splits.train, class_weights=splits.class_weights))
+    job = job_of(task)
+    labels = job.labels(splits, task)
+    # Inputs of dev are cut where those of train are, and where serving will cut.
+    room = answer_room(task, labels, renderer, splits.train)
+    render = partial(encode, task=task, labels=labels, renderer=renderer, max_length=plan.max_length, room=room)
+    rows = _with_loss(render(splits.train, class_weights=splits.class_weights, learning=True))
     dev = render(splits.dev)
     learnable(dev, "dev")
     probe = make_probe(
         rows,
         dev,
-        [renderer.answer_ids(answer(label)) for label in labels],
+        [renderer.answer_ids(said) for said in job.answers(task, labels)],
         rows=train.eval_rows,
         epochs=plan.epochs,
         evaluations=len(evaluation_steps(plan.steps, plan.epochs)),
@@ -166,11 +152,6 @@ def _with_loss(rows: Encoded) -> Encoded:
     """Without the rows whose answer did not fit; a UserError when none is left."""
     kept = learnable(rows, "training")
     return rows if len(kept) == len(rows) else rows.only(kept)
-
-
-def _unlearnt(recorder: Recorder) -> bool:
-    best = next(entry for entry in recorder.evals if entry["step"] == recorder.best_step)
-    return recorder.stopped in ("diverged", "non_finite") or best["train_metric"] < _LEARNT
 
 
 def _facts(done: Done, plan: Plan, material: Material) -> dict[str, Any]:

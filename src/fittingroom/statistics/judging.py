@@ -1,4 +1,4 @@
-"""Judging: contestants on one exam, row by row, with intervals, paired differences, slices and calibration.
+"""Judging: contestants on one exam, row by row, with intervals, paired differences and calibration.
 
 An exam is the labelled rows of one part as columns; a contestant is a class index per row. Nothing here knows a model.
 """
@@ -6,7 +6,8 @@ An exam is the labelled rows of one part as columns; a contestant is a class ind
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.statistics.intervals import (
@@ -19,6 +20,7 @@ from fittingroom.statistics.intervals import (
     per_class,
     resamples,
 )
+from fittingroom.statistics.swaps import swap_p_values
 from fittingroom.tables import Table
 from fittingroom.types import Score
 
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
     Classes = NDArray[np.int64]
     Floats = NDArray[np.float64]
-
-_SLICE_REPLICATES = 400
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Exam:
     sources: list[str]
     inputs: list[dict[str, str]]
     targets: list[str]
+    times: list[datetime | None] = field(default_factory=list)
 
     @classmethod
     def of(cls, rows: Table, fields: Sequence[str], target: str) -> Exam:
@@ -57,7 +58,8 @@ class Exam:
         )
         inputs = [{name: row[name] or "" for name in fields} for row in frame["input"].to_list()]
         units = frame.select(pl.coalesce("group", "cluster", "id")).to_series().to_list()
-        return cls(frame["id"].to_list(), units, frame["source"].to_list(), inputs, frame["answer"].to_list())
+        columns = [frame[name].to_list() for name in ("source", "answer", "time")]
+        return cls(frame["id"].to_list(), units, columns[0], inputs, columns[1], columns[2])
 
     def only(self, places: Sequence[int]) -> Exam:
         """The rows at these places."""
@@ -67,6 +69,7 @@ class Exam:
             [self.sources[place] for place in places],
             [self.inputs[place] for place in places],
             [self.targets[place] for place in places],
+            [self.times[place] for place in places] if self.times else [],
         )
 
     def texts(self) -> list[str]:
@@ -83,6 +86,10 @@ class Answers:
 
     places: Classes
     classes: Classes
+    others: list[str] = field(default_factory=list)
+    """Labels that this contestant alone knows; their indices come after those of the judge's labels."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What should be known of how it answered."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ class Judge:
 
     def beside(self, name: str, said: Answers) -> Score:
         """The score of a baseline and our difference to it, both on the rows that it answered only."""
-        target, ours, many = self.target[said.places], self.ours[said.places], len(self.labels)
+        labels = [*self.labels, *said.others]
+        target, ours, many = self.target[said.places], self.ours[said.places], len(labels)
         drawn = self.drawn
         if len(said.places) < len(self.exam):
             units = [self.exam.units[place] for place in said.places.tolist()]
@@ -117,8 +125,9 @@ class Judge:
         return Score(
             name=name,
             metrics=bootstrap(target, said.classes, many, drawn),
-            per_class=_per_class(target, said.classes, self.labels),
+            per_class=_per_class(target, said.classes, labels),
             difference=paired_bootstrap(target, ours, said.classes, many, drawn),
+            p_values=swap_p_values(target, ours, said.classes, many, drawn, seed=self.seed),
         )
 
     def predictions(self, probabilities: Floats, answers: dict[str, Answers]) -> Table:
@@ -138,44 +147,11 @@ class Judge:
         }
         for name, said in answers.items():
             column: list[str | None] = [None] * len(self.exam)
+            labels = [*self.labels, *said.others]
             for place, index in zip(said.places.tolist(), said.classes.tolist(), strict=True):
-                column[place] = self.labels[index]
+                column[place] = labels[index]
             columns[name] = pa.array(column, pa.string())
         return Table.of(pa.table(columns))
-
-    def slices(self, scripts: Sequence[str]) -> list[dict[str, Any]]:
-        """Accuracy with its interval by length (terciles, in characters), script, source and true class.
-
-        `scripts` [n] names the script of each row. Each entry: by, value, rows, accuracy, low, high.
-        """
-        import numpy as np
-
-        lengths = np.array([len(text) for text in self.exam.texts()])
-        cuts = np.quantile(lengths, [1 / 3, 2 / 3]).astype(np.int64)
-        names = [f"≤ {cuts[0]}", f"{cuts[0] + 1} – {cuts[1]}", f"> {cuts[1]}"]
-        tercile = [names[int((length > cuts).sum())] for length in lengths]
-        return [
-            *self._slice("length", tercile, names),
-            *self._slice("script", scripts, sorted(set(scripts))),
-            *self._slice("source", self.exam.sources, sorted(set(self.exam.sources))),
-            *self._slice("class", self.exam.targets, sorted(set(self.exam.targets))),
-        ]
-
-    def _slice(self, by: str, column: Sequence[str], values: Sequence[str]) -> list[dict[str, Any]]:
-        import numpy as np
-
-        found: list[dict[str, Any]] = []
-        kinds = np.asarray(column, dtype=object)
-        for value in dict.fromkeys(values):
-            places = np.flatnonzero(kinds == value)
-            if not len(places):
-                continue
-            units = [self.exam.units[place] for place in places.tolist()]
-            drawn = resamples(units, replicates=_SLICE_REPLICATES, seed=self.seed)
-            score = bootstrap(self.target[places], self.ours[places], len(self.labels), drawn)["accuracy"]
-            rows = {"by": by, "value": value, "rows": len(places), "groups": drawn.groups}
-            found.append({**rows, "accuracy": score.value, "low": score.low, "high": score.high})
-        return found
 
 
 def calibration_of(probabilities: Floats, target: Classes, bins: int) -> dict[str, Any]:

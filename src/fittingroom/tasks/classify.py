@@ -1,7 +1,7 @@
 """Classify: the model answers with one label of a closed set.
 
-The label is never generated and parsed: every label is scored as a whole answer (its text and the end mark), so an
-answer outside the set cannot happen, and the probabilities are those of the model.
+The label is never generated and parsed: every label is scored as a whole answer (its text, or its letter, and the end
+mark), so an answer outside the set cannot happen, and the probabilities are those of the model.
 """
 
 from __future__ import annotations
@@ -9,64 +9,103 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fittingroom.errors import UserError
+from fittingroom.errors import RecipeError, UserError
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.job import Job
+from fittingroom.tasks.options import by_letter, dealt, letter, listed
+from fittingroom.tasks.rows import targets
 from fittingroom.types import Splits
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 
 
 def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
-    """The closed set of labels: the task's own, or those that the rows of all parts carry, sorted."""
-    if task.labels:
-        return list(task.labels)
-    found: set[str] = set()
-    for table in splits.parts().values():
-        found.update(target for target in targets_of(table.arrow(), task) if target is not None)
+    """The labels that the model is taught: the task's own, or those that the rows of all parts carry, sorted.
+
+    `none_of_these` is among them where a training row has it. Raises UserError for fewer than two labels, RecipeError
+    where "none of these" can neither be learnt nor be told by abstaining.
+    """
+    found = set(task.labels or ())
+    if not found:
+        for table in splits.parts().values():
+            found.update(target for target in targets(table.arrow(), task) if target is not None)
+    none = task.none_of_these
+    if none is not None:
+        found.discard(none)
+        if none in set(targets(splits.train.arrow(), task)):
+            found.add(none)
+        elif task.precision is None:
+            raise RecipeError(
+                f"no training row has {none!r}, so it is answered by abstaining, and nothing says when: set "
+                "task.precision, or bring rows of it",
+                f"没有训练数据属于 {none!r}，只能靠弃答来给出，但没有说明何时弃答："
+                "请设置 task.precision，或补充该类数据",
+                place="task.none_of_these",
+            )
     if len(found) < 2:
         raise UserError(
             f"the rows carry {len(found)} label(s), and a choice needs two: check task.target and the sources",
             f"数据中只有 {len(found)} 个标签，分类至少需要两个：请检查 task.target 与数据源",
             place="task.target",
         )
-    return sorted(found)
-
-
-def targets_of(table: object, task: TaskConfig) -> list[str | None]:
-    """The wanted answers of an Arrow table of rows, in its order."""
-    import pyarrow.compute as pc
-
-    return list(pc.struct_field(table["target"], task.target).to_pylist())  # type: ignore[index]
-
-
-def inputs_of(table: object) -> list[dict[str, str]]:
-    """The inputs of an Arrow table of rows, in its order; a missing field is an empty text."""
-    rows = table["input"].to_pylist()  # type: ignore[index]
-    return [{name: value or "" for name, value in row.items()} for row in rows]
+    by_letter(task, len(found))
+    return [label for label in task.all_labels if label in found] if task.all_labels else sorted(found)
 
 
 def messages(given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
     """The conversation that asks for the label of one input.
 
-    One field stands alone; several are named, one a line. The instruction and the list of labels form the system turn.
+    One field stands alone; several are named, one a line. The instruction and the list of labels, with their letters
+    where those are answered, form the system turn.
     """
     if len(task.input) == 1:
         text = given.get(task.input[0], "")
     else:
         text = "\n".join(f"{name}: {given.get(name, '')}" for name in task.input)
     system = [task.instruction] if task.instruction else []
-    if task.list_labels:
-        system.append(" | ".join(labels))
+    lettered = by_letter(task, len(labels))
+    if lettered or task.list_labels:
+        system.append(listed(labels, lettered=lettered))
     asked = [{"role": "system", "content": "\n".join(system)}] if system else []
     return [*asked, {"role": "user", "content": text}]
 
 
-def answer(target: str) -> str:
-    """What the model shall say for this label: the label itself."""
-    return target
+def answer(target: str, task: TaskConfig, labels: Sequence[str]) -> str:
+    """What the model shall say for this label: its letter among those that are shown, or the label itself."""
+    return letter(labels.index(target)) if by_letter(task, len(labels)) else target
+
+
+class _Classify:
+    """The job; see `Job` for what each part says."""
+
+    kind = "classify"
+    closed = True
+    metrics = ("macro_f1", "accuracy", "macro_precision", "macro_recall")
+
+    def labels(self, splits: Splits, task: TaskConfig) -> list[str]:
+        return labels_of(splits, task)
+
+    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
+        return dealt(labels, task.permute, row) if row and task.permute else list(labels)
+
+    def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
+        return messages(given, task, labels)
+
+    def answer(self, target: str, task: TaskConfig, labels: Sequence[str]) -> str:
+        return answer(target, task, labels)
+
+    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
+        return [answer(label, task, labels) for label in labels]
+
+    def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:
+        return [""] * table.num_rows
+
+
+JOB: Job = _Classify()
 
 
 def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -94,14 +133,15 @@ def fit_temperature(scores: np.ndarray, wanted: Sequence[int]) -> float:
 
     The wanted label counts (n + 1) / (n + 2), as Platt (1999) proposed, and the others share the rest: a part of n
     rows without one error must not make the model certain. The loss is convex in 1/T, so a ternary search finds its
-    minimum in [0.05, 20].
+    minimum in [0.05, 20]. A score of -inf is a label that stands not open to its row.
     """
     import numpy as np
 
     rows, index = np.arange(len(wanted)), np.asarray(wanted)
     doubt = 1.0 / (len(wanted) + 2)
     right = scores[rows, index]
-    others = (scores.sum(axis=1) - right) / max(1, scores.shape[1] - 1)
+    open_ = np.isfinite(scores)
+    others = (np.where(open_, scores, 0.0).sum(axis=1) - right) / np.maximum(1, open_.sum(axis=1) - 1)
 
     def loss(inverse: float) -> float:
         scaled = scores * inverse

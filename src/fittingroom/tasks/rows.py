@@ -29,6 +29,11 @@ def texts(table: pa.Table, task: TaskConfig) -> list[str]:
     return ["\n".join(value or "" for value in row).strip("\n") for row in zip(*columns, strict=True)]
 
 
+def inputs_of(table: pa.Table) -> list[dict[str, str]]:
+    """The inputs of every row, field -> text; a missing field is an empty text."""
+    return [{name: value or "" for name, value in row.items()} for row in table.column("input").to_pylist()]
+
+
 def targets(table: pa.Table, task: TaskConfig) -> list[str | None]:
     """The wanted answer of every row; None when not labelled."""
     import pyarrow.compute as pc

@@ -21,8 +21,9 @@ def spellings(task: TaskConfig, met: Mapping[str, int]) -> dict[str, str]:
     met: how often each spelling was met.
     """
     known: dict[str, str] = {}
-    if task.labels is not None:
-        for name in task.labels:
+    given = task.all_labels
+    if given is not None:
+        for name in given:
             if folded(name) in known:
                 raise RecipeError(
                     f"the labels {known[folded(name)]!r} and {name!r} differ only in case or width: keep one",
@@ -37,8 +38,10 @@ def spellings(task: TaskConfig, met: Mapping[str, int]) -> dict[str, str]:
                 counts[value.strip()] += count
         for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             known.setdefault(folded(name), name)
+        if task.none_of_these is not None:
+            known[folded(task.none_of_these)] = task.none_of_these
     for alias, name in task.aliases.items():
-        if task.labels is not None and name not in task.labels:
+        if given is not None and name not in given:
             raise RecipeError(
                 f"the alias {alias!r} stands for {name!r}, which is no label of the task: correct one of them",
                 f"别名 {alias!r} 指向 {name!r}，但它不在任务的标签中：请改正其中之一",

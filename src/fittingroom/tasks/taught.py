@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.engine import Context
+from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.models.teacher import Answer, Question, TeacherConfig, ask_all, safe_texts
 from fittingroom.statistics.linear import LinearText, fit_linear
 from fittingroom.tables import Table
@@ -47,6 +48,7 @@ def taught(
     train: pa.Table,
     judged: Sequence[Table],
     config: TeacherConfig,
+    endpoints: Mapping[str, EndpointConfig],
     *,
     task: TaskConfig,
     seed: int,
@@ -70,7 +72,7 @@ def taught(
     for place, field in asked:
         row, _, number = ids[place].rpartition("~")
         questions.append(Question(row, groups[place], given[place][field], names[place], int(number)))
-    answers = ask_all(questions, config, context)
+    answers, account = ask_all(questions, config, endpoints, context)
     told: dict[int, dict[str, Answer]] = {}
     for (place, field), answer in zip(asked, answers, strict=True):
         told.setdefault(place, {})[field] = answer
@@ -89,6 +91,9 @@ def taught(
         "dropped": dict(sorted(Counter(faults.values()).items())),
         "tokens_in": sum(answer.tokens_in for answer in answers),
         "tokens_out": sum(answer.tokens_out for answer in answers),
+        "models": account.models,
+        "cost": account.cost,
+        "currency": account.currency,
     }
     return Taught(
         inputs=[inputs[place] if place in good else fields for place, fields in enumerate(given)],

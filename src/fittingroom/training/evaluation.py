@@ -1,11 +1,15 @@
-"""What is measured during training: loss and macro-F1 on fixed rows of dev and train, by scoring every label."""
+"""What is measured during training, on fixed rows of dev and train: loss, and macro-F1 by scoring every label. Where
+answers are free, the metric is exp(-loss): the mean probability (geometric) of a token of the wanted answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.models.own_answers import score_own
 from fittingroom.models.scoring import answer_tree, score_answers
 from fittingroom.tasks.classify import macro_f1
 from fittingroom.training.ranks import ALONE, Ranks
@@ -31,10 +35,11 @@ class Probe:
     dev_rows: list[int]
     train_rows: list[int]
     answers: list[list[int]]
+    """Of a closed set; [] where answers are free."""
 
     def measure(self, model: Any, ranks: Ranks = ALONE) -> dict[str, float]:
-        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token, metrics macro-F1. Of
-        several processes each scores a share of the rows, and all get the whole.
+        """dev_loss, dev_metric, train_loss, train_metric. Losses are nats per answer token. Of several processes each
+        scores a share of the rows, and all get the whole.
         """
         training = model.training
         model.eval()
@@ -51,29 +56,49 @@ class Probe:
         }
 
     def _part(self, model: Any, part: Encoded, rows: Sequence[int], ranks: Ranks) -> tuple[float, float]:
-        wanted = [part.wanted[row] for row in rows]
-        scores = self._scores(model, part.prompts(rows), ranks)
-        tokens = sum(len(self.answers[label]) for label in wanted)
-        loss = -sum(float(scores[at, label]) for at, label in enumerate(wanted)) / max(1, tokens)
-        return loss, macro_f1(wanted, [int(best) for best in scores.argmax(axis=1)])
+        prompts = part.prompts(rows)
+        if not self.answers:
+            return self._free(model, part, rows, prompts, ranks)
+        wanted, said = [part.wanted[row] for row in rows], [part.said(row) for row in rows]
+        scores = _shared_out(
+            prompts, ranks, model, lambda own: score_answers(model, [prompts[at] for at in own], self.answers)
+        )
+        tokens = sum(len(self.answers[answer]) for answer in said)
+        loss = -sum(float(scores[at, answer]) for at, answer in enumerate(said)) / max(1, tokens)
+        return loss, macro_f1(wanted, [int(best) for best in part.label_scores(rows, scores).argmax(axis=1)])
 
-    def _scores(self, model: Any, prompts: list[list[int]], ranks: Ranks) -> np.ndarray:
-        """[n, k], see `score_answers`; each process scores its share, and every row is scored once."""
-        if ranks.parts == 1:
-            return score_answers(model, prompts, self.answers)
-        import numpy as np
+    def _free(
+        self, model: Any, part: Encoded, rows: Sequence[int], prompts: list[list[int]], ranks: Ranks
+    ) -> tuple[float, float]:
+        """Each row's own answer, which is all that can be scored of an endless set."""
+        tails = [part.ids[row][part.answer_starts[row] :] for row in rows]
+        scores = _shared_out(
+            prompts, ranks, model,
+            lambda own: score_own(model, [prompts[at] for at in own], [tails[at] for at in own])[:, None],
+        )  # fmt: skip
+        loss = -float(scores.sum()) / max(1, sum(map(len, tails)))
+        return loss, math.exp(-loss) if math.isfinite(loss) else 0.0
 
-        own = shares(prompts, ranks.parts, packed=True)[ranks.part]
-        # The last column counts who scored a row.
-        scores = np.zeros((len(prompts), len(self.answers) + 1))
-        mine = [prompts[row] for row in own]
-        scores[own, :-1] = ranks.together(model, lambda: score_answers(model, mine, self.answers))
-        scores[own, -1] = 1.0
-        scores = ranks.summed(scores)
-        if not (scores[:, -1] == 1.0).all():
-            raise RuntimeError(f"{int((scores[:, -1] != 1.0).sum())} rows were not scored exactly once")
-        found: np.ndarray = scores[:, :-1]
-        return found
+
+def _shared_out(
+    prompts: list[list[int]], ranks: Ranks, model: Any, score: Callable[[list[int]], np.ndarray]
+) -> np.ndarray:
+    """[n, k] of all rows by `score`, [rows, k] of some; each process scores its share, and every row is scored once."""
+    if ranks.parts == 1:
+        return score(list(range(len(prompts))))
+    import numpy as np
+
+    own = shares(prompts, ranks.parts, packed=True)[ranks.part]
+    scored: np.ndarray = ranks.together(model, lambda: score(own))
+    # The last column counts who scored a row.
+    scores = np.zeros((len(prompts), scored.shape[1] + 1))
+    scores[own, :-1] = scored
+    scores[own, -1] = 1.0
+    scores = ranks.summed(scores)
+    if not (scores[:, -1] == 1.0).all():
+        raise RuntimeError(f"{int((scores[:, -1] != 1.0).sum())} rows were not scored exactly once")
+    found: np.ndarray = scores[:, :-1]
+    return found
 
 
 def evaluation_steps(steps: int, epochs: float) -> list[int]:
@@ -86,7 +111,7 @@ def make_probe(
     train: Encoded, dev: Encoded, answers: list[list[int]], *, rows: int, epochs: float, evaluations: int, seed: int
 ) -> Probe:
     """Fix the rows of all evaluations: `rows` of dev, half as many of train; fewer where they would cost too much."""
-    nodes = len(answer_tree(answers).tokens)
+    nodes = len(answer_tree(answers).tokens) if answers else 0
     lengths = [len(ids) for ids in train.ids]
     training = sum(lengths) * epochs * _BACKWARD
     one_row = sum(lengths) / max(1, len(lengths)) + nodes

@@ -21,7 +21,7 @@ from fittingroom.engine import Context
 from fittingroom.errors import SourceError
 from fittingroom.models.render import Message, Renderer
 from fittingroom.store import file_sha256
-from fittingroom.tasks.classify import inputs_of
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.text.redact import RedactConfig, agree, redact_batch
 from fittingroom.text.similarity import match_key
 from fittingroom.training.config import ReplayConfig

@@ -1,14 +1,14 @@
 """Rate response: what the same few steps from the same start reach at other learning rates.
 
-It is measured when training did not learn its own rows, so that the cause can be told: a rate too low, one
-too high, or neither. A short range test in the sense of Smith (arXiv 1506.01186), with a few fixed factors on the
-rate that was used instead of a sweep.
+It is measured once the gate said no to a training that did not learn its own rows, so that the cause can be told: a
+rate too low, one too high, or neither. A short range test in the sense of Smith (arXiv 1506.01186), with a few fixed
+factors on the rate that was used instead of a sweep.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fittingroom.training.objective import loss_sum
@@ -32,23 +32,26 @@ def rate_response(
     layout: Layout,
     seed: int,
     progress: Callable[[int, int], None],
+    factors: Sequence[float] = FACTORS,
+    steps: int = 0,
 ) -> dict[str, Any]:
     """`{"start": loss, "losses": {factor: loss}, "steps": n}` in nats per answer token on a fixed sample of train rows.
 
-    `make` gives the model as it was before training, ready to learn. A loss that is not finite is None. A few steps
-    tell how fast a rate learns, not where it ends: a higher rate may win here and lose over many epochs.
+    `make` gives the model as it was before training, ready to learn; `steps`: 0 for a tenth of the training. A loss
+    that is not finite is None. A few steps tell how fast a rate learns, not where it ends: a higher rate may win here
+    and lose over many epochs.
     """
     probe = sample(rows, _PROBE_ROWS, seed)
-    steps = max(_STEPS[0], min(_STEPS[1], plan.steps // 10))
+    steps = steps or max(_STEPS[0], min(_STEPS[1], plan.steps // 10))
     losses: dict[str, float | None] = {}
     start = None
-    for number, factor in enumerate(FACTORS):
+    for number, factor in enumerate(factors):
         model = make()
         if start is None:
             start = _loss(model, rows, probe, layout)
         _walk(model, rows, plan, factor * plan.learning_rate, steps, layout, seed)
         losses[f"{factor:g}"] = _loss(model, rows, probe, layout)
-        progress(number + 1, len(FACTORS))
+        progress(number + 1, len(factors))
     return {"start": start, "losses": losses, "steps": steps}
 
 

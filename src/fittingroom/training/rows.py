@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.tasks import classify
+from fittingroom.models.render import Rendered
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.options import Places, by_label
+from fittingroom.tasks.rows import inputs_of, targets
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fittingroom.models.render import Renderer
     from fittingroom.tables import Table
 
 _NAMED = 10
+_MOST_ROOM = 512
+"""Tokens that are kept for a free answer whatever a row's own needs: one very long answer in training must not take the
+room of every question."""
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -29,12 +37,15 @@ class Encoded:
     ids: list[list[int]]
     answer_starts: list[int]
     wanted: list[int]
-    """Index of the label."""
+    """Index of the label; -1 where answers are free, or the label is none of those that are learnt."""
     weights: list[float]
     truncated: int
     """Rows whose input was cut."""
     prompt_limit: int | None = None
     """Tokens of a prompt at most: where the input was cut, and where serving will cut."""
+    places: list[list[int]] | None = None
+    """For every row and label the place of its answer among all answers (see `tasks.options`), where it is not simply
+    that of the label."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -42,6 +53,15 @@ class Encoded:
     def answer_tokens(self, row: int) -> int:
         """Tokens of a row that carry loss; 0 when its answer did not fit."""
         return len(self.ids[row]) - self.answer_starts[row]
+
+    def said(self, row: int) -> int:
+        """Place of a row's answer among all answers; -1 where it is none of them."""
+        wanted = self.wanted[row]
+        return self.places[row][wanted] if self.places and wanted >= 0 else wanted
+
+    def label_scores(self, rows: Sequence[int], scores: np.ndarray) -> np.ndarray:
+        """[n, labels] from the scores of the answers [n, answers] to these rows."""
+        return by_label(scores, [self.places[row] for row in rows]) if self.places else scores
 
     def prompts(self, rows: Sequence[int]) -> list[list[int]]:
         """The prompts of these rows."""
@@ -57,6 +77,7 @@ class Encoded:
             weights=[self.weights[row] for row in rows],
             truncated=self.truncated,
             prompt_limit=self.prompt_limit,
+            places=[self.places[row] for row in rows] if self.places else None,
         )
 
     def with_loss(self) -> list[int]:
@@ -72,31 +93,56 @@ def encode(
     renderer: Renderer,
     max_length: int,
     class_weights: Mapping[str, float] | None = None,
+    room: int | None = None,
+    learning: bool = False,
 ) -> Encoded:
-    """Render the rows of a part; every row is cut as if it had the longest label, as serving will do."""
+    """Render the rows of a part; every row is cut as if it had the longest answer, as serving will do.
+
+    `labels`: [] where answers are free; then `wanted` is -1 everywhere. `room`: tokens kept for that longest answer,
+    where it was reckoned before (on the training part, for all parts); else it is `answer_room` of this table.
+    `learning`: the rows are learnt from, so that options stand in the order that falls to each; else as served. A row
+    whose label is none of `labels` is rendered without an answer.
+    """
     rows = table.arrow().sort_by("id")
+    job = job_of(task)
     known = {label: at for at, label in enumerate(labels)}
-    room = answer_room(labels, renderer)
+    kept = answer_room(task, labels, renderer, table) if room is None else room
     weights = class_weights or {}
     made = []
-    inputs, targets = classify.inputs_of(rows), classify.targets_of(rows, task)
-    for given, target in zip(inputs, targets, strict=True):
-        said = classify.answer(target or "")
-        made.append(renderer.example(classify.messages(given, task, labels), said, max_length, room))
+    ids: list[str] = rows["id"].to_pylist()
+    wanted = targets(rows, task)
+    places, placed = Places(job, task, labels), list[list[int]]()
+    for name, given, target in zip(ids, inputs_of(rows), wanted, strict=True):
+        shown = job.choices(given, task, labels, name if learning else "")
+        placed.append(places(shown) if labels else [])
+        asked = job.messages(given, task, shown)
+        if labels and target not in known:
+            ids_of, cut = renderer.prompt(asked, max_length - kept)
+            made.append(Rendered(ids_of, len(ids_of), cut))
+        else:
+            made.append(renderer.example(asked, job.answer(target or "", task, shown), max_length, kept))
+    plain = list(range(len(labels)))
     return Encoded(
-        row_ids=rows["id"].to_pylist(),
+        row_ids=ids,
         ids=[row.ids for row in made],
         answer_starts=[row.answer_start for row in made],
-        wanted=[known[target] for target in targets if target is not None],
-        weights=[float(weights.get(target or "", 1.0)) for target in targets],
+        wanted=[known.get(target or "", -1) for target in wanted],
+        weights=[float(weights.get(target or "", 1.0)) for target in wanted],
         truncated=sum(row.truncated > 0 for row in made),
-        prompt_limit=max_length - room,
+        prompt_limit=max_length - kept,
+        places=None if not labels or all(one == plain for one in placed) else placed,
     )
 
 
-def answer_room(labels: Sequence[str], renderer: Renderer) -> int:
-    """Tokens of the longest label with its end mark."""
-    return max(len(renderer.answer_ids(classify.answer(label))) for label in labels)
+def answer_room(task: TaskConfig, labels: Sequence[str], renderer: Renderer, table: Table) -> int:
+    """Tokens of the longest answer with its end mark: of all that may be said, or, where answers are free, of those in
+    the table, up to 512 (a longer one takes what it needs from the input of its own row).
+    """
+    job = job_of(task)
+    if job.closed:
+        return max(len(renderer.answer_ids(said)) for said in job.answers(task, labels))
+    found = (job.answer(target or "", task, []) for target in targets(table.arrow(), task))
+    return min(_MOST_ROOM, max((len(renderer.answer_ids(said)) for said in found), default=1))
 
 
 def refuse_long_answers(
@@ -105,14 +151,20 @@ def refuse_long_answers(
     """UserError when an answer does not fit into the `reads` tokens of the model even behind an empty message: every
     row is cut as if it had the longest answer, so nothing would be left of any message.
     """
-    bare = len(renderer.prompt_ids(classify.messages({}, task, labels)))
-    lengths = {label: len(renderer.answer_ids(classify.answer(label))) for label in labels}
-    long = {label for label, length in lengths.items() if bare + length > reads}
-    if not long:
-        return
+    job = job_of(task)
+    shown = job.choices({}, task, labels)
+    bare = len(renderer.prompt_ids(job.messages({}, task, shown)))
     rows = table.arrow().sort_by("id")
-    held = [row for row, target in zip(rows["id"].to_pylist(), classify.targets_of(rows, task), strict=True)
-            if target in long]  # fmt: skip
+    known = set(labels)
+    wanted = [
+        job.answer(target or "", task, shown) if not labels or target in known else "" for target in targets(rows, task)
+    ]
+    lengths = {said: len(renderer.answer_ids(said)) for said in job.answers(task, labels) or wanted}
+    long = {said for said, length in lengths.items() if bare + length > reads}
+    # A free answer of a single row is that row's own affair: it is counted as one without room.
+    if not long or (not job.closed and len(long) < len(lengths)):
+        return
+    held = [row for row, said in zip(rows["id"].to_pylist(), wanted, strict=True) if said in long]
     named = ", ".join(held[:_NAMED]) + (", …" if len(held) > _NAMED else "")
     longest = max(lengths.values())
     if bare >= reads:

@@ -28,8 +28,9 @@ from fittingroom.sample.reviews import SENTIMENTS, write_reviews
 from fittingroom.stages.package import package
 from fittingroom.stages.prepare import PrepareConfig
 from fittingroom.tables import Table
-from fittingroom.tasks import classify
+from fittingroom.tasks.classify import JOB
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.rows import inputs_of
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.fit import prepared
@@ -75,12 +76,12 @@ class Trial:
         self.pad = int(tokenizer.pad_token_id)
         self.labels = classify_labels()
         self.table = sentences()
-        self.answers = [renderer.answer_ids(classify.answer(label)) for label in self.labels]
+        self.answers = [renderer.answer_ids(said) for said in JOB.answers(TASK, self.labels)]
         whole = self._encoded(context_length)
         longest = max(start for start in whole.answer_starts) + max(len(answer) for answer in self.answers)
         self.max_length = min(context_length, longest)
         self.rows = self._encoded(self.max_length)
-        self.inputs = classify.inputs_of(self.table.arrow().sort_by("id"))
+        self.inputs = inputs_of(self.table.arrow().sort_by("id"))
 
     def _encoded(self, length: int) -> Encoded:
         made = encode(self.table, task=TASK, labels=self.labels, renderer=self.renderer, max_length=length)
@@ -105,7 +106,7 @@ class Trial:
 
     def messages(self) -> list[list[Message]]:
         """The prompts as conversations."""
-        return [classify.messages(given, TASK, self.labels) for given in self.inputs]
+        return [JOB.messages(given, TASK, self.labels) for given in self.inputs]
 
     def scores(self, model: Any) -> np.ndarray:
         """[rows, labels] summed log-probabilities of every label."""

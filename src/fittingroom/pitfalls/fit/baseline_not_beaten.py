@@ -9,8 +9,8 @@ Why it hurts
 How it is detected
     The interval of the paired difference to a baseline, on the same rows, does not lie above zero.
 What the remedy does
-    Trains longer (1.5 times the epochs, up to 40): where other causes are found, their remedies go first. When nothing
-    helps, take the baseline.
+    Advises to take the baseline or a larger base model. It names no change of its own, for it is no cause: what else
+    was found says why the model falls short.
 Not detected
     Baselines that were not run.
 Source
@@ -20,14 +20,12 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from pydantic import Field
 
-from fittingroom.types import EvalReport, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
-
-MOST_EPOCHS = 40
+from fittingroom.pitfalls.rows import advice
+from fittingroom.types import EvalReport, Finding, Frozen, Page, Pitfall, Severity, Text
 
 
 class Settings(Frozen):
@@ -66,21 +64,9 @@ def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
     )
 
 
-def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
-    """Longer training, the last thing to try."""
-    epochs = float(used["train"]["epochs"])
-    if epochs >= MOST_EPOCHS:
-        return Remedy(
-            title=Text(en="Take the baseline, or a larger base model", zh="采用基线，或换更大的基座模型"),
-            safety=Safety.ADVICE,
-        )
-    more = min(float(MOST_EPOCHS), float(round(epochs * 1.5 + 0.5)))
-    return Remedy(
-        title=Text(en=f"Epochs {epochs:g} -> {more:g}", zh=f"轮数 {epochs:g} -> {more:g}"),
-        safety=Safety.AUTOMATIC,
-        patch={"train.epochs": more},
-        expectation=Text(en="the difference to the baseline grows by 0.02 or more", zh="与基线的差值扩大 0.02 以上"),
-    )
+remedy = advice(
+    "Take the baseline, or a larger base model (`model.base`)", "采用基线，或换更大的基座模型（`model.base`）"
+)
 
 
 ZH = Page(
@@ -88,7 +74,7 @@ ZH = Page(
     what_goes_wrong="微调后的模型并不明显优于总答多数类、字符 n-gram 线性模型，或微调前的模型。",
     why_it_hurts="商店花了大模型的钱，得到几行代码就能给的结果。许多分类任务上小分类器胜过大生成模型。",
     how_it_is_detected="在同一批样本上，与某个基线的配对差值区间没有完全高于零。",
-    what_the_remedy_does="多训练一些（轮数 1.5 倍，上限 40）；有其他原因时先用其补救办法。都无效就采用基线。",
+    what_the_remedy_does="建议采用基线，或换更大的基座模型。它本身不是原因，因此不提出改动：模型为何不足，要看其他诊断结果。",
     not_detected="没有跑过的基线。",
     source="Casanueva 等，arXiv 2003.04807;BANKING77 公开结果：微调编码器 94.0,10–80 亿参数生成模型 90–92。",
 )

@@ -30,7 +30,7 @@ from typing import Any
 from pydantic import Field
 
 from fittingroom.pitfalls.curves import response
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+from fittingroom.types import Examination, Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
 LOWEST = 1e-6
 _FEWEST = 5
@@ -49,14 +49,14 @@ class Settings(Frozen):
     """Share of the tensors that should learn and never had a gradient."""
 
 
-def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
+def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     """Fires on a training without gradients at its end, and on tensors that never had one."""
-    records = [entry for entry in trained.steps if "grad_norm" in entry]
+    records = [entry for entry in examined.steps if "grad_norm" in entry]
     dead = _dead_at_the_end(records, settings)
-    tensors = trained.facts.get("trainable_tensors", 0)
-    untouched = len(trained.facts.get("untouched", [])) / tensors if tensors else 0.0
+    tensors = examined.facts.get("trainable_tensors", 0)
+    untouched = len(examined.facts.get("untouched", [])) / tensors if tensors else 0.0
     share = dead / len(records) if records else 0.0
-    ended = trained.stopped == "dead_gradients" or (dead >= _FEWEST and share >= settings.share)
+    ended = examined.stopped == "dead_gradients" or (dead >= _FEWEST and share >= settings.share)
     if not ended and untouched < settings.untouched:
         return
     at_end = records[-1] if records else {"grad_norm": 0.0, "loss": math.nan}
@@ -76,10 +76,11 @@ def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
             "dead_share": share,
             "untouched": untouched,
             "alive_first": float(ended and dead < len(records)),
-            "best_factor": answer.lower() if (answer := response(trained)) is not None else 0.1,
+            "best_factor": answer.lower() if (answer := response(examined)) is not None else 0.1,
         },
         limits={"grad_norm": settings.norm, "dead_share": settings.share, "untouched": settings.untouched},
         strength=max(1.0, share / settings.share if ended else untouched / settings.untouched),
+        proven=ended,
     )
 
 
@@ -104,6 +105,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             safety=Safety.AUTOMATIC,
             patch={"train.learning_rate": float(f"{lowered:.6g}")},
             expectation=Text(en="gradients stay alive and the loss falls", zh="梯度保持不为零，损失下降"),
+            expected=Expected(change=0.05),
         )
     return Remedy(
         title=Text(
@@ -129,4 +131,4 @@ ZH = Page(
     source="PEFT 故障排查（适配器的第二个矩阵仍为零）；Micikevicius 等，arXiv 1710.03740（消失的更新）。",
 )
 
-PITFALL = Pitfall("dead-gradients", "train", Settings(), detect, remedy, ZH, rank=29)
+PITFALL = Pitfall("dead-gradients", "examine", Settings(), detect, remedy, ZH, rank=29)

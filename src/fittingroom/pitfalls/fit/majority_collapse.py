@@ -24,7 +24,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fittingroom.types import EvalReport, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
+from fittingroom.types import Examination, Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
 UNEVEN = 2.0
 LOWEST = 1e-6
@@ -45,22 +45,23 @@ class Settings(Frozen):
     """Rows from which on a class counts."""
 
 
-def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
+def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     """Fires on a prediction that is far more concentrated than the truth."""
-    rows = sum(sum(line) for line in report.confusion)
+    labels = list(examined.classes)
+    truth = [examined.classes[label]["support"] for label in labels]
+    predicted = [examined.classes[label]["answered"] for label in labels]
+    rows = sum(truth)
     if not rows:
         return
-    truth = [sum(line) for line in report.confusion]
-    predicted = [sum(column) for column in zip(*report.confusion, strict=True)]
     top = max(range(len(predicted)), key=lambda index: predicted[index])
     excess = (predicted[top] - truth[top]) / rows
     counted = [index for index, support in enumerate(truth) if support >= settings.enough]
-    dead = [index for index in counted if report.confusion[index][index] <= settings.recall * truth[index]]
+    dead = [index for index in counted if examined.classes[labels[index]]["recall"] <= settings.recall]
     dead_share = len(dead) / len(counted) if counted else 0.0
     top_share = predicted[top] / rows
     if excess < settings.excess and (top_share < settings.top or dead_share < settings.dead):
         return
-    label = report.labels[top]
+    label = labels[top]
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
@@ -91,6 +92,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             safety=Safety.AUTOMATIC,
             patch={"balance.method": "weights", "balance.correct_prior": False},
             expectation=expectation,
+            expected=Expected(change=0.05),
         )
     rate = float(used["train"]["learning_rate"])
     lowered = max(LOWEST, rate / 3)
@@ -101,6 +103,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         safety=Safety.AUTOMATIC,
         patch={"train.learning_rate": float(f"{lowered:.6g}")},
         expectation=expectation,
+        expected=Expected(change=0.05),
     )
 
 
@@ -116,4 +119,4 @@ ZH = Page(
     source="Zhao 等，Calibrate Before Use,arXiv 2102.09690(模型对多数标签的偏向)。",
 )
 
-PITFALL = Pitfall("majority-collapse", "evaluate", Settings(), detect, remedy, ZH, rank=42)
+PITFALL = Pitfall("majority-collapse", "examine", Settings(), detect, remedy, ZH, rank=42)

@@ -26,7 +26,7 @@ from typing import Any
 from pydantic import Field
 
 from fittingroom.pitfalls.curves import read
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+from fittingroom.types import Examination, Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
 
 class Settings(Frozen):
@@ -42,12 +42,12 @@ class Settings(Frozen):
     """Nats by which the training loss may jump; beyond, the rate is the cause."""
 
 
-def detect(trained: Trained, settings: Settings) -> Iterator[Finding]:
+def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     """Fires when the gap is wide and the dev loss turned upwards."""
-    curves = read(trained)
+    curves = read(examined)
     if curves is None or curves.broken or curves.jumped(settings.jump) or curves.best_dev_loss <= 0:
         return
-    last = trained.evals[-1]
+    last = examined.evals[-1]
     gap = last["train_metric"] - last["dev_metric"]
     rise = curves.last_dev_loss / curves.best_dev_loss - 1
     wide = gap >= settings.gap and rise >= settings.rise and gap * rise >= settings.both
@@ -87,9 +87,10 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         safety=Safety.AUTOMATIC,
         patch=patch,
         expectation=Text(
-            en="the dev loss no longer rises at the end; dev macro-F1 up by 0.01 or more",
-            zh="开发集损失末段不再上升；开发集 macro-F1 提高 0.01 以上",
+            en="the dev loss no longer rises at the end",
+            zh="开发集损失末段不再上升",
         ),
+        expected=Expected(change=0.01),
     )
 
 
@@ -104,4 +105,4 @@ ZH = Page(
     source="Prechelt,Early Stopping - But When?,1998;arXiv 2606.31048(最佳检查点在 1000 步中的第 200 步)。",
 )
 
-PITFALL = Pitfall("overfitting", "train", Settings(), detect, remedy, ZH, rank=40)
+PITFALL = Pitfall("overfitting", "examine", Settings(), detect, remedy, ZH, rank=40)

@@ -6,11 +6,14 @@ What goes wrong
 Why it hurts
     The model is no better on the shop's work than a simple baseline, and the data gets the blame.
 How it is detected
-    Macro-F1 on the training rows themselves stays low although the loss did not diverge and no other rate would have
-    learnt clearly faster.
+    Macro-F1 on the training rows themselves stays low although the loss did not diverge and neither another rate nor
+    smaller batches outdid the training. A rival says which is missing: going on from the kept weights lowers the loss
+    on dev and on training rows by a twentieth (time), or the same short training with four times the rank ends with a
+    loss a tenth lower (room). Where rivals were trained and none did better, nothing is said.
 What the remedy does
-    Where early stopping ended training, makes it three times as patient (up to 20 evaluations); else doubles the epochs
-    (up to 40); when they are at their bound, trains all weights instead of LoRA, then advises a larger base model.
+    Where room is missing: four times the rank (up to 256), then all weights instead of LoRA. Else, where early stopping
+    ended training, makes it three times as patient (up to 20 evaluations); or doubles the epochs, at least to 3 (up to
+    40); when they are at their bound, trains all weights instead of LoRA, then asks for a larger base model.
 Not detected
     Labels that cannot be learnt because they are wrong or not readable from the text; see `label-noise`.
 Source
@@ -22,64 +25,101 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import DEAD, RateLimits, better_rate, read, response
-from fittingroom.types import Finding, Page, Pitfall, Remedy, Safety, Severity, Text, Trained
+from fittingroom.pitfalls.curves import DEAD, RateLimits, blamed_rate, gained, outdoes, read, tried
+from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
 
 MOST_EPOCHS = 40
 MOST_PATIENCE = 20
+FEWEST_EPOCHS = 3.0
+MORE_RANK = 4
+MOST_RANK = 256
 
 
-def detect(trained: Trained, settings: RateLimits) -> Iterator[Finding]:
-    """Fires when the training rows were not learnt and the rate is not to blame."""
-    curves, answer = read(trained), response(trained)
+def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
+    """Fires when the training rows were not learnt, the rate is not to blame, and time or room would have helped."""
+    curves = read(examined)
     if (
         curves is None
         or curves.broken
-        or trained.stopped == DEAD
+        or examined.stopped == DEAD
         or curves.jumped(settings.jump)
         or curves.learnt >= settings.learnt
     ):
         return
-    if answer is not None and better_rate(curves, answer, settings) != 1:
+    smaller = tried(examined, "batch")
+    if blamed_rate(curves, examined, settings) != 1 or (smaller is not None and outdoes(smaller, examined, settings)):
         return
+    longer, room = tried(examined, "longer"), _room(examined)
+    time = longer is not None and outdoes(longer, examined, settings)
+    if examined.rivals and not time and room < settings.gain:
+        return
+    missing = ("; more training goes on lowering the loss", "；继续训练损失仍会下降") if time else ("", "")
+    if not time and room:
+        missing = (f"; with more rank the loss is {room:.0%} lower", f"；提高秩后损失低 {room:.0%}")
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
             en=f"the training rows themselves were not learnt: macro-F1 {curves.learnt:.2f} after "
-            f"{curves.last_epoch:g} epochs",
-            zh=f"训练数据本身没有学会：{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.learnt:.2f}",
+            f"{curves.last_epoch:g} epochs{missing[0]}",
+            zh=f"训练数据本身没有学会：{curves.last_epoch:g} 轮后 macro-F1 只有 {curves.learnt:.2f}{missing[1]}",
         ),
         measured={
             "train_macro_f1": curves.learnt,
             "epochs": curves.last_epoch,
-            "stopped_early": float(trained.stopped == "early_stopping"),
+            "stopped_early": float(examined.stopped == "early_stopping"),
+            "room": 0.0 if time else room,
+            "rise": gained(longer if time else tried(examined, "rank"), examined),
         },
         limits={"train_macro_f1": settings.learnt},
         strength=settings.learnt / max(curves.learnt, 0.01),
+        proven=time or room >= settings.gain,
     )
+
+
+def _room(examined: Examination) -> float:
+    """By which share more rank ends with a lower loss on training rows than the same short training without it."""
+    same, wider = tried(examined, "same"), tried(examined, "rank")
+    if same is None or wider is None or same.train_loss <= 0 or wider.dev_loss >= same.dev_loss:
+        return 0.0
+    return max(0.0, 1 - wider.train_loss / same.train_loss)
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     """More patience or more epochs, then more trainable weights, then a person."""
     train = used["train"]
     epochs = float(train["epochs"])
-    expectation = Text(
-        en="macro-F1 on the training rows rises by 0.05 or more", zh="训练数据上的 macro-F1 提高 0.05 以上"
-    )
+    expectation = Text(en="the training rows are learnt better", zh="训练数据学得更好")
+    expected = Expected(change=finding.measured["rise"])
+    rank = int(train["lora_rank"])
+    if finding.measured["room"] and train["method"] in ("lora", "qlora") and rank < MOST_RANK:
+        wider = min(MOST_RANK, MORE_RANK * rank)
+        return Remedy(
+            title=Text(en=f"LoRA rank {rank} -> {wider}", zh=f"LoRA 秩 {rank} -> {wider}"),
+            safety=Safety.AUTOMATIC,
+            # The scale is alpha / rank: it stays what it was.
+            patch={"train.lora_rank": wider, "train.lora_alpha": float(train["lora_alpha"]) * wider / rank},
+            expectation=expectation,
+            expected=expected,
+        )
     patience = train["early_stopping"]
     if finding.measured["stopped_early"] and patience is not None and patience < MOST_PATIENCE:
         more = min(MOST_PATIENCE, 3 * patience)
         title = Text(en=f"Early stopping {patience} -> {more} evaluations", zh=f"早停 {patience} -> {more} 次评测")
-        return Remedy(
-            title=title, safety=Safety.AUTOMATIC, patch={"train.early_stopping": more}, expectation=expectation
-        )
+        patch: dict[str, Any] = {"train.early_stopping": more}
+        return Remedy(title=title, safety=Safety.AUTOMATIC, patch=patch, expectation=expectation, expected=expected)
     if epochs < MOST_EPOCHS:
-        longer = min(float(MOST_EPOCHS), epochs * 2)
-        title = Text(en=f"Epochs {epochs:g} -> {longer:g}", zh=f"轮数 {epochs:g} -> {longer:g}")
-        return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.epochs": longer}, expectation=expectation)
+        longer = min(float(MOST_EPOCHS), max(FEWEST_EPOCHS, epochs * 2))
+        title, patch = (
+            Text(en=f"Epochs {epochs:g} -> {longer:g}", zh=f"轮数 {epochs:g} -> {longer:g}"),
+            {"train.epochs": longer},
+        )
+        return Remedy(title=title, safety=Safety.AUTOMATIC, patch=patch, expectation=expectation, expected=expected)
     if train["method"] == "lora":
-        title = Text(en="Train all weights instead of LoRA", zh="改为训练全部参数，不用 LoRA")
-        return Remedy(title=title, safety=Safety.AUTOMATIC, patch={"train.method": "full"}, expectation=expectation)
+        title, patch = (
+            Text(en="Train all weights instead of LoRA", zh="改为训练全部参数，不用 LoRA"),
+            {"train.method": "full"},
+        )
+        return Remedy(title=title, safety=Safety.AUTOMATIC, patch=patch, expectation=expectation, expected=expected)
     return Remedy(
         title=Text(en="Choose a larger base model (`model.base`)", zh="换用更大的基座模型（`model.base`）"),
         safety=Safety.ADVICE,
@@ -90,11 +130,14 @@ ZH = Page(
     title="欠拟合",
     what_goes_wrong="训练数据还没学会训练就结束了，或可训练的部分太小：轮数太少、LoRA 秩太低、正则过强。",
     why_it_hurts="模型在本店任务上不比简单基线好，反而怪数据不好。",
-    how_it_is_detected="训练数据上的 macro-F1 仍低，损失没有发散，换别的学习率也不会明显更快。",
-    what_the_remedy_does="若被早停终止，则把耐心放宽到三倍（上限 20 次评测）；否则轮数加倍（上限 40）；"
-    "到上限后由 LoRA 改为全量训练；再不行建议换更大的基座。",
+    how_it_is_detected="训练数据上的 macro-F1 仍低，损失没有发散，换学习率或更小批次的对照训练也没有超过它。"
+    "对照训练说明缺什么：从保留的权重继续训练，开发集与训练数据损失都再降二十分之一以上（缺时间）；"
+    "或同样的短训练把秩提高到四倍，损失低一成以上（缺容量）。做过对照训练而都没有更好时，不作判断。",
+    what_the_remedy_does="缺容量：秩提高到四倍（上限 256），再改为全量训练。"
+    "否则若被早停终止，则把耐心放宽到三倍（上限 20 次评测）；或轮数加倍，至少 3 轮（上限 40）；"
+    "到上限后由 LoRA 改为全量训练；再不行请人换更大的基座。",
     not_detected="标签本身错误或从文本看不出来而学不会的情况，见 `label-noise`。",
     source="Biderman 等，arXiv 2405.09673。",
 )
 
-PITFALL = Pitfall("underfitting", "train", RateLimits(), detect, remedy, ZH, rank=41)
+PITFALL = Pitfall("underfitting", "examine", RateLimits(), detect, remedy, ZH, rank=41)

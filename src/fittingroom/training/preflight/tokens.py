@@ -82,7 +82,7 @@ def prompt(subject: Subject) -> Found:
         start = rows.answer_starts[at]
         if rows.ids[at][:start] != subject.renderer.prompt_ids(turns, rows.prompt_limit):
             differs.append(row)
-        if answers and rows.ids[at][start:] != answers[rows.wanted[at]]:
+        if answers and rows.ids[at][start:] != answers[rows.said(at)]:
             others.append(row)
     numbers = {"rows": float(count), "differ": float(len(differs)), "answers_differ": float(len(others))}
     return (numbers, [*differs, *others]) if count else ({}, [])
@@ -126,10 +126,10 @@ def loss(subject: Subject) -> Found:
     if not usual or not subject.answers:
         return {}, []
     lengths = [len(subject.renderer.answer_ids(answer)) for answer in subject.answers]
-    beyond = [at for at in usual if rows.answer_tokens(at) > lengths[rows.wanted[at]]]
+    beyond = [at for at in usual if rows.answer_tokens(at) > lengths[rows.said(at)]]
     some = _short(subject, usual)
     learnt = sum(len(batch["targets"]) for batch in subject.layout.collate(rows, some))
-    answers = sum(lengths[rows.wanted[at]] for at in some)
+    answers = sum(lengths[rows.said(at)] for at in some)
     numbers = {
         "tokens": float(sum(len(rows.ids[at]) for at in usual)),
         "learnt": float(sum(rows.answer_tokens(at) for at in usual)),

@@ -1,0 +1,1 @@
+"""Baselines of closed sets, one small file each: `answers(judge, setting, train) -> Answers`."""

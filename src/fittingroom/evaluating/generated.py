@@ -1,0 +1,217 @@
+"""Free answers: generated through the serving path, measured row by row, beside answers that cost nothing.
+
+Generating is slow (a token at a time), so a sample of rows fixed by the seed is judged, in batches. Intervals, paired
+differences and p-values are those of means over rows, with whole customers or conversations resampled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.errors import FittingroomError, UserError
+from fittingroom.evaluating.baselines import retrieval, template
+from fittingroom.evaluating.measures import Measure
+from fittingroom.evaluating.setting import Setting, nothing_to_judge, why
+from fittingroom.evaluating.slices import cuts, sliced
+from fittingroom.statistics.intervals import Resamples, resamples
+from fittingroom.statistics.judging import Exam
+from fittingroom.statistics.means import bootstrap_means, paired_means
+from fittingroom.statistics.swaps import swap_p_means
+from fittingroom.tables import Table
+from fittingroom.tasks.jobs import job_of
+from fittingroom.types import EvalReport, Interval, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fittingroom.serving.predictor import Predictor
+
+    Values = dict[str, NDArray[np.float64]]
+
+Baseline = Callable[[Exam, Setting, Exam], tuple[list[int], list[str]]]
+
+
+def _untuned(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[str]]:
+    """The base model before tuning, through the same prompts, on a sample of `untuned_rows` rows."""
+    places = setting.sample(exam.ids)
+    said, _ = _generated(setting.predictor("base"), [exam.inputs[at] for at in places], "evaluate.untuned", setting)
+    return places, said
+
+
+BASELINES: dict[str, Baseline] = {"retrieval": retrieval.answers, "template": template.answers, "untuned": _untuned}
+"""Name -> places in the exam and what it says there, having seen the training rows."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The exam with our answers on it."""
+
+    exam: Exam
+    measure: Measure
+    values: Values
+    drawn: Resamples
+    seed: int
+
+
+def judge(setting: Setting) -> EvalReport:
+    """Score the bundle and its baselines on a sample of one part.
+
+    Rows without an answer are counted in `unscored`; how many of the others were drawn stands in `facts`. A baseline
+    that fails keeps its reason in `error`; the rest of the report stands. Blank answers score 0 and are counted. Raises
+    UserError when no row of the part can be judged.
+    """
+    rows, task, config = setting.rows, setting.task, setting.config
+    whole = Exam.of(rows, task.input, task.target)
+    train = Exam.of(setting.splits.train, task.input, task.target)
+    if not len(whole):
+        raise nothing_to_judge(setting.part, rows)
+    drawn_rows = replace(setting, config=config.model_copy(update={"untuned_rows": config.generated_rows}))
+    exam = whole.only(drawn_rows.sample(whole.ids))
+    measure = Measure.of(task, train)
+    started = time.monotonic()
+    predictor = setting.predictor()
+    said, cut = _generated(predictor, exam.inputs, f"evaluate.{setting.part}", setting)
+    seconds = time.monotonic() - started
+    shortened = sum(predictor.prompt_ids(given)[1] > 0 for given in exam.inputs)
+    del predictor  # see Setting.predictor
+    drawn = resamples(exam.units, replicates=config.replicates, seed=setting.seed)
+    judged = _Judged(exam, measure, measure.values(exam, said), drawn, setting.seed)
+    scores, others = _baselines(judged, setting, train)
+    return EvalReport(
+        part=setting.part,
+        labels=[],
+        model=Score(name="model", metrics=bootstrap_means(judged.values, drawn)),
+        baselines=scores,
+        confusion=[],
+        predictions=_predictions(judged, said, others),
+        rows=len(exam),
+        unscored=rows.rows - len(whole),
+        facts={
+            "groups": drawn.groups,
+            "replicates": config.replicates,
+            "part_digest": rows.digest,
+            "train_rows": len(train),
+            "baseline_rows": {name: len(places) for name, (places, _) in others.items()},
+            "drawn_from": len(whole),
+            "length_window": list(measure.window),
+            "truncated": shortened,
+            "cut_answers": cut,
+            "slices": _slices(judged, job_of(task).metrics[0]),
+            "model": measure.told(exam, said),
+            "baselines": {
+                name: measure.told(exam.only(places), texts) for name, (places, texts) in sorted(others.items())
+            },
+            "notes": _notes(measure.told(exam, said), len(exam)),
+        },
+        timing={"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)},
+    )
+
+
+def _generated(
+    predictor: Predictor, inputs: Sequence[dict[str, str]], what: str, setting: Setting
+) -> tuple[list[str], int]:
+    """The answers, and how many of them were cut at the longest answer of training."""
+    told = setting.context.progress
+    made = predictor.generate(inputs, lambda done, total: told(what, done, total))
+    return [text for text, _ in made], sum(reason == "length" for _, reason in made)
+
+
+def _baselines(
+    judged: _Judged, setting: Setting, train: Exam
+) -> tuple[list[Score], dict[str, tuple[list[int], list[str]]]]:
+    """Scores of the baselines in the order asked for, and what those that worked said."""
+    scores: list[Score] = []
+    said: dict[str, tuple[list[int], list[str]]] = {}
+    for name in setting.config.baselines:
+        try:
+            if name not in BASELINES:
+                raise _not_offered(name, setting.task.kind)
+            places, texts = BASELINES[name](judged.exam, setting, train)
+        except (FittingroomError, ValueError) as error:
+            scores.append(Score(name=name, metrics={}, error=why(error)))
+            continue
+        said[name] = (places, texts)
+        scores.append(_beside(judged, name, places, texts))
+    return scores, said
+
+
+def _not_offered(name: str, kind: str) -> UserError:
+    known = ", ".join(BASELINES)
+    return UserError(
+        f"answers of kind {kind} are free text; they can be set beside: {known}",
+        f"{kind} 的答案是自由文本，可以对比的基线有：{known}",
+        place=f"evaluate.baselines: {name}",
+    )
+
+
+def _beside(judged: _Judged, name: str, places: list[int], texts: list[str]) -> Score:
+    """A baseline's score and our difference to it, both on the rows that it answered only."""
+    exam, drawn = judged.exam, judged.drawn
+    if len(places) < len(exam):
+        units = [exam.units[place] for place in places]
+        drawn = resamples(units, replicates=len(drawn.weights), seed=judged.seed)
+    theirs = judged.measure.values(exam.only(places), texts)
+    ours = {metric: column[places] for metric, column in judged.values.items()}
+    return Score(
+        name=name,
+        metrics=bootstrap_means(theirs, drawn),
+        difference=paired_means(ours, theirs, drawn),
+        p_values=swap_p_means(ours, theirs, drawn, seed=judged.seed),
+    )
+
+
+def _slices(judged: _Judged, metric: str) -> list[dict[str, Any]]:
+    column = judged.values[metric]
+
+    def score(places: NDArray[np.int64], drawn: Resamples) -> Interval | None:
+        return bootstrap_means({metric: column[places]}, drawn).get(metric)
+
+    return sliced(cuts(judged.exam), judged.exam.units, metric, score, seed=judged.seed)
+
+
+def _notes(told: dict[str, object], rows: int) -> list[dict[str, str]]:
+    """What a person must be told before they read the scores."""
+    notes = []
+    if blank := told["blank"]:
+        notes.append(
+            {
+                "en": f"{blank} of {rows} answers hold no word at all; they count as wrong in every metric",
+                "zh": f"{rows} 个答案中有 {blank} 个没有任何文字；它们在所有指标上都按错误计",
+            }
+        )
+    if none := told.get("rows_without_facts", 0):
+        notes.append(
+            {
+                "en": f"{none} of {rows} rows were given no fact: any number in their answers counts as made up",
+                "zh": f"{rows} 行中有 {none} 行没有给出任何事实：其答案中的数字一律按编造计",
+            }
+        )
+    return notes
+
+
+def _predictions(judged: _Judged, said: Sequence[str], others: dict[str, tuple[list[int], list[str]]]) -> Table:
+    """Row by row: id, group, target, predicted, a column per metric (null where it does not apply), one per baseline
+    (null where it was not asked).
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    exam = judged.exam
+    columns: dict[str, pa.Array] = {
+        "id": pa.array(exam.ids, pa.string()),
+        "group": pa.array(exam.units, pa.string()),
+        "target": pa.array(exam.targets, pa.string()),
+        "predicted": pa.array(list(said), pa.string()),
+    }
+    for name, values in judged.values.items():
+        columns[name] = pa.array(values, pa.float64(), mask=~np.isfinite(values))
+    for name, (places, texts) in others.items():
+        column: list[str | None] = [None] * len(exam)
+        for place, text in zip(places, texts, strict=True):
+            column[place] = text
+        columns[name] = pa.array(column, pa.string())
+    return Table.of(pa.table(columns))

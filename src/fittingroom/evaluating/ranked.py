@@ -1,0 +1,245 @@
+"""Rankings: questions instead of rows, judged by what stands in the first ten places, beside three simple rankings.
+
+The model ranks what the bundle's shelf proposes (or, with grades, the titles of the question); the baselines rank
+everything that training knew, by themselves. So the model is judged as it is served, and what its candidates cannot
+hold counts against it: `candidates` under `facts` says how much that is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.errors import FittingroomError, UserError
+from fittingroom.evaluating.baselines import bm25, item_knn, popularity, untuned_ranking
+from fittingroom.evaluating.setting import Setting, unbalanced, why
+from fittingroom.evaluating.slices import Cut, sliced
+from fittingroom.statistics.intervals import Resamples, resamples
+from fittingroom.statistics.means import bootstrap_means, paired_means
+from fittingroom.statistics.ranking import DEPTH, METRICS, coverage, judged, novelty, per_question
+from fittingroom.statistics.swaps import swap_p_means
+from fittingroom.tables import Table
+from fittingroom.tasks.questions import Asked, Question, asked, units_of
+from fittingroom.tasks.recommend import HISTORY, apart, joined, settings_of
+from fittingroom.tasks.shelf import Shelf
+from fittingroom.types import EvalReport, Interval, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Values = dict[str, NDArray[np.float64]]
+
+BASELINES = {
+    "popularity": popularity.lists,
+    "item_knn": item_knn.lists,
+    "bm25": bm25.lists,
+    "untuned": untuned_ranking.lists,
+}
+"""Name -> its rankings of the questions. It may raise FittingroomError: its reason is told."""
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """Questions with what would be right, and what is resampled."""
+
+    questions: list[Question]
+    relevant_from: float
+    drawn: Resamples
+
+    @classmethod
+    def of(cls, questions: list[Question], relevant_from: float, *, replicates: int, seed: int) -> _Exam:
+        drawn = resamples([question.unit for question in questions], replicates=replicates, seed=seed)
+        return cls(questions, relevant_from, drawn)
+
+    def values(self, lists: Sequence[Sequence[str]]) -> Values:
+        """Metric -> a value per question."""
+        wanted = [question.wanted for question in self.questions]
+        return per_question(judged(lists, wanted, relevant_from=self.relevant_from))
+
+    def only(self, places: Sequence[int], *, replicates: int, seed: int) -> _Exam:
+        """Some of the questions, with draws of their own."""
+        chosen = [self.questions[place] for place in places]
+        return _Exam.of(chosen, self.relevant_from, replicates=replicates, seed=seed)
+
+
+def judge(setting: Setting) -> EvalReport:
+    """Rank with the bundle and the baselines on one part.
+
+    A question is a customer's moment (or a search) with all that would be right; rows without a title or a grade make
+    none and are counted in `unscored`. Raises UserError when no question can be judged.
+    """
+    task, config, seed = setting.task, setting.config, setting.seed
+    settings = settings_of(task)
+    found = asked(setting.rows, task, seed=seed)
+    if not found.questions:
+        raise _nothing_to_rank(setting.part, found)
+    exam = _Exam.of(found.questions, settings.relevant_from, replicates=config.replicates, seed=seed)
+    started = time.monotonic()
+    predictor = setting.predictor()
+    ranker = predictor.ranker
+    proposed = [ranker.candidates(question) for question in exam.questions]
+    ours = [
+        [title for title, _ in ranked]
+        for ranked in ranker.rank(
+            [question.given for question in exam.questions],
+            proposed,
+            lambda done, total: setting.context.progress(f"evaluate.{setting.part}", done, total),
+        )
+    ]
+    seconds = time.monotonic() - started
+    by = ranker.by
+    del predictor, ranker  # see Setting.predictor
+    train = unbalanced(setting.splits)
+    shelf = Shelf.of(train, task)
+    mine = exam.values(ours)
+    scores, theirs = _baselines(exam, mine, shelf, setting)
+    units = units_of(train)
+    facts = {
+        "groups": exam.drawn.groups,
+        "replicates": config.replicates,
+        "part_digest": setting.rows.digest,
+        "train_rows": train.rows,
+        "baseline_rows": {name: sum(ranked is not None for ranked in lists) for name, lists in theirs.items()},
+        "questions": {"judged": len(exam.questions), "unrankable": found.unrankable, "passed_over": found.passed_over},
+        "ranked_by": by,
+        "candidates": _ceiling(exam.questions, proposed),
+        "reach": {name: _reach(lists, shelf) for name, lists in {"model": ours, **theirs}.items()},
+        "slices": _slices(exam, mine, shelf, units, seed),
+    }
+    return EvalReport(
+        part=setting.part,
+        labels=[],
+        model=Score(name="model", metrics=bootstrap_means(mine, exam.drawn)),
+        baselines=scores,
+        confusion=[],
+        predictions=_predictions(exam, ours, mine, theirs),
+        rows=len(exam.questions),
+        unscored=_without_question(setting.rows, task.target),
+        facts=facts,
+        timing={"model_seconds": seconds, "rows_per_second": len(exam.questions) / max(seconds, 1e-9)},
+    )
+
+
+def _baselines(
+    exam: _Exam, mine: Values, shelf: Shelf, setting: Setting
+) -> tuple[list[Score], dict[str, list[list[str] | None]]]:
+    """Scores of the baselines in the order asked for, and the rankings of those that worked; None for a question that a
+    baseline was not asked.
+    """
+    scores: list[Score] = []
+    rankings: dict[str, list[list[str] | None]] = {}
+    for name in setting.config.baselines:
+        try:
+            lists = BASELINES[name](exam.questions, shelf, setting)
+        except (FittingroomError, ValueError) as error:
+            scores.append(Score(name=name, metrics={}, error=why(error)))
+            continue
+        rankings[name] = lists
+        places = [place for place, ranked in enumerate(lists) if ranked is not None]
+        part = exam
+        if len(places) < len(lists):
+            part = exam.only(places, replicates=setting.config.replicates, seed=setting.seed)
+        values = part.values([ranked for ranked in lists if ranked is not None])
+        same = {metric: column[places] for metric, column in mine.items()}
+        scores.append(
+            Score(
+                name=name,
+                metrics=bootstrap_means(values, part.drawn),
+                difference=paired_means(same, values, part.drawn),
+                p_values=swap_p_means(same, values, part.drawn, seed=setting.seed),
+            )
+        )
+    return scores, rankings
+
+
+# ---------------------------------------------------------------------------------------------- beside the scores
+
+
+def _ceiling(questions: Sequence[Question], proposed: Sequence[Sequence[str]]) -> dict[str, float]:
+    """How many candidates the model was given on average, and the share of what would be right that was among them: no
+    order of them has a higher recall.
+    """
+    held = [
+        len(set(titles) & set(question.wanted)) / len(question.wanted)
+        for question, titles in zip(questions, proposed, strict=True)
+    ]
+    return {"mean": sum(map(len, proposed)) / len(proposed), "recall": sum(held) / len(held)}
+
+
+def _reach(lists: Sequence[list[str] | None], shelf: Shelf) -> dict[str, float]:
+    """Coverage of the goods that training knows, and mean novelty of what is shown."""
+    shown = [ranked for ranked in lists if ranked is not None]
+    known = [[title for title in ranked if title in shelf.bought] for ranked in shown]
+    return {
+        f"coverage@{DEPTH}": coverage(known, max(1, len(shelf.titles))),
+        f"novelty@{DEPTH}": float(novelty(shown, shelf.bought).mean()),
+    }
+
+
+def _slices(exam: _Exam, values: Values, shelf: Shelf, units: set[str], seed: int) -> list[dict[str, Any]]:
+    """The first metric for goods that training met or not, for known and new customers, by what is known of them, and
+    by source.
+    """
+    questions = exam.questions
+    goods = ["new" if question.cold_goods(shelf.bought) else "known" for question in questions]
+    made = [Cut("goods", goods, ["known", "new"])]
+    if any(HISTORY in question.given for question in questions):
+        customers = ["new" if question.cold_customer(units) else "known" for question in questions]
+        made.append(Cut("customer", customers, ["known", "new"]))
+        made.append(Cut("history", [_length(question) for question in questions], ["0", "1 – 3", "> 3"]))
+    sources = [question.source for question in questions]
+    made.append(Cut("source", sources, sorted(set(sources))))
+
+    def score(places: NDArray[np.int64], drawn: Resamples) -> Interval | None:
+        return bootstrap_means({METRICS[0]: values[METRICS[0]][places]}, drawn).get(METRICS[0])
+
+    return sliced(made, [question.unit for question in questions], METRICS[0], score, seed=seed)
+
+
+def _length(question: Question) -> str:
+    many = len(apart(question.given[HISTORY]))
+    return "0" if not many else "1 – 3" if many <= 3 else "> 3"
+
+
+def _predictions(
+    exam: _Exam, ours: Sequence[Sequence[str]], values: Values, theirs: dict[str, list[list[str] | None]]
+) -> Table:
+    """Question by question: id, group, target (what would be right, best first), predicted (the first ten, in their
+    order), a column per metric, and the first ten of each baseline (null where it was not asked).
+    """
+    import pyarrow as pa
+
+    questions = exam.questions
+    wanted = [sorted(question.wanted, key=lambda title: (-question.wanted[title], title)) for question in questions]
+    columns: dict[str, pa.Array] = {
+        "id": pa.array([question.id for question in questions], pa.string()),
+        "group": pa.array([question.unit for question in questions], pa.string()),
+        "target": pa.array([joined(titles) for titles in wanted], pa.string()),
+        "predicted": pa.array([joined(ranked[:DEPTH]) for ranked in ours], pa.string()),
+    }
+    columns |= {name: pa.array(column, pa.float64()) for name, column in values.items()}
+    for name, lists in theirs.items():
+        shown = [None if ranked is None else joined(ranked[:DEPTH]) for ranked in lists]
+        columns[name] = pa.array(shown, pa.string())
+    return Table.of(pa.table(columns))
+
+
+def _without_question(rows: Table, target: str) -> int:
+    """Rows without a title."""
+    import pyarrow.compute as pc
+
+    titles = pc.struct_field(rows.column("target"), target)
+    return int(titles.null_count)
+
+
+def _nothing_to_rank(part: str, found: Asked) -> UserError:
+    return UserError(
+        f"there is nothing to rank: {found.unrankable} questions have no title that is right beside one that is not; "
+        f"add rows, raise `split.{part}`, lower `task.recommend.relevant`, or set `task.recommend.strangers`",
+        f"没有可以排序的内容：{found.unrankable} 个问题缺少对错可比的标题；请补充数据、调大 `split.{part}`、"
+        "调低 `task.recommend.relevant`，或设置 `task.recommend.strangers`",
+        place=part,
+    )

@@ -1,0 +1,68 @@
+"""What the loop knows of its attempts: which one is the best so far, what a change was expected to do and did."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fittingroom.config import RunConfig
+from fittingroom.diagnose import Diagnosis
+from fittingroom.run import Run
+from fittingroom.types import Attempt, Came, Plan, RunStatus, Splits, Text, Verdict
+
+
+class Stand(NamedTuple):
+    """An attempt that ended, and what the next one needs of it."""
+
+    attempt: Attempt
+    config: RunConfig
+    plan: Plan | None
+    splits: Splits | None
+
+    @property
+    def score(self) -> float:
+        """What the gate judges, on dev; below all others where the attempt was stopped before it was judged."""
+        return self.attempt.metrics.get(f"dev.{self.config.gate.metric}", -1.0)
+
+
+def worse(now: Stand, best: Stand) -> bool:
+    """Whether an attempt fell behind the best so far. An equal one is taken: its change did no harm, and leads on."""
+    return now.score < best.score
+
+
+def came_of(this: Attempt, metrics: dict[str, float], best: Stand | None) -> Came | None:
+    """What a change did, against the attempt that was changed."""
+    if this.expected is None or best is None:
+        return None
+    name = f"dev.{this.expected.metric}"
+    before, after = best.attempt.metrics.get(name), metrics.get(name)
+    if before is None or after is None:
+        return None
+    return Came(metric=name, before=before, after=after, met=after - before >= this.expected.change)
+
+
+def noted(run: Run, best: Stand, proposal: Diagnosis) -> None:
+    """The diagnosis in the journal: on which attempt it goes on, all causes in their order, what is tried next."""
+    run.journal.append(
+        "diagnosed",
+        attempt=run.attempts[-1].number,
+        best=best.attempt.number,
+        cause=proposal.cause,
+        causes=[cause.model_dump(mode="json") for cause in proposal.causes],
+        patch=proposal.patch,
+        expected=proposal.expected.model_dump(mode="json") if proposal.expected else None,
+    )
+
+
+def gave_up(best: Stand | None, advice: Text, bound: str = "") -> tuple[RunStatus, Text]:
+    """Nothing deployable came out: inconclusive when that is what the best attempt was, failed otherwise."""
+    if best is None:
+        return "failed", advice
+    status: RunStatus = "inconclusive" if best.attempt.verdict is Verdict.INCONCLUSIVE else "failed"
+    if not bound:
+        return status, advice
+    number = best.attempt.number
+    return status, Text(
+        en=f"no attempt passed within `adapt.{bound}`; attempt {number} is the best so far. Raise the bound to go on; "
+        f"{advice.en}",
+        zh=f"在 `adapt.{bound}` 的限度内没有一次尝试通过；目前最好的是第 {number} 次。可放宽限度继续；{advice.zh}",
+    )

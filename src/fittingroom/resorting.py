@@ -1,0 +1,97 @@
+"""The last resort: when no cause is left, Optuna looks for better values, within the minutes that are left.
+
+A search knows nothing of causes and pays for every guess; so it comes after all that was measured, and what it proposes
+must have done clearly better than the best attempt on the rows that judge trainings.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from fittingroom.config import RunConfig
+from fittingroom.diagnose import Diagnosis, used_values, worded
+from fittingroom.loop import Stand
+from fittingroom.run import Run
+from fittingroom.searching import search_recipe
+from fittingroom.training.finders.space import SearchConfig
+from fittingroom.types import Expected, Text, Trained
+
+CAUSE = "search"
+_AROUND = 30.0
+"""Rates from a thirtieth to thirty times the one used are searched, where the recipe names none."""
+_BATCHES = (4, 8, 16, 32, 64)
+_RANKS = (8, 16, 32, 64)
+_HIGHEST = 0.1
+_CLEARLY = 0.005
+"""Macro-F1 by which a short training of the search must beat the whole one that is to be replaced."""
+_MISSING = Text(
+    en="`adapt.search` asks for Optuna, which is not installed: pip install 'fittingroom[search]'",
+    zh="`adapt.search` 需要 Optuna，但尚未安装：pip install 'fittingroom[search]'",
+)
+
+
+def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
+    """What a search proposes on top of the best attempt; `left` (the diagnosis that found nothing new) where it is not
+    asked for, cannot be made, is out of time, or finds nothing better.
+    """
+    config, minutes = best.config, best.config.adapt.max_minutes - run.minutes
+    if not config.adapt.search or best.splits is None or best.plan is None or minutes <= 0 or run.bound(config):
+        return left
+    if importlib.util.find_spec("optuna") is None:
+        return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})
+    wanted = config.patched({"search": _space(best, minutes)})
+    found = search_recipe(run.root, wanted, best.splits, run, run.progress)
+    score = next((one.score for one in found.trials if one.number == found.best), None)
+    before = _reached(run)
+    if score is None or before is None or score < before + _CLEARLY:
+        return left
+    patched = config.patched(found.patch)
+    if run.tried(patched):
+        return left
+    expected = Expected(change=round(score - before, 4), metric=config.gate.metric)
+    return Diagnosis(
+        cause=CAUSE,
+        patch=found.patch,
+        config=patched,
+        title=Text(en=f"Values found by a search of {len(found.trials)} short trainings",
+                   zh=f"由 {len(found.trials)} 次短训练搜索得到的取值"),
+        expectation=worded(expected),
+        expected=expected,
+        advice=left.advice,
+        causes=left.causes,
+    )  # fmt: skip
+
+
+def _space(best: Stand, minutes: float) -> dict[str, Any]:
+    """The section `search` of the recipe, or one around the values used; the minutes are bounded in any case."""
+    config, own = best.config, best.config.search
+    if not (own.ranges() or own.choices()):
+        own = _around(config, used_values(config, best.plan)["train"])
+    return own.model_copy(update={"minutes": min(own.minutes, max(0.1, minutes / 2))}).model_dump(mode="json")
+
+
+def _around(config: RunConfig, used: dict[str, Any]) -> SearchConfig:
+    rate = float(used["learning_rate"])
+    ranks = list(_RANKS) if used["method"] in ("lora", "qlora") else []
+    return SearchConfig(
+        learning_rate=(rate / _AROUND, min(_HIGHEST, rate * _AROUND), "log"),
+        batch_size=sorted({*_BATCHES, int(used["batch_size"])}),
+        weight_decay=(0.0, 0.3),
+        lora_rank=ranks,
+        trials=config.search.trials,
+        minutes=config.search.minutes,
+        share=config.search.share,
+    )
+
+
+def _reached(run: Run) -> float | None:
+    """Macro-F1 that the last training reached on the rows that judge trainings."""
+    trained = run.outputs.get("train")
+    if not isinstance(trained, Trained):
+        return None
+    return max((entry["dev_metric"] for entry in trained.evals), default=None)
+
+
+def _joined(*texts: Text) -> Text:
+    return Text(en=" ".join(text.en for text in texts), zh="".join(text.zh for text in texts))

@@ -1,0 +1,144 @@
+"""Examine: why the gate said no. What the run measured, in short, and what can only be told by training a little more.
+
+More is paid for only after a no, and within `examine.share` of the rows that the training itself learnt from. One
+suspicion is tested at a time, the likeliest first, and the rest is left out once one is proven: another batch where
+there were few steps; other rates, a few steps each, then the best of them for longer; going on from where training
+ended; more room to learn in (rank, all weights). Each such rival is measured on the very rows that the training was.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from pydantic import Field
+
+from fittingroom.engine import Context
+from fittingroom.models.device import arithmetic, device
+from fittingroom.models.load import BaseModelInfo, ModelConfig, resolve
+from fittingroom.stages.train import Material, material_of
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.training.config import TrainConfig
+from fittingroom.training.examining import Case, classes_of, confused_of, data_curve, drifted, further, labels_of_audit
+from fittingroom.training.fit import base_weights, prepared, repeatable
+from fittingroom.training.passes import Layout
+from fittingroom.training.resumed import as_trained
+from fittingroom.training.rivals import Ground
+from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
+
+VERSION = 1
+LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
+_LEAST_STEPS, _MOST_PASSES = 64, 6
+_TOLD = ("trainable", "trainable_tensors", "untouched")
+"""Facts of the training that a cause may be read from."""
+
+
+class ExamineConfig(Frozen):
+    """What may be paid to find the cause of a no."""
+
+    share: float = Field(default=0.75, ge=0, le=5)
+    """Rows that are learnt from for it, repetitions counted, over those of the training itself (at least 64 steps, but
+    not more than six passes for that, so that a short training can be told from a wrong one); 0: nothing is trained,
+    causes are told by what the run itself measured."""
+    curve: bool = True
+    """Whether a linear model is fitted to quarters and halves of the rows, to tell what more rows would bring."""
+
+
+def observes(*, model: ModelConfig, train: TrainConfig, context: Context) -> dict[str, str]:
+    """The base model's files, the device and the number of threads."""
+    return {
+        "base": resolve(model, context.root).digest,
+        "device": device(train.device).name,
+        "threads": str(context.threads),
+    }
+
+
+def examine(
+    trained: Trained,
+    plan: Plan,
+    splits: Splits,
+    report: EvalReport,
+    *,
+    examine: ExamineConfig,
+    model: ModelConfig,
+    train: TrainConfig,
+    task: TaskConfig,
+    seed: int,
+    context: Context,
+) -> Examination:
+    """What is known of a run that the gate said no to. Nothing that it puts out is served; general data (`replay`) are
+    left out of what it trains.
+    """
+    started = time.monotonic()
+    base = resolve(model, context.root)
+    material = material_of(base, model.think, plan, splits, train, task, seed)
+    # What was spread over processes does not fit into this one, in which all of it would be trained.
+    alone = plan.sharding == "none"
+    response, rivals, experts = (
+        _trained_more(trained, plan, material, base, examine, train, seed, context) if alone else (None, [], {})
+    )
+    seconds = time.monotonic() - started
+    whole = trained.timing.get("seconds", 0.0)
+    return Examination(
+        steps=trained.steps,
+        evals=trained.evals,
+        best_step=trained.best_step,
+        stopped=trained.stopped,
+        facts={
+            **{name: trained.facts[name] for name in _TOLD if name in trained.facts},
+            **({"rate_response": response} if response else {}),
+        },
+        rivals=rivals,
+        data_curve=data_curve(splits, task, seed) if examine.curve and report.labels else [],
+        classes=classes_of(report, splits, task),
+        confused=confused_of(report),
+        slices=report.facts.get("slices", []),
+        labels=labels_of_audit(splits),
+        tokens=plan.tokens,
+        experts=experts,
+        scores={name: interval.value for name, interval in report.model.metrics.items()},
+        baselines={
+            one.name: {name: interval.value for name, interval in one.metrics.items()} for one in report.baselines
+        },
+        rows={"train": len(material.rows), "dev": report.rows},
+        timing={"seconds": round(seconds, 1), "share": round(seconds / whole, 3) if whole else 0.0},
+    )
+
+
+def _trained_more(
+    trained: Trained,
+    plan: Plan,
+    material: Material,
+    base: BaseModelInfo,
+    examine: ExamineConfig,
+    train: TrainConfig,
+    seed: int,
+    context: Context,
+) -> tuple[dict[str, Any] | None, list[Rival], dict[str, float]]:
+    """The rate response, the rivals, and how far experts drifted."""
+
+    def fresh(section: TrainConfig = train) -> Any:
+        return prepared(base_weights(base.path, plan), _as(plan, section), section, seed)
+
+    def resumed() -> Any:
+        return as_trained(trained, base.path, plan, train, seed)
+
+    layout = Layout.of(fresh(), material.pad, packing=train.packing == "auto").within(plan.pass_tokens)
+    passes = max((entry["epoch"] for entry in trained.evals), default=0.0)
+    learnt = passes * len(material.rows)
+    ground = Ground(
+        material.rows, material.probe, plan, layout, seed, learnt,
+        smoothing=train.label_smoothing, max_norm=train.max_grad_norm,
+    )  # fmt: skip
+    least = min(_LEAST_STEPS * plan.batch_size, _MOST_PASSES * len(material.rows))
+    budget = max(examine.share * learnt, float(least)) if examine.share else 0.0
+    case = Case(ground, trained, train, fresh, resumed, budget, partial(context.progress, "examine"))
+    with repeatable(context.threads), arithmetic(plan.device, plan.precision):
+        response, rivals = further(case)
+        return response, rivals, drifted(case) if examine.share else {}
+
+
+def _as(plan: Plan, section: TrainConfig) -> Plan:
+    """The plan with another method, where a rival learns by one."""
+    return plan if section.method == plan.method else plan.model_copy(update={"method": section.method, "frozen": {}})

@@ -1,0 +1,80 @@
+"""Whether an answer keeps to its facts: every number, price, size, colour, time and model code in it must stand there.
+
+Not a proof of truth: an answer without any of these passes, and so does a right number said of the wrong thing. What
+fails is what a customer may hold a shop to: a price or a period that nobody gave.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fittingroom.statistics.generation.claims import Claim, claims
+from fittingroom.statistics.generation.tokens import normal
+
+_SPACE = re.compile(r"[\s_\-]+")
+
+
+def unsupported(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> list[Claim]:
+    """Claims of the answer that stand neither in the facts nor, prices aside, in what the customer said.
+
+    A customer's height may be repeated to them; the price they would like to pay is no fact. A number in the facts
+    without a unit supports that number in any unit, and the other way round.
+    """
+    wanted = claims(answer)
+    if not wanted:
+        return []
+    known, joined = _read(facts)
+    heard, spoken = _read(said)
+    return [
+        claim
+        for claim in wanted
+        if not _stands(claim, known, joined) and (claim.kind == "price" or not _stands(claim, heard, spoken))
+    ]
+
+
+def consistent(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> float:
+    """1 when every claim of the answer is supported, else 0: a customer is not helped by nine right prices of ten."""
+    return float(not unsupported(answer, facts, said))
+
+
+def _read(texts: Iterable[str]) -> tuple[set[Claim], str]:
+    every = list(texts)
+    return {claim for text in every for claim in claims(text, evidence=True)}, "\n".join(map(_packed, every))
+
+
+def _packed(text: str) -> str:
+    return _SPACE.sub("", normal(text))
+
+
+def _stands(claim: Claim, known: set[Claim], joined: str) -> bool:
+    if claim in known:
+        return True
+    if claim.kind == "code":
+        return _packed(claim.value) in joined
+    if claim.kind == "date":
+        year, _, day = claim.value.partition("-")
+        return any(
+            one.kind == "date" and one.value.endswith(f"-{day}") and (year == "0" or one.value.startswith("0-"))
+            for one in known
+        )
+    if claim.kind == "time":
+        return any(one.kind == "number" and one.written == str(int(claim.value[:2])) for one in known) and (
+            claim.value.endswith(":00")
+        )
+    if claim.kind == "size" and claim.value.isdigit():
+        return any(one.kind == "number" and one.value == claim.value for one in known)
+    if claim.kind not in ("number", "price"):
+        return False
+    return any(_same_number(claim, one) for one in known)
+
+
+def _same_number(claim: Claim, one: Claim) -> bool:
+    """Equal in the family's smallest unit, or as written where one of the two has no unit."""
+    if one.kind == "size" and claim.kind == "number":
+        return " " not in claim.value and claim.value == one.value
+    if one.kind not in ("number", "price"):
+        return False
+    if " " in claim.value and " " in one.value:
+        return claim.value == one.value
+    return claim.written == one.written

@@ -1,0 +1,28 @@
+"""The job of a task, by its kind. A new kind is a file beside this one and a line in `_JOBS`."""
+
+from __future__ import annotations
+
+from fittingroom.errors import RecipeError
+from fittingroom.tasks import classify, copywrite, recommend, reply
+from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.job import Job
+
+_JOBS: dict[str, Job] = {
+    classify.JOB.kind: classify.JOB,
+    reply.JOB.kind: reply.JOB,
+    recommend.JOB.kind: recommend.JOB,
+    copywrite.JOB.kind: copywrite.JOB,
+}
+
+
+def job_of(task: TaskConfig) -> Job:
+    """What a task of this kind does. Raises RecipeError for a kind that this version does not know."""
+    found = _JOBS.get(task.kind)
+    if found is None:
+        known = ", ".join(sorted(_JOBS))
+        raise RecipeError(
+            f"this version does not know the kind {task.kind!r}; it knows: {known}",
+            f"当前版本不支持任务类型 {task.kind!r}；支持：{known}",
+            place="task.kind",
+        )
+    return found

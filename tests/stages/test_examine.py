@@ -1,0 +1,121 @@
+"""What is looked at after a no: small trainings with one fault each, and the rivals that tell it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from fittingroom.engine import Context
+from fittingroom.models.load import ModelConfig
+from fittingroom.pitfalls import detect_all
+from fittingroom.stages.configure import TrainConfig, configure
+from fittingroom.stages.examine import ExamineConfig, examine
+from fittingroom.stages.train import train as train_stage
+from fittingroom.tables import Table
+from fittingroom.training.resumed import as_trained
+from fittingroom.types import EvalReport, Examination, Score
+from tiny_model import tiny_folder
+from tiny_shop import TASK, splits
+
+MODEL = ModelConfig(base=str(tiny_folder()))
+
+
+def report(rows: Table) -> EvalReport:
+    """What `evaluate` would say of a model that answers everything with one label."""
+    labels = ["praise", "refund", "where"]
+    per_class = {
+        label: {"precision": 0.0, "recall": float(label == "refund"), "f1": 0.0, "support": 10.0} for label in labels
+    }
+    return EvalReport(
+        part="dev", labels=labels, model=Score(name="model", metrics={}, per_class=per_class), baselines=[],
+        confusion=[[0, 10, 0], [0, 10, 0], [0, 10, 0]], predictions=rows, rows=30,
+    )  # fmt: skip
+
+
+def examined(context: Context, *, share: float = 1.0, rows: int = 60, **values: Any) -> Examination:
+    config = TrainConfig(**{"method": "full", "learning_rate": 1e-2, "batch_size": 8, "epochs": 4, **values})
+    inside = dataclasses.replace(context, scratch=context.scratch)
+    parts = splits(rows)
+    plan = configure(parts, model=MODEL, train=config, task=TASK, seed=7, context=inside)
+    trained = train_stage(plan, parts, model=MODEL, train=config, task=TASK, seed=7, context=inside)
+    return examine(
+        trained, plan, parts, report(parts.dev), examine=ExamineConfig(share=share), model=MODEL, train=config,
+        task=TASK, seed=7, context=inside,
+    )  # fmt: skip
+
+
+def causes(examination: Examination) -> list[tuple[str, bool]]:
+    found = detect_all(examination, "examine", settings={}, disabled=["majority-collapse"])
+    assert not any("check_failed" in one.measured for one in found), found
+    return [(one.pitfall, one.proven) for one in found]
+
+
+def test_a_rate_far_too_low_is_outdone_on_a_fraction_of_the_rows(context: Context) -> None:
+    found = examined(context, learning_rate=1e-4, epochs=8)
+
+    (rival,) = [one for one in found.rivals if one.change == "rate"]
+    assert rival.factor >= 10
+    assert rival.share < 0.5
+    assert rival.dev_loss < min(entry["dev_loss"] for entry in found.evals)
+    assert causes(found)[0] == ("learning-rate-too-low", True)
+
+
+def test_a_rate_far_too_high_is_outdone_by_a_lower_one(context: Context) -> None:
+    found = examined(context, learning_rate=1.0, epochs=8)
+
+    assert causes(found)[0][0] == "learning-rate-too-high"
+
+
+def test_a_training_that_ended_too_early_goes_on_learning(context: Context) -> None:
+    found = examined(context, learning_rate=1e-2, epochs=1)
+
+    assert {one.change for one in found.rivals} >= {"longer"}
+    assert causes(found)[0] == ("underfitting", True)
+
+
+def test_a_batch_as_large_as_the_rows_is_outdone_by_small_ones(context: Context) -> None:
+    found = examined(context, learning_rate=1e-2, epochs=5, batch_size=60)
+
+    assert [one.change for one in found.rivals] == ["batch"]
+    assert causes(found) == [("too-few-steps", True)]
+
+
+def test_nothing_is_trained_where_the_rows_were_learnt(context: Context) -> None:
+    found = examined(context, epochs=14)
+
+    assert found.rivals == []
+    assert "rate_response" not in found.facts
+    assert causes(found) == []
+
+
+def test_without_a_share_only_what_was_measured_is_told(context: Context) -> None:
+    found = examined(context, learning_rate=1e-6, share=0.0, epochs=1)
+
+    assert (found.rivals, found.facts.get("rate_response"), found.experts) == ([], None, {})
+    assert found.classes["refund"] == {
+        "rows": 20.0, "weight": 20.0, "support": 10.0, "answered": 30.0, "recall": 1.0, "precision": 0.0, "f1": 0.0,
+    }  # fmt: skip
+    assert [(one.true, one.predicted, one.share) for one in found.confused] == [
+        ("praise", "refund", 1.0), ("where", "refund", 1.0),
+    ]  # fmt: skip
+    assert [entry["rows"] for entry in found.data_curve] == [15.0, 30.0, 60.0]
+    assert found.data_curve[-1]["macro_f1"] > 0.9
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_going_on_begins_with_the_weights_that_were_kept(context: Context, method: str) -> None:
+    import torch
+
+    config = TrainConfig(method=method, learning_rate=1e-2, batch_size=8, epochs=2)  # type: ignore[arg-type]
+    parts = splits()
+    plan = configure(parts, model=MODEL, train=config, task=TASK, seed=7, context=context)
+    trained = train_stage(plan, parts, model=MODEL, train=config, task=TASK, seed=7, context=context)
+
+    ready = as_trained(trained, tiny_folder(), plan, config, 7)
+
+    learning = {name: value for name, value in ready.named_parameters() if value.requires_grad}
+    assert sum(value.numel() for value in learning.values()) == trained.facts["trainable"]
+    if method == "lora":
+        assert any(torch.count_nonzero(value) for name, value in learning.items() if "lora_B" in name)

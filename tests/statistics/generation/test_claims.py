@@ -1,0 +1,82 @@
+"""Numbers, prices, sizes and colours are found as people write them, in both languages, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from fittingroom.statistics.generation.claims import claims
+from fittingroom.statistics.generation.grounding import consistent, unsupported
+from fittingroom.statistics.generation.numerals import chinese
+
+CARD = ["价格：129元", "颜色：红/藏青", "尺码：M、XL、42", "发货：72小时内", "电池：5000mAh，USB3.0", "重量 1.5kg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("十", 10), ("十五", 15), ("二十", 20), ("一百二", 120), ("两百零五", 205), ("三千五", 3500),
+        ("一万三千", 13000), ("三亿五千万", 350_000_000), ("二〇二四", 2024),
+        ("壹佰贰拾", 120), ("一千零一十", 1010),
+    ],
+)  # fmt: skip
+def test_chinese_numerals(text: str, number: int) -> None:
+    assert chinese(text) == number
+
+
+def _found(text: str) -> set[tuple[str, str]]:
+    return {(claim.kind, claim.value) for claim in claims(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("这款是１２９元，有红色和XL码", {("price", "129 CNY"), ("colour", "red"), ("size", "XL")}),
+        ("It costs $1,299.00, size M, navy blue", {("price", "1299 USD"), ("size", "M"), ("colour", "navy")}),
+        ("三天内发货", {("number", "259200 second")}),
+        ("ships in three days", {("number", "259200 second")}),
+        ("打八折", {("price", "8 zhe")}),
+        ("百分之五十", {("price", "50 percent")}),
+        ("2XL 和 XXL", {("size", "2XL")}),
+        ("42码有货", {("size", "42")}),
+        ("支持USB3.0", {("code", "usb3.0")}),
+        ("2024-05-01前，5月1号后", {("date", "2024-05-01"), ("date", "0-05-01")}),
+        ("9点到18:30", {("time", "09:00"), ("time", "18:30")}),
+        ("两三天", {("number", "172800 second"), ("number", "259200 second")}),
+        ("1、先登录 2、点击", set()),
+        ("一个一下第一次，十分感谢，万一不行，一件代发", set()),
+        ("网红款，粉丝推荐", set()),
+        ("请联系[数字x]或[PHONE_abcdefghijklmnop]", set()),
+        ("don't worry, it's a small thing", set()),
+    ],
+)
+def test_what_an_answer_claims(text: str, wanted: set[tuple[str, str]]) -> None:
+    assert _found(text) == wanted
+
+
+def test_what_stands_in_the_facts_is_supported_in_any_spelling() -> None:
+    answer = "这款１２９块，红色、藏青色都有，XL码和42码现货，3天内发货，净重3斤，usb3.0接口"
+    assert unsupported(answer, CARD) == []
+    assert unsupported("It is 129 yuan, in red, size XL, and weighs 1500 g.", CARD) == []
+
+
+@pytest.mark.parametrize(
+    "answer", ["这款99元", "有绿色", "XXL码有货", "43码有货", "两天内发货", "支持USB2.0", "3件", "打9折", "Only $129"]
+)
+def test_what_nobody_gave_is_not(answer: str) -> None:
+    assert len(unsupported(answer, CARD)) == 1
+    assert consistent(answer, CARD) == 0.0
+
+
+def test_what_the_customer_said_supports_all_but_prices() -> None:
+    assert consistent("170cm的话穿XL码", CARD, ["我身高１７０厘米"]) == 1.0
+    assert consistent("可以99元给您", CARD, ["99元行不行"]) == 0.0
+
+
+def test_without_facts_only_an_answer_without_claims_is_consistent() -> None:
+    assert consistent("好的，马上为您处理", []) == 1.0
+    assert consistent("24小时内发货", []) == 0.0
+
+
+def test_a_number_in_the_facts_without_a_unit_supports_it_with_one() -> None:
+    assert consistent("库存还有12件", ["12"]) == 1.0
+    assert consistent("库存还有13件", ["12"]) == 0.0
