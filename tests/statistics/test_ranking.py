@@ -13,7 +13,7 @@ GRADES = (0.25, 0.5, 1.0)
 
 
 def rankings(many: int, seed: int) -> tuple[list[list[str]], list[dict[str, float]]]:
-    """Random lists of different lengths, of which some hold nothing that is wanted and some want more than they hold."""
+    """Random lists of different lengths; some hold nothing that is wanted, some want more than they hold."""
     dice = random.Random(seed)
     goods = [f"g{number:02d}" for number in range(40)]
     lists = [dice.sample(goods, dice.randint(0, 20)) for _ in range(many)]

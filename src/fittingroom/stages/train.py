@@ -60,6 +60,7 @@ def train(
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
     learnt, replay, told = with_general(material, base, model.think, plan, splits, train, prepare, context)
+
     job = Job(plan, train, base.path, base.name, base.digest, learnt, replay, material.probe, material.pad, seed)
     done = done_by(job, context)
     facts = _facts(done, plan, material) | told
