@@ -102,6 +102,7 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
         "largest_component": int(marked.sizes.max(initial=0)),
         "proof": proof,
         **not_grouped(people, parts),
+        **({} if job_of(task).closed else {"free": True}),
     }
     context.progress("split", 2, 2)
     return Splits(**tables, dropped=dropped(row_schema(task.input, task.target).empty_table(), task, {}), facts=facts)
