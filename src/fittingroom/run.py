@@ -212,6 +212,7 @@ class Run:
             link.symlink_to(os.path.relpath(target, link.parent))
         except OSError as error:  # a file system without links: the rows lie in the store all the same
             self.journal.append("not_linked", file=link.name, digest=digest, error=type(error).__name__)
+
     def look(self, seen: Output, after: str, config: RunConfig) -> list[Finding]:
         """Detect pitfalls in something that no stage put out; what is found stands in the journal."""
         found = pitfalls.detect_all(seen, after, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
