@@ -1,7 +1,7 @@
 """What `task.permute` costs: tokens that an epoch computes in packs, with options that stand in several orders.
 
-`python benchmarks/option_orders.py` needs the data sets in FITTINGROOM_DATA and writes results/option_orders.md. It counts
-and does not time: the figures are the same on every machine.
+`python benchmarks/option_orders.py` needs the data sets in FITTINGROOM_DATA and writes results/option_orders.md. It
+counts and does not time, so that the figures are the same on every machine.
 """
 
 from __future__ import annotations
