@@ -106,9 +106,15 @@ def _ask(setting: Setting, exam: Exam) -> _Asked:
     found = in_batches(predictor.score, inputs, f"evaluate.{setting.part}", setting.context)
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
-    timing |= one_at_a_time(lambda given: predictor.classify([given]), inputs, setting.config.latency_rows)
+    alone: dict[int, str] = {}
+
+    def ask(place: int) -> None:
+        alone[place] = predictor.classify([inputs[place]])[0].label
+
+    timing |= one_at_a_time(ask, range(len(inputs)), setting.config.latency_rows)
     judged = np.flatnonzero(np.isfinite(found).all(axis=1))
     decided = predictor.decide(found[judged]) if len(judged) else []
+    together = {place: label for place, (label, _) in zip(judged.tolist(), decided, strict=True)}
     abstention = predictor.info.abstention
     return _Asked(
         list(predictor.labels),
@@ -121,9 +127,19 @@ def _ask(setting: Setting, exam: Exam) -> _Asked:
         {
             "truncated": truncated([predictor.prompt_ids(given)[1] for given in inputs]),
             "order": order_facts(predictor, inputs, seed=setting.seed),
+            "alone": _alone(alone, together),
         },
         timing,
     )
+
+
+def _alone(alone: dict[int, str], together: dict[int, str]) -> dict[str, int]:
+    """Of the rows that were asked one at a time: how many, and how many got the answer that they got in a batch.
+
+    Padding that is read, or an input that changes when it is prepared once more, shows here.
+    """
+    both = [place for place in alone if place in together]
+    return {"rows": len(both), "same": sum(alone[place] == together[place] for place in both)}
 
 
 def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
