@@ -9,9 +9,9 @@ from fittingroom.errors import UserError
 from fittingroom.serving.champions import Served
 from fittingroom.serving.generation import Sampling, Stream
 from fittingroom.serving.predictor import Chat, Prediction, RawInput
-from fittingroom.serving.writing import Written
 from fittingroom.serving.ranking import Ranked, RawQuestion
 from fittingroom.serving.recorder import Record
+from fittingroom.serving.writing import Written
 from fittingroom.types import Release
 
 TOKEN = "a-token-of-the-tests-000001"

@@ -1,4 +1,4 @@
-"""Free answers of a real (tiny, random) model: in batches as one by one, bounded, marked, and told apart from labels."""
+"""Free answers of a real (tiny, random) model: in batches as one by one, bounded, marked, told apart from labels."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def test_every_answer_is_a_row_behind_what_was_said_before(tmp_path: Path) -> No
         roles={"agent": "assistant"},
         every_answer=True,
     )
-    rows, rejected = read(chosen, Context(root=tmp_path, scratch=tmp_path))
+    rows, rejected = read(chosen, Context(root=tmp_path, scratch=tmp_path, secret=b"x" * 16))
     assert rejected == []
     assert [
         (row["session"], row["conversation"], row["prompt"], row["response"], row["turn.transfer"]) for row in rows

@@ -23,7 +23,7 @@ _METRICS = {
     "exact_match": Text(en="exact match", zh="完全一致率"),
     "fact_consistency": Text(en="share of answers that keep to the facts", zh="事实一致率"),
     "hand_over_recall": Text(en="share of hand-overs caught", zh="转人工召回率"),
-    "length": Text(en="share of answers of a fitting length", zh="长度合适率"),
+    "length_fits": Text(en="share of answers of a fitting length", zh="长度合适率"),
     "unrepeated": Text(en="share without repetition", zh="不重复程度"),
     "answered": Text(en="share answered", zh="回答率"),
     "coverage": Text(en="share of attributes named", zh="属性覆盖率"),

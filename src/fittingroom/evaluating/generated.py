@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.evaluating.baselines import champion, retrieval, template
+from fittingroom.evaluating.baselines import champion, hosted, retrieval, template
 from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.measures import Measure
 from fittingroom.evaluating.setting import FAILURES, Setting, nothing_to_judge, truncated, why
@@ -55,6 +55,7 @@ BASELINES: dict[str, Baseline] = {
     "retrieval": retrieval.answers,
     "template": template.answers,
     "untuned": _untuned,
+    "api": hosted.answers,
     "champion": _champion,
 }
 """Name -> places in the exam and what it says there, having seen the training rows."""
