@@ -275,14 +275,9 @@ class EvalReport(Output):
     rows: int
     unscored: int = 0
     facts: dict[str, Any] = Field(default_factory=dict)
-<<<<<<< HEAD
-    """calibration (ECE, bins), slices, distribution of predictions, digest of the part, baseline_rows, truncated,
-    unscored by reason, order, alone, abstention, none_of_these; forgetting, champion (`error`: not measured)."""
-=======
     """calibration (ECE, bins), slices, distribution of predictions, digest of the part, baseline_rows; truncated
-    inputs, unscored by reason, order, abstention, none_of_these; forgetting and champion. What could not be measured
-    has `error`."""
->>>>>>> main
+    inputs, unscored by reason, order, alone, abstention, none_of_these; forgetting and champion. What could not be
+    measured has `error`."""
     timing: dict[str, float] = Field(default_factory=dict)
 
 
