@@ -195,11 +195,11 @@ def test_a_baseline_that_fails_leaves_the_rest_standing(context: Context, predic
 
 def test_an_answer_that_depends_on_its_batch_is_seen(context: Context, predictor: type[FakePredictor]) -> None:
     splits = _splits(train=_part("train", 80, 1), dev=_part("dev", 60, 2))
-    assert _evaluate(splits, context, latency_rows=30, baselines=[]).facts["alone"] == {"rows": 30, "same": 30}
+    assert _evaluate(splits, context, latency_rows=30, baselines=[]).facts["alone"] == {"rows": 20, "same": 20}
     predictor.forgets = True
     alone = _evaluate(splits, context, latency_rows=30, baselines=[]).facts["alone"]
-    assert alone["rows"] == 30
-    assert alone["same"] < 20
+    assert alone["rows"] == 20
+    assert alone["same"] < 15
 
 
 def test_rows_that_cannot_be_judged_are_counted_and_wrong_for_nobody(context: Context) -> None:
