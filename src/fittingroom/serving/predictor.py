@@ -22,6 +22,7 @@ from fittingroom.serving.writer import Said, Writer
 from fittingroom.serving.writing import Written
 from fittingroom.tasks.abstaining import kept
 from fittingroom.tasks.classify import probabilities, shifted
+from fittingroom.tasks.config import QUESTION
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.marking import unmarked
 from fittingroom.tasks.options import Places, by_label
@@ -435,7 +436,11 @@ class Predictor:
     # ------------------------------------------------------------------------------------------ inputs
 
     def _prepared(self, raw_inputs: Sequence[RawInput]) -> list[_Prepared]:
-        return self._washed([self._fields(raw, at) for at, raw in enumerate(raw_inputs)], place="input")
+        given = [self._fields(raw, at) for at, raw in enumerate(raw_inputs)]
+        # What is asked is the shop's own, and stays as the recipe names it.
+        asked = [{name: item.pop(name) for name in [QUESTION] if self.info.task.questions} for item in given]
+        washed = self._washed(given, place="input")
+        return [one._replace(input={**one.input, **names}) for one, names in zip(washed, asked, strict=True)]
 
     def _fields(self, raw: RawInput, at: int) -> dict[str, str]:
         """Field -> text, in the task's order. A field that is not sent is empty, as a null was in training."""
@@ -448,6 +453,10 @@ class Predictor:
         if set(raw) - set(names):
             # The name of the unknown field is the sender's text and is not repeated.
             raise _unusable(f"input.{at}", f"holds a field that is none of {known}", f"含有 {known} 以外的字段")
+        questions = self.info.task.questions
+        if questions and raw.get(QUESTION) not in questions:
+            asked = ", ".join(questions)
+            raise _unusable(f"input.{at}.{QUESTION}", f"must be one of {asked}", f"必须是其中之一：{asked}")
         return {name: raw.get(name, "") for name in names}
 
     def _washed(

@@ -111,13 +111,14 @@ def encode(
     weights = class_weights or {}
     made = []
     ids: list[str] = rows["id"].to_pylist()
-    wanted = targets(rows, task)
+    wanted, found = targets(rows, task), list[int]()
     places, placed = Places(job, task, labels), list[list[int]]()
     for name, given, target in zip(ids, inputs_of(rows), wanted, strict=True):
         shown = job.choices(given, task, labels, name if learning else "")
         placed.append(places(shown) if labels else [])
         asked = job.messages(given, task, shown)
-        if labels and target not in known:
+        found.append(known.get(target or "", -1) if target in shown else -1)
+        if labels and found[-1] < 0:
             ids_of, cut = renderer.prompt(asked, max_length - kept)
             made.append(Rendered(ids_of, len(ids_of), cut))
         else:
@@ -127,7 +128,7 @@ def encode(
         row_ids=ids,
         ids=[row.ids for row in made],
         answer_starts=[row.answer_start for row in made],
-        wanted=[known.get(target or "", -1) for target in wanted],
+        wanted=found,
         weights=[float(weights.get(target or "", 1.0)) for target in wanted],
         truncated=sum(row.truncated > 0 for row in made),
         prompt_limit=max_length - kept,
@@ -154,13 +155,12 @@ def refuse_long_answers(
     row is cut as if it had the longest answer, so nothing would be left of any message.
     """
     job = job_of(task)
-    shown = job.choices({}, task, labels)
-    bare = len(renderer.prompt_ids(job.messages({}, task, shown)))
+    bare = len(renderer.prompt_ids(job.messages({}, task, job.choices({}, task, labels))))
     rows = table.arrow().sort_by("id")
-    known = set(labels)
-    wanted = [
-        job.answer(target or "", task, shown) if not labels or target in known else "" for target in targets(rows, task)
-    ]
+    wanted = []
+    for given, target in zip(inputs_of(rows), targets(rows, task), strict=True):
+        shown = job.choices(given, task, labels)
+        wanted.append(job.answer(target or "", task, shown) if not labels or target in shown else "")
     lengths = {said: len(renderer.answer_ids(said)) for said in job.answers(task, labels) or wanted}
     long = {said for said, length in lengths.items() if bare + length > reads}
     # A free answer of a single row is that row's own affair: it is counted as one without room.
