@@ -98,6 +98,18 @@ _OURS = (
      r"decide: bound 时 slices.\1.at_least 不能为 1，下限永远达不到 1；请调低"),
     (r"champion stands in better_than and in .*",
      "champion 同时出现在 better_than 与 no_worse_than_champion：请只保留一个"),
+    (r"task\.(\w+) names the field (.+), which task\.input does not hold: .*",
+     r"task.\1 用到字段 \2，但 task.input 中没有：请加上，使每一行都保留它"),
+    (r"task\.input holds no question: .*",
+     "task.input 中没有问题字段：请在事实之外加一个字段，或设置 task.reply.history"),
+    (r"the field (.+) has two meanings: .*", r"字段 \1 被用作两种含义：请只写一次"),
+    (r"must_hand_over needs hand_over: .*", "must_hand_over 需要 hand_over：转交人工时的用语"),
+    (r"min_words is above max_words: .*", "min_words 大于 max_words：没有文本能同时满足"),
+    (r"the audience is no attribute: .*", "受众不是属性：请只写一次该字段"),
+    (r"dataset_info\.json says already where turns stand: .*",
+     "dataset_info.json 已说明轮次的位置：请删去 turns 及其字段设置"),
+    (r"turns is for lists of turns: .*", "turns 用于轮次列表：请省略 format，或设为 messages"),
+    (r"every_answer is for lists of turns .*", "every_answer 用于轮次列表（messages、sharegpt）"),
     (r"the baseline encoder needs its folder: .*", "基线 encoder 需要它的文件夹：请设 `encoder: {path: 文件夹}`"),
 )  # fmt: skip
 """What our own checks say."""
