@@ -82,14 +82,16 @@ def _ndcg(found: Judged, cut: int) -> Floats:
 
 
 def _recall(found: Judged, cut: int) -> Floats:
-    met: Floats = _relevant(found, cut).sum(axis=1) / found.relevant
+    import numpy as np
+
+    met: Floats = np.asarray(_relevant(found, cut).sum(axis=1), dtype=np.float64) / found.relevant
     return met
 
 
 def _hit(found: Judged, cut: int) -> Floats:
     import numpy as np
 
-    return _relevant(found, cut).any(axis=1).astype(np.float64)
+    return np.asarray(_relevant(found, cut).any(axis=1), dtype=np.float64)
 
 
 def _mrr(found: Judged, cut: int) -> Floats:
