@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis, diagnose
 from fittingroom.errors import Blocked
+from fittingroom.evaluating.preferred import waits_for_people
 from fittingroom.loop import Stand, came_of, gave_up, noted, worse
 from fittingroom.openings import Openings
 from fittingroom.resorting import by_search
@@ -35,6 +36,7 @@ from fittingroom.types import (
     EvalReport,
     Examination,
     GateDecision,
+    Opened,
     Plan,
     RunStatus,
     Splits,
@@ -92,12 +94,13 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
     """The one loop: no -> named cause -> bounded change of the best attempt so far -> train again, within bounds."""
     proposal, best, last = Diagnosis(), None, None
     while run.is_new(config):
-        started = time.monotonic()
+        started, asked = time.monotonic(), None
         this = _begun(config, run, proposal, best)
         run.begin(this)
         try:
             judged = attempt(config, run)
-            if judged.decision.verdict is not Verdict.PASS:
+            asked = waits_for_people(judged.decision)
+            if judged.decision.verdict is not Verdict.PASS and asked is None:
                 look_closer(config, run, judged)
         except Blocked:
             judged = None
@@ -105,6 +108,8 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
         run.end(ended)
         if judged and judged.decision.verdict is Verdict.PASS:
             return release(config, run, judged)
+        if judged and asked is not None:
+            return Outcome("waiting", asked)  # another training would only give people other answers to read
         last = Stand(ended, config, _plan(run), judged.splits if judged else None)
         best = last if best is None or not worse(last, best) else best
         proposal = diagnose(best.attempt.findings, best.config, best.plan, run.tried)
@@ -137,6 +142,7 @@ def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
     """A pass on dev opens the test part, once per release; a second pass there deploys."""
     opening = Openings(run.store.root).open(judged.splits.test.digest, run.digest(judged.bundle), run.id)
     run.journal.append("test_opened", number=opening.number, test=judged.splits.test.digest)
+    run.look(Opened(number=opening.number), "release", config)
     if opening.refused:
         return Outcome("waiting", opening.message)
     report = run.step(evaluate, config, judged.bundle, judged.splits, part="test")

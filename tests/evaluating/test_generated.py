@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
 from fittingroom.evaluating import generated
+from fittingroom.evaluating.baselines import champion
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.measures import Measure
 from fittingroom.evaluating.setting import Setting
@@ -51,9 +53,13 @@ def _setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: Callable[[dict[str, str]], str], **config: Any
 ) -> Setting:
     class Stand:
+        renderer = SimpleNamespace(think=config.pop("think", "none"))
+
         def generate(self, inputs: Sequence[dict[str, str]], progress: Any = None) -> list[tuple[str, str]]:
-            progress(len(inputs), len(inputs))
-            return [(says(given), "stop") for given in inputs]
+            if progress is not None:
+                progress(len(inputs), len(inputs))
+            said = [says(given) for given in inputs]
+            return [(text, "length" if text.endswith("…") else "stop") for text in said]
 
         def prompt_ids(self, given: dict[str, str]) -> tuple[list[int], int]:
             return [1], 0
@@ -159,3 +165,30 @@ def test_copies_are_measured_by_their_attributes() -> None:
     assert values["lawful"].tolist() == [1.0, 1.0, 0.0, 0.0]
     assert values["own_words"].tolist()[:2] == [0.0, 1.0]
     assert all(((column >= 0) & (column <= 1)).all() for column in values.values())
+
+
+def test_a_thought_is_not_part_of_the_answer_and_one_that_was_cut_leaves_it_blank(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def says(given: dict[str, str]) -> str:
+        if given["question"].startswith("我要投诉"):
+            return "顾客很生气，我想…"
+        return f"他问价格</think>{_right(given)}"
+
+    report = generated.judge(_setting(monkeypatch, tmp_path, says, think="keep", baselines=[], latency_rows=12))
+    rows = report.predictions.dicts()
+    assert {row["predicted"] for row in rows if "129" in row["target"]} == {"这款129元哦亲"}
+    assert report.facts["truncated_thoughts"] == report.facts["cut_answers"] == 15
+    assert report.model.metrics["exact_match"].value == pytest.approx(2 / 3)
+    assert report.facts["truncated"] == {"rows": 0, "share": 0.0, "tokens": 0}
+    assert report.timing["latency_rows"] == 12
+
+
+def test_the_champion_answers_the_same_rows_or_says_why_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    setting = _setting(monkeypatch, tmp_path, _right, baselines=["champion"])
+    assert "no release stands behind the alias champion" in generated.judge(setting).baselines[0].error
+    release = SimpleNamespace(version=3)
+    monkeypatch.setattr(champion, "former", lambda setting, fields: (setting.predictor(), release))
+    report = generated.judge(setting)
+    assert report.baselines[0].metrics["exact_match"].value == 1.0
+    assert report.facts["baseline_rows"] == {"champion": 45}
