@@ -141,6 +141,23 @@ class RunConfig(Frozen):
                 filled[section] = defaults | said
         return filled
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_moments_are(cls, values: Any) -> Any:
+        """Where rows are moments of customers, equal ones are no copies, and likeness ties nobody together."""
+        task = values.get("task") if isinstance(values, dict) else None
+        if not isinstance(task, dict) or task.get("kind") != "recommend":
+            return values
+        settings = task.get("recommend")
+        if isinstance(settings, dict) and settings.get("grade"):
+            return values
+        filled = dict(values)
+        for section, defaults in {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}.items():
+            said = values.get(section, {})
+            if isinstance(said, dict):
+                filled[section] = defaults | said
+        return filled
+
     @model_validator(mode="after")
     def _gate_can_be_judged(self) -> RunConfig:
         held, wanted = self.evaluate.baselines, list(self.gate.better_than)

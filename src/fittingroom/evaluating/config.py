@@ -26,9 +26,9 @@ BaselineName = Literal[
 
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
-    "reply": ("retrieval", "template", "untuned", "api"),
-    "recommend": ("popularity", "item_knn", "bm25", "untuned"),
-    "copywrite": ("retrieval", "template", "untuned", "api"),
+    "reply": ("retrieval", "template", "untuned", "champion", "api"),
+    "recommend": ("popularity", "item_knn", "bm25", "untuned", "champion"),
+    "copywrite": ("retrieval", "template", "untuned", "champion", "api"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
 

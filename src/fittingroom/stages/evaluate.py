@@ -17,7 +17,7 @@ from fittingroom.evaluating import forgetting, judged
 from fittingroom.evaluating.baselines import champion, encoder
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
-from fittingroom.evaluating.setting import Setting, why
+from fittingroom.evaluating.setting import FAILURES, Setting, why
 from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.serving.registry import CHAMPION
 from fittingroom.sources import preferences
@@ -78,7 +78,7 @@ def _of_all_jobs(setting: Setting, report: EvalReport) -> dict[str, Any]:
     if setting.config.forgetting.measure:
         try:
             facts["forgetting"] = forgetting.forgetting(setting)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             facts["forgetting"] = {"error": why(error)}
     if champion.NAME in setting.config.baselines:
         try:
