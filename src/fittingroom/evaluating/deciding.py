@@ -23,7 +23,7 @@ _METRICS = {
     "exact_match": Text(en="exact match", zh="完全一致率"),
     "fact_consistency": Text(en="share of answers that keep to the facts", zh="事实一致率"),
     "hand_over_recall": Text(en="share of hand-overs caught", zh="转人工召回率"),
-    "length": Text(en="share of answers of a fitting length", zh="长度合适率"),
+    "length_fits": Text(en="share of answers of a fitting length", zh="长度合适率"),
     "unrepeated": Text(en="share without repetition", zh="不重复程度"),
     "answered": Text(en="share answered", zh="回答率"),
     "coverage": Text(en="share of attributes named", zh="属性覆盖率"),
@@ -36,8 +36,6 @@ _CONTESTANTS = {
     "majority": Text(en="the most frequent answer", zh="最常见答案"),
     "tfidf": Text(en="the TF-IDF model", zh="TF-IDF 模型"),
     "untuned": Text(en="the untuned model", zh="未微调模型"),
-    "retrieval": Text(en="the answer of the most similar question", zh="最相似问题的回答"),
-    "template": Text(en="the most frequent answer", zh="最常见的回答"),
     "few_shot": Text(en="the untuned model with examples", zh="带示例的未微调模型"),
     "encoder": Text(en="the small encoder", zh="小型编码器"),
     "head": Text(en="the linear head on the base model", zh="基座模型上的线性分类头"),
@@ -48,9 +46,6 @@ _CONTESTANTS = {
     "item_knn": Text(en="the goods that go together", zh="关联商品"),
     "bm25": Text(en="BM25 on titles", zh="标题上的 BM25"),
     "api": Text(en="the hosted model", zh="云端模型"),
-    "popularity": Text(en="what is bought most", zh="热门商品"),
-    "item_knn": Text(en="item-item neighbours", zh="商品近邻推荐"),
-    "bm25": Text(en="BM25", zh="BM25"),
     "target": Text(en="the answers in the data", zh="数据中的回答"),
 }
 
