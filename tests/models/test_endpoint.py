@@ -184,7 +184,9 @@ def test_labels_of_the_set_and_nonsense_counted(api: Api, context: Context) -> N
     assert "sk-very-secret" not in kept
 
 
-def test_nothing_personal_leaves_and_equal_texts_are_asked_once(api: Api, context: Context) -> None:
+def test_nothing_personal_leaves_and_equal_texts_are_asked_once(
+    api: Api, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = ["call 13812345678, it broke", "call 13812345678, it broke", "我叫王小明，衣服破了"]
     assert labelled(api, context, texts).labels == ["delivery"] * 3
     sent = json.dumps(api.asked, ensure_ascii=False)
@@ -193,6 +195,8 @@ def test_nothing_personal_leaves_and_equal_texts_are_asked_once(api: Api, contex
     assert len(api.asked) == 2
     assert labelled(api, context, texts).labels == ["delivery"] * 3
     assert len(api.asked) == 2, "what was answered is not paid twice"
+    monkeypatch.delenv("API_KEY")
+    assert labelled(api, context, texts).labels == ["delivery"] * 3, "and needs no key"
 
 
 def test_instructions_leave_in_their_form(context: Context) -> None:
