@@ -2,7 +2,7 @@
 
     python benchmarks/loop/run.py --data ../shared/data [--faults FILE] [--sets …] [--states …] [--arms …]
 
-Every finished cell is a line of benchmarks/results/loop.jsonl, and is not run again; `report.py` makes the page.
+Every finished cell is a line of benchmarks/results/loop.jsonl, and is not run again; `loop_page.py` makes the page.
 Arms: `hand` (the reference; it sets the gate of a cell at its dev score minus 0.02), `loop`, then `optuna` and `random`
 with the minutes that the loop took after its first attempt.
 """

@@ -45,7 +45,8 @@ class AdaptConfig(Frozen):
     max_minutes: float = Field(default=60.0, gt=0)
     """No new attempt starts when the run has used this many minutes."""
     max_cost: float | None = Field(default=None, ge=0)
-    """No new attempt starts when endpoints have asked for this much, in the currency of `prices`. None: no bound."""
+    """No new attempt starts when endpoints have asked for this much, in the currency that they are paid in. None: no
+    bound."""
     search: bool = False
     """Whether Optuna (extra `search`) looks for better values when no cause is left, within the minutes that are; what
     it searches stands in `search`, else rate, batch, weight decay and rank around the values used."""

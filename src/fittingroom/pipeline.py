@@ -36,6 +36,7 @@ from fittingroom.types import (
     EvalReport,
     Examination,
     GateDecision,
+    Opened,
     Plan,
     RunStatus,
     Splits,
@@ -141,6 +142,7 @@ def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
     """A pass on dev opens the test part, once per release; a second pass there deploys."""
     opening = Openings(run.store.root).open(judged.splits.test.digest, run.digest(judged.bundle), run.id)
     run.journal.append("test_opened", number=opening.number, test=judged.splits.test.digest)
+    run.look(Opened(number=opening.number), "release", config)
     if opening.refused:
         return Outcome("waiting", opening.message)
     report = run.step(evaluate, config, judged.bundle, judged.splits, part="test")

@@ -36,12 +36,12 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     asked for, cannot be made, is out of time, or finds nothing better.
     """
     config, minutes = best.config, best.config.adapt.max_minutes - run.minutes
-    if not config.adapt.search or best.splits is None or best.plan is None or minutes <= 0 or run.bound(config):
+    if not config.adapt.search or not _usable(best) or minutes <= 0 or run.bound(config):
         return left
     if importlib.util.find_spec("optuna") is None:
         return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})
     wanted = config.patched({"search": _space(best, minutes)})
-    found = search_recipe(run.root, wanted, best.splits, run, run.progress)
+    found = search_recipe(run.root, wanted, best.splits, run, run.progress)  # type: ignore[arg-type]  # _usable
     score = next((one.score for one in found.trials if one.number == found.best), None)
     before = _reached(run)
     if score is None or before is None or score < before + _CLEARLY:
@@ -61,6 +61,11 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
         advice=left.advice,
         causes=left.causes,
     )  # fmt: skip
+
+
+def _usable(best: Stand) -> bool:
+    """Whether the attempt came as far as a plan for its rows."""
+    return best.splits is not None and best.plan is not None
 
 
 def _space(best: Stand, minutes: float) -> dict[str, Any]:

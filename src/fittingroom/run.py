@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 from fittingroom import pitfalls
 from fittingroom.config import RunConfig
 from fittingroom.engine import Context, Note, NoteSink, ProgressSink, silent, unheard
-from fittingroom.errors import Blocked, FittingroomError, NoRoom, WorkersLost
+from fittingroom.errors import Blocked, FittingroomError, NoRoom, RecipeError, WorkersLost
 from fittingroom.journal import Journal, alone
 from fittingroom.room import output_bytes, roomy
 from fittingroom.store import Store, digest_of, file_sha256
@@ -85,22 +85,33 @@ class Run:
             return "max_attempts"
         if self.minutes >= adapt.max_minutes:
             return "max_minutes"
-        return "max_cost" if adapt.max_cost is not None and self.cost() >= adapt.max_cost else None
+        if adapt.max_cost is not None and (spent := self.cost()):
+            if len(spent) > 1:
+                raise RecipeError(
+                    f"endpoints are paid in {' and '.join(sorted(spent))}, which cannot be added: use endpoints of one "
+                    "currency, or leave the bound out",
+                    f"端点以 {'、'.join(sorted(spent))} 计费，无法相加：请使用同一币种的端点，或去掉这个限度",
+                    place="adapt.max_cost",
+                )
+            return "max_cost" if sum(spent.values()) >= adapt.max_cost else None
+        return None
 
     @property
     def minutes(self) -> float:
         """Of all attempts so far."""
         return sum(attempt.minutes for attempt in self.attempts)
 
-    def cost(self, attempt: int | None = None) -> float:
-        """What endpoints asked for (`spent` in the journal, with its `amount`), in all or in one attempt."""
-        total, number = 0.0, 0
+    def cost(self, attempt: int | None = None) -> dict[str, float]:
+        """What endpoints asked for, by currency, in all or in one attempt (`spent` in the journal)."""
+        total: dict[str, float] = {}
+        number = 0
         for event in self.journal.read():
             if event["kind"] == "attempt_started":
                 number = event["attempt"]["number"]
-            elif event["kind"] == "spent" and attempt in (None, number):
-                total += float(event["amount"])
-        return round(total, 6)
+            elif event["kind"] == "spent" and attempt in (None, number) and event["amount"]:
+                currency = str(event["currency"])
+                total[currency] = round(total.get(currency, 0.0) + float(event["amount"]), 6)
+        return total
 
     def tried(self, config: RunConfig) -> bool:
         """Whether this configuration had its attempt."""
@@ -201,6 +212,15 @@ class Run:
             link.symlink_to(os.path.relpath(target, link.parent))
         except OSError as error:  # a file system without links: the rows lie in the store all the same
             self.journal.append("not_linked", file=link.name, digest=digest, error=type(error).__name__)
+
+    def look(self, seen: Output, after: str, config: RunConfig) -> list[Finding]:
+        """Detect pitfalls in something that no stage put out; what is found stands in the journal."""
+        found = pitfalls.detect_all(seen, after, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
+        self.findings += found
+        if found:
+            told = [finding.model_dump(mode="json") for finding in found]
+            self.journal.append("looked", after=after, findings=told)
+        return found
 
     def _noted(self, stage: str, note: Note) -> None:
         """Show what a stage tells while it works, and keep it where it is worth keeping."""

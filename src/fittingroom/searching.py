@@ -19,12 +19,12 @@ from fittingroom.errors import RecipeError
 from fittingroom.models.load import resolve
 from fittingroom.report.search import TrialRow, render_search
 from fittingroom.stages.configure import configure
-from fittingroom.stages.train import material_of, with_general
 from fittingroom.store import canonical, digest_of, write_text
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.space import refuse_unsearchable, with_values
 from fittingroom.training.finders.study import Report, Study, Values, search
 from fittingroom.training.fit import base_weights, fit, prepared
+from fittingroom.training.material import material_of, with_general
 from fittingroom.training.passes import Layout
 from fittingroom.training.recorder import Recorder
 from fittingroom.types import Frozen, Plan, Splits

@@ -275,10 +275,17 @@ class EvalReport(Output):
     rows: int
     unscored: int = 0
     facts: dict[str, Any] = Field(default_factory=dict)
-    """calibration (ECE, bins), slices, distribution of predictions, digest of the part, baseline_rows; truncated inputs,
-    unscored by reason, order, abstention, none_of_these; forgetting and champion. What could not be measured has
-    `error`."""
+    """calibration (ECE, bins), slices, distribution of predictions, digest of the part, baseline_rows; truncated
+    inputs, unscored by reason, order, abstention, none_of_these; forgetting and champion. What could not be measured
+    has `error`."""
     timing: dict[str, float] = Field(default_factory=dict)
+
+
+class Opened(Output):
+    """The test part was opened for a release."""
+
+    number: int
+    """The how-manieth bundle this is that is judged on these rows."""
 
 
 class Verdict(StrEnum):
@@ -515,8 +522,8 @@ class Attempt(Frozen):
     findings: list[Finding] = Field(default_factory=list)
     bundle: str = ""
     minutes: float = 0.0
-    cost: float = 0.0
-    """What endpoints asked for it, in the currency of `prices`."""
+    cost: dict[str, float] = Field(default_factory=dict)
+    """What endpoints asked for it, by currency."""
 
 
 class RunSummary(Frozen):

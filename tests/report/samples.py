@@ -62,8 +62,7 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
             per_class={label: {"precision": 0.8, "recall": value, "f1": 0.8, "support": 33.0} for label in labels},
         ),
         baselines=[
-            Score(name="majority", metrics=metrics(0.3), difference=metrics(value - 0.3),
-                  p_values={"macro_f1": 0.001}),
+            Score(name="majority", metrics=metrics(0.3), difference=metrics(value - 0.3), p_values={"macro_f1": 0.001}),
             Score(name="tfidf", metrics=metrics(tfidf), difference=metrics(value - tfidf)),
             Score(name="untuned", metrics={}, error="nano: the base model is not here"),
         ],

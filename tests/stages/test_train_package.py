@@ -106,16 +106,6 @@ def test_lora_is_merged_as_it_was_trained(context: Context) -> None:
     assert abs(apart - merged).max() < 1e-3 < abs(apart - untuned).max()
 
 
-def test_the_response_is_measured_where_the_rows_were_not_learnt(context: Context) -> None:
-    rows = splits()
-    slow = trained(context, "a", rows, learning_rate=1e-6, epochs=1)
-    losses = slow.facts["rate_response"]["losses"]
-    assert losses["10"] <= losses["1"] + 1e-3
-    fast = trained(context, "b", rows, epochs=12)
-    assert fast.evals[-1]["train_metric"] > 0.95
-    assert "rate_response" not in fast.facts
-
-
 def test_the_shift_of_the_prior_goes_into_the_bundle_before_the_temperature_is_fitted(context: Context) -> None:
     rows = splits()
     made = trained(context, "a", rows, epochs=2)

@@ -15,6 +15,8 @@ DEAD = "dead_gradients"
 """Why a training ended that had no gradient: neither rate nor length is to blame."""
 VISIBLE = 1e-4
 STUCK = 0.45
+RISEN = 0.05
+"""Share of the loss at the start by which a few steps must raise it to speak of a rise."""
 
 
 class Watched(Protocol):
@@ -170,6 +172,10 @@ class Response(NamedTuple):
             return 0.0
         return min(100.0, fallen / used) if used > 0 else 100.0
 
+    def rises(self) -> bool:
+        """Whether a few steps at the rate used lead above the start, while those at a lower rate lead below it."""
+        return self.losses[1.0] > (1 + RISEN) * self.start > (1 + RISEN) * self.losses[self.lower()]
+
     def lower(self) -> float:
         """The best of the factors below 1; a tenth when none was measured."""
         return min((f for f in self.losses if f < 1), key=lambda factor: (self.losses[factor], -factor), default=0.1)
@@ -250,7 +256,7 @@ def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> fl
         plateau = (
             one.factor < 1 and curves.stuck and one.train_loss <= (1 + limits.ahead) * _lowest(examined, "train_loss")
         )
-        return one.factor if plateau else 1.0
+        return one.factor if plateau or (one.factor < 1 and answer is not None and answer.rises()) else 1.0
     others = any(outdoes(other, examined, limits) for other in examined.rivals if other.change != "same")
     return 1.0 if answer is None or others else better_rate(curves, answer, limits)
 

@@ -30,7 +30,8 @@ def _row(view: AttemptView, value: float | None, best: float | None, say: Say, l
     came: Child = "–"
     if value is not None:
         step = tag("span", f"{value - best:+.3f}", class_="soft") if best is not None else None
-        kept = attempt.came and tag("span", say("met" if attempt.came.met else "not_met"), class_="soft")
+        said = "met" if attempt.came is not None and attempt.came.met else "not_met"
+        kept = tag("span", say(said), class_="soft") if attempt.came is not None else None
         came = tag("td", f"{value:.3f}", tag("br") if step else None, step, tag("br") if kept else None, kept,
                    class_="nowrap")  # fmt: skip
     return [

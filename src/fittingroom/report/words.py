@@ -98,6 +98,7 @@ WORDS: dict[str, Text] = {
     "exact_match": _text("exact match", "完全一致"),
     "fact_consistency": _text("facts kept", "事实一致"),
     "hand_over_recall": _text("hand-overs caught", "转人工召回率"),
+    "length_fits": _text("usual length", "长度合适"),
     "unrepeated": _text("without repetition", "不重复"),
     "answered": _text("answered", "有回答"),
     "coverage": _text("attributes named", "属性覆盖"),

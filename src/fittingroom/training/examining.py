@@ -12,7 +12,7 @@ from fittingroom.models.experts import relevance
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import targets, texts
 from fittingroom.training.config import TrainConfig
-from fittingroom.training.rivals import Ground, best_factor, rates, rival
+from fittingroom.training.rivals import Ground, promising, rates, rival
 from fittingroom.training.rows import sample
 from fittingroom.types import Confused, EvalReport, Rival, Splits, Trained
 
@@ -74,7 +74,7 @@ def further(case: Case) -> tuple[dict[str, Any] | None, list[Rival]]:
             return None, found
     case.progress(0.2, 1.0)
     response = _rates(case)
-    if response is not None and (factor := best_factor(response)) != 1 and case.affords(case.one, _batch(case)):
+    if response is not None and (factor := promising(response)) != 1 and case.affords(case.one, _batch(case)):
         found.append(rival(case.ground, case.fresh(), "rate", rows=case.one, factor=factor, rate=factor))
     case.progress(0.6, 1.0)
     if broken or any(_better(case, one) and (one.factor < 1 or one.factor >= 10) for one in found):

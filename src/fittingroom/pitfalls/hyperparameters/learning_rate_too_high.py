@@ -9,8 +9,9 @@ How it is detected
     half a nat and half of the lowest value it had before. Or the training rows were not learnt (macro-F1 below 0.95)
     and a rival that began anew at a lower rate got further than the whole training on a fraction of its rows (losses
     on training rows and on dev a twentieth lower, or both scores 0.1 higher), or as far where training is stuck
-    (macro-F1 on training rows below 0.45 and hardly higher than in the first quarter). Where no rival could be paid
-    for, a few steps from the same start at other rates stand in. The configured number is not looked at.
+    (macro-F1 on training rows below 0.45 and hardly higher than in the first quarter), or where the first few steps at
+    the rate used raise the loss while those at a lower one lower it. Where no rival could be paid for, a few steps from
+    the same start at other rates stand in. The configured number is not looked at.
 What the remedy does
     Multiplies the rate that was used by the lower factor that did best in the rate response (a tenth without one), down
     to 1e-6.
@@ -36,6 +37,7 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     """Fires on divergence, on a loss that jumped, and where a lower rate would have learnt more."""
     curves, answer, other = read(examined), response(examined), tried(examined, "rate")
     lower = answer.lower() if answer is not None else 0.1
+    lower = other.factor if other is not None and other.factor < 1 else lower
     rise = gained(other if other is not None and other.factor < 1 else None, examined, 0.05)
     if examined.stopped in {"diverged", "non_finite"} or (curves is not None and curves.broken):
         text = Text(en="the loss left all bounds and training was stopped", zh="损失失控，训练已停止")

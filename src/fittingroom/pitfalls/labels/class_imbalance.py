@@ -29,7 +29,7 @@ from typing import Any
 from pydantic import Field
 
 from fittingroom.pitfalls.rows import targets
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Splits, Text
+from fittingroom.types import Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Splits, Text
 
 MOST_WEIGHT = 20.0
 
@@ -83,6 +83,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             safety=Safety.AUTOMATIC,
             patch={"balance.method": "weights", "balance.correct_prior": False},
             expectation=expectation,
+            expected=Expected(change=0.03),
         )
     patch: dict[str, Any] = {}
     if float(balance["temperature"]) > 0:
@@ -91,7 +92,13 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
         patch["balance.max_factor"] = MOST_WEIGHT
     if patch:
         title = Text(en="Even the classes out, with a higher cap", zh="把各类拉平，并提高权重上限")
-        return Remedy(title=title, safety=Safety.AUTOMATIC, patch=patch, expectation=expectation)
+        return Remedy(
+            title=title,
+            safety=Safety.AUTOMATIC,
+            patch=patch,
+            expectation=expectation,
+            expected=Expected(change=0.02),
+        )
     return Remedy(
         title=Text(
             en="Collect rows of the rarest classes, or unite them with others (`task.aliases`)",

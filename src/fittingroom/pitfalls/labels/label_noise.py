@@ -11,7 +11,8 @@ How it is detected
     labels that are probably wrong and were left as they are. A poor auditor is not believed: then only that is told.
 What the remedy does
     Lets the audit mend the training part: a label is replaced where all repetitions agree on another one with high
-    probability, otherwise the row goes; no class loses more than its limit. Labels of dev and test are for people.
+    probability, otherwise the row goes; no class loses more than its limit, which is raised to what is estimated to be
+    wrong, up to 0.4. Labels of dev and test are for people.
 Not detected
     Errors that are consistent (a whole class meant otherwise), and labels that a linear model on characters cannot
     judge, such as irony.
@@ -27,8 +28,10 @@ from typing import Any
 from pydantic import Field
 
 from fittingroom.pitfalls.rows import MOST_EXAMPLES
-from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Splits, Text
+from fittingroom.types import Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Splits, Text
 
+MOST_SHARE = 0.4
+"""Of the rows of a class that the audit may change: where more are wrong, the rows are of no use."""
 MENDED = {"relabelled", "removed"}
 
 
@@ -88,10 +91,12 @@ def _left(splits: Splits) -> tuple[str, ...]:
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
-    """The audit mends; where it did already, people look at what it flagged."""
+    """The audit mends, of a class as many labels as are estimated to be wrong; then people look at what it flagged."""
     if finding.severity is Severity.INFO:
         return None
-    if used["audit"]["mode"] == "mend":
+    share = float(used["audit"]["max_share"])
+    needed = round(min(MOST_SHARE, max(share, 1.2 * finding.measured["wrong_share_before"])), 2)
+    if used["audit"]["mode"] == "mend" and needed <= share:
         return Remedy(
             title=Text(
                 en="Have people look at the review list (`fittingroom review`)",
@@ -102,7 +107,8 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     return Remedy(
         title=Text(en="Mend the labels of the training part", zh="修正训练部分的标签"),
         safety=Safety.AUTOMATIC,
-        patch={"audit.mode": "mend"},
+        patch={"audit.mode": "mend", **({"audit.max_share": needed} if needed > share else {})},
+        expected=Expected(change=0.02),
         expectation=Text(
             en=f"fewer than {finding.limits['wrong_share']:.0%} of the training labels are estimated to be wrong",
             zh=f"估计错误的训练标签低于 {finding.limits['wrong_share']:.0%}",
@@ -118,7 +124,7 @@ ZH = Page(
     how_it_is_detected="审计用线性模型的折外概率做置信学习，统计训练标签中可能错误而未修正的比例。"
     "审计模型太差时不采信，只作说明。",
     what_the_remedy_does="让审计修正训练部分：各次重复都以高概率同意另一标签时替换，否则去掉该行；"
-    "每类损失不超过上限。开发集与测试集的标签交给人工。",
+    "每类损失不超过上限，上限按估计的错误比例放宽，最多 0.4。开发集与测试集的标签交给人工。",
     not_detected="一贯的错误（整个类别被理解成别的意思）；字符线性模型判断不了的标签，如反讽。",
     source="Northcutt、Jiang、Chuang,Confident Learning,JAIR 2021,arXiv 1911.00068。",
 )
