@@ -111,6 +111,9 @@ def test_an_answer_that_comes_too_late_is_none(api: Api) -> None:
     api.faults = ["slow", "keep-alive"]
     assert asked(api, timeout_seconds=0.4) == '{"label": "delivery"}', "empty lines are no answer"
     assert len(PAUSES) == 2
+    api.faults = ["patient"]
+    assert asked(api, timeout_seconds=5) == '{"label": "delivery"}', "but one may come after them"
+    assert len(PAUSES) == 2
 
 
 def test_nothing_but_blanks_or_thoughts_is_a_fault_of_the_question_not_of_the_batch(api: Api) -> None:
