@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Fault = int | str | tuple[int, str]
-"""A status; (status, Retry-After); blank, garbled, cut, keep-alive, patient, slow, thought, think-tags, tired, uncounted.
+"""A status; (status, Retry-After); blank, garbled, cut, keep-alive (and no answer), patient (then one), slow, thought,
+think-tags, tired, uncounted.
 """
 
 
