@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import planting_unseen
+
 from fittingroom.engine import Context
 from fittingroom.models.render import Rendered, Renderer
 from fittingroom.stages import split as real
@@ -40,6 +42,7 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
     spoilt = _few(records, PLANTED, seed)
     spoilt = _uneven(spoilt, PLANTED, task.target, seed)
     spoilt = _noisy(spoilt, PLANTED, task.target, seed)
+    spoilt = planting_unseen.spoil(spoilt, PLANTED, task.target, seed)
     train = Table.records(spoilt, made.train.arrow().schema)
     counts = dict(sorted(Counter(row["target"][task.target] for row in spoilt).items()))
     classes = {**made.facts["classes"], "train": counts}
@@ -95,6 +98,8 @@ def planted(data: Mapping[str, float], plant: str = "") -> Iterator[None]:
     pipeline.split = split  # type: ignore[attr-defined]
     if plant == "prompt_in_the_loss":
         Renderer.example = _whole(example)  # type: ignore[method-assign]
+    elif plant in planting_unseen.BEYOND_A_RECIPE:
+        PLANTED[plant] = planting_unseen.BEYOND_A_RECIPE[plant]
     elif plant:
         raise ValueError(f"no such fault to plant: {plant}")
     try:

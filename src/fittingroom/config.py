@@ -13,6 +13,7 @@ from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
+from fittingroom.models.endpoint_prices import prices_of
 from fittingroom.models.load import ModelConfig
 from fittingroom.pitfalls.config import PitfallsConfig
 from fittingroom.sources.config import SourceConfig
@@ -98,15 +99,30 @@ class RunConfig(Frozen):
     @model_validator(mode="after")
     def _endpoints_are_listed(self) -> RunConfig:
         teacher, labeller, contestant = self.balance.teacher, self.label.endpoint, self.evaluate.api
+        judge = self.evaluate.judge
         named = {
             "balance.teacher.endpoint": teacher.endpoint if teacher else None,
             "label.endpoint.name": labeller.name if labeller else None,
             "evaluate.api.endpoint": contestant.endpoint if contestant else None,
+            "evaluate.judge.endpoint": judge.endpoint if judge else None,
         }
         for key, name in named.items():
             if name is not None and name not in self.endpoints:
                 raise ValueError(f"{key} names {name}, which is not on the list `endpoints`: add it with url and model")
+        if self.adapt.max_cost is not None:
+            self._one_currency({name for name in named.values() if name is not None})
         return self
+
+    def _one_currency(self, names: set[str]) -> None:
+        """A bound on money adds up what endpoints asked for: that needs prices, and one currency."""
+        for name in sorted(names):
+            prices = prices_of(self.endpoints[name], self.endpoints[name].url)
+            if prices is None or prices.currency != self.prices.currency:
+                raise ValueError(
+                    f"adapt.max_cost is in {self.prices.currency}, endpoints.{name} has "
+                    f"{prices.currency if prices else 'no prices'}: write its `prices` in {self.prices.currency}, or "
+                    "set `prices.currency`"
+                )
 
     @model_validator(mode="before")
     @classmethod
@@ -121,6 +137,23 @@ class RunConfig(Frozen):
         wanted = {"evaluate": {"baselines": ours}, "gate": {"metric": job.metrics[0], "better_than": ours}}
         filled = dict(values)
         for section, defaults in wanted.items():
+            said = values.get(section, {})
+            if isinstance(said, dict):
+                filled[section] = defaults | said
+        return filled
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_moments_are(cls, values: Any) -> Any:
+        """Where rows are moments of customers, equal ones are no copies, and likeness ties nobody together."""
+        task = values.get("task") if isinstance(values, dict) else None
+        if not isinstance(task, dict) or task.get("kind") != "recommend":
+            return values
+        settings = task.get("recommend")
+        if isinstance(settings, dict) and settings.get("grade"):
+            return values
+        filled = dict(values)
+        for section, defaults in {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}.items():
             said = values.get(section, {})
             if isinstance(said, dict):
                 filled[section] = defaults | said

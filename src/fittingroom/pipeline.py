@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis, diagnose
 from fittingroom.errors import Blocked
+from fittingroom.evaluating.preferred import waits_for_people
 from fittingroom.loop import Stand, came_of, gave_up, noted, worse
 from fittingroom.openings import Openings
 from fittingroom.resorting import by_search
@@ -93,12 +94,13 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
     """The one loop: no -> named cause -> bounded change of the best attempt so far -> train again, within bounds."""
     proposal, best, last = Diagnosis(), None, None
     while run.is_new(config):
-        started = time.monotonic()
+        started, asked = time.monotonic(), None
         this = _begun(config, run, proposal, best)
         run.begin(this)
         try:
             judged = attempt(config, run)
-            if judged.decision.verdict is not Verdict.PASS:
+            asked = waits_for_people(judged.decision)
+            if judged.decision.verdict is not Verdict.PASS and asked is None:
                 look_closer(config, run, judged)
         except Blocked:
             judged = None
@@ -106,6 +108,8 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
         run.end(ended)
         if judged and judged.decision.verdict is Verdict.PASS:
             return release(config, run, judged)
+        if judged and asked is not None:
+            return Outcome("waiting", asked)  # another training would only give people other answers to read
         last = Stand(ended, config, _plan(run), judged.splits if judged else None)
         best = last if best is None or not worse(last, best) else best
         proposal = diagnose(best.attempt.findings, best.config, best.plan, run.tried)

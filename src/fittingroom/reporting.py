@@ -91,6 +91,8 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
         command=f"fittingroom run {_recipe_name(folder)}",
         recipe=_as_yaml(config),
         versions=dict(_versions()),
+        machine_hour=config.prices.machine_hour,
+        currency=config.prices.currency,
     )
     return data.model_copy(update={"rows": _telling(data, events, store)})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import inspect
+import os
 import shutil
 import sys
 import time
@@ -69,6 +70,7 @@ class Run:
         self.digests: dict[str, str] = {}
         self._digest_of: dict[int, tuple[Output, str]] = {}
         self._tried: set[str] = set()
+        self._number = 0
 
     # ------------------------------------------------------------------------------------------ attempts
 
@@ -129,6 +131,7 @@ class Run:
     def begin(self, attempt: Attempt) -> None:
         """Start an attempt: findings and outputs of the one before are put aside."""
         self._tried.add(attempt.config_digest)
+        self._number = attempt.number
         self.findings, self.outputs, self.digests = [], {}, {}
         self._digest_of = {}
         self.journal.append("attempt_started", attempt=attempt.model_dump(mode="json"))
@@ -175,6 +178,8 @@ class Run:
                     digest, recalled = self._execute(stage, arguments, inputs, context, key, config), False
         output = self._as_it_came(key, self.store.load(digest, kind))
         self.outputs[name], self.digests[name] = output, digest
+        if isinstance(output, EvalReport):
+            self._lay_out(output, digest)
         self._digest_of[id(output)] = (output, digest)
         found = self._detect(stage.__name__, output, digest, config)
         self.findings += found
@@ -203,6 +208,19 @@ class Run:
             told = [finding.model_dump(mode="json") for finding in found]
             self.journal.append("looked", after=after, findings=told)
         return found
+
+    def _lay_out(self, report: EvalReport, digest: str) -> None:
+        """Put the predictions where a person looks: `predictions-<attempt>-<part>.parquet` in the run's folder.
+
+        A link into the store, not a copy: a customer who is erased there is gone here too.
+        """
+        link = self.folder / f"predictions-{self._number}-{report.part}.parquet"
+        target = self.store.objects / digest / "predictions.parquet"
+        link.unlink(missing_ok=True)
+        try:
+            link.symlink_to(os.path.relpath(target, link.parent))
+        except OSError as error:  # a file system without links: the rows lie in the store all the same
+            self.journal.append("not_linked", file=link.name, digest=digest, error=type(error).__name__)
 
     def _noted(self, stage: str, note: Note) -> None:
         """Show what a stage tells while it works, and keep it where it is worth keeping."""

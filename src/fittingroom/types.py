@@ -275,7 +275,9 @@ class EvalReport(Output):
     rows: int
     unscored: int = 0
     facts: dict[str, Any] = Field(default_factory=dict)
-    """calibration (ECE, bins), slices, distribution of predictions, digest of the part."""
+    """calibration (ECE, bins), slices, distribution of predictions, digest of the part, baseline_rows; truncated
+    inputs, unscored by reason, order, abstention, none_of_these; forgetting and champion. What could not be measured
+    has `error`."""
     timing: dict[str, float] = Field(default_factory=dict)
 
 

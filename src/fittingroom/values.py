@@ -80,6 +80,8 @@ _OURS = (
     (r"a budget needs prices: .*", "设置预算需要价格：该模型没有公布的价格，请写在 `prices` 下"),
     (r"(.+) names (.+), which is not on the list `endpoints`: .*",
      r"\1 所指的 \2 不在 `endpoints` 列表中：请在该处写明 url 与 model"),
+    (r"adapt\.max_cost is in (\w+), endpoints\.(\S+) has .*",
+     r"adapt.max_cost 以 \1 计，endpoints.\2 却不是：请以 \1 写明它的 `prices`，或改 `prices.currency`"),
     (r"balance\.teacher holds an address, .*",
      "balance.teacher 中的地址与 endpoints.teacher 不同：请把地址移到 `endpoints`，此处写 `endpoint: 名称`"),
     (r"the baseline api and the section evaluate\.api .*", "基线 api 与小节 evaluate.api 必须同时出现：请补上"),

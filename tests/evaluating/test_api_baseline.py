@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from chat_api import Api, chat_api
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
 from fittingroom.evaluating.baselines import api as baseline
+from fittingroom.evaluating.baselines import hosted
 from fittingroom.evaluating.config import EvaluateConfig
+from fittingroom.evaluating.judged import judged
 from fittingroom.evaluating.setting import Setting
 from fittingroom.models.answering import answer_all
 from fittingroom.models.answering import asking as asking_freely
 from fittingroom.models.endpoint_batch import Question
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointPrices
 from fittingroom.statistics.judging import Exam, Judge
+from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.types import EvalReport, Score, Splits, dropped_schema, row_schema
 
 LABELS = ["delivery", "quality"]
 ROWS = 60
@@ -111,3 +117,66 @@ def test_free_answers_come_back_clean_or_not_at_all(server: Api, context: Contex
     assert said.faults == {"blank": 1}
     assert said.facts()["answered"] == 1
     assert "13812345678" not in (context.root / "endpoints" / "cloud.jsonl").read_text("utf-8")
+
+
+def replies(server: Api, context: Context, **evaluate: Any) -> Setting:
+    """Sixty questions about goods, answered freely."""
+    found = setting(server, context)
+    task = TaskConfig(kind="reply", input=["text"], target="label", instruction="You are a shop.")
+    config = EvaluateConfig.model_validate(
+        {"baselines": ["api"], "api": {"endpoint": "cloud", "max_rows": 20, "max_tokens": 64}, **evaluate}
+    )
+    one = exam()
+    records = [
+        {
+            "id": one.ids[n], "source": "s", "row_key": str(n), "group": None, "time": None, "input": one.inputs[n],
+            "target": {"label": "x"}, "annotations": [], "cluster": None, "dup_count": 1, "edits": [],
+        }
+        for n in range(ROWS)
+    ]  # fmt: skip
+    schema = row_schema(["text"], "label")
+    empty = Table.records([], schema)
+    gone = Table.records([], dropped_schema(schema))
+    parts = Splits(train=empty, dev=Table.records(records, schema), calibration=empty, test=empty, dropped=gone)
+    return replace(found, task=task, config=config, splits=parts)
+
+
+def test_a_hosted_model_answers_freely_beside_ours(server: Api, context: Context) -> None:
+    server.reply = lambda text: "" if text == "coat 2" else f"about {text}"
+    places, texts = hosted.answers(
+        exam(), replies(server, context, api={"endpoint": "cloud", "max_rows": ROWS}), exam()
+    )
+    assert len(places) == len(texts) == ROWS - 1
+    assert texts[0] == "about coat 0"
+    assert server.asked[0]["messages"][0] == {"role": "system", "content": "You are a shop."}
+    assert {one["max_tokens"] for one in server.asked} == {400}
+    server.reply = lambda text: " "
+    with pytest.raises(UserError, match=r"none of 20 questions was answered .blank 20."):
+        hosted.answers(exam().only(range(20)), replies(server, context), exam())
+
+
+def test_a_judge_stands_in_the_facts_with_its_agreement(server: Api, context: Context) -> None:
+    def better(text: str) -> str:
+        first = text.split("### First answer\n")[1].partition("\n\n### Second answer\n")[0]
+        return json.dumps({"better": "first" if first.startswith("ours") else "second"})
+
+    server.reply = better
+    one = exam()
+    predictions = Table.of(
+        pa.table(
+            {"id": one.ids, "group": one.units, "predicted": ["ours"] * ROWS, "untuned": ["theirs", *["ours"] * 3] * 15}
+        )
+    )
+    score = Score(name="model", metrics={})
+    report = EvalReport(
+        part="dev", labels=[], model=score, baselines=[], confusion=[], predictions=predictions, rows=ROWS
+    )
+    config = {"judge": {"endpoint": "cloud", "max_rows": ROWS}}
+    facts = judged(replies(server, context, **config), report)
+    assert (facts["wins"], facts["ties"], facts["losses"], facts["torn"]) == (15, 45, 0, 0)
+    assert facts["win_rate"]["value"] == pytest.approx((15 + 22.5) / 60)
+    assert facts["win_rate"]["low"] < facts["win_rate"]["value"] < facts["win_rate"]["high"]
+    assert facts["people"]["rows"] == 0
+    assert len(server.asked) == 30
+    with pytest.raises(UserError, match="no answers of 'template'"):
+        judged(replies(server, context, judge={"endpoint": "cloud", "against": "template"}), report)

@@ -42,15 +42,17 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
         for low, rows in ((4, 20), (6, 60), (8, 120), (9, 220))
     ]
     slices = [
-        {"by": by, "value": kind, "rows": 120, "groups": 100, "accuracy": 0.8, "low": 0.72, "high": 0.86}
+        {"by": by, "value": kind, "rows": 120, "groups": 100, "few": kind == "rare", "metric": "accuracy",
+         "accuracy": 0.8, "low": 0.72, "high": 0.86}
         for by, kind in (
             ("length", "≤ 12"),
             ("length", "> 12"),
             ("script", "zh"),
             ("script", "en"),
             ("source", "social-1"),
+            ("frequency", "rare"),
         )
-    ]
+    ]  # fmt: skip
     return EvalReport(
         part=part,
         labels=labels,
@@ -60,7 +62,7 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
             per_class={label: {"precision": 0.8, "recall": value, "f1": 0.8, "support": 33.0} for label in labels},
         ),
         baselines=[
-            Score(name="majority", metrics=metrics(0.3), difference=metrics(value - 0.3)),
+            Score(name="majority", metrics=metrics(0.3), difference=metrics(value - 0.3), p_values={"macro_f1": 0.001}),
             Score(name="tfidf", metrics=metrics(tfidf), difference=metrics(value - tfidf)),
             Score(name="untuned", metrics={}, error="nano: the base model is not here"),
         ],
@@ -71,7 +73,16 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
             "calibration": {"ece": 0.05, "brier": 0.21, "log_loss": 0.44, "bins": bins},
             "slices": slices,
             "baseline_rows": {"majority": 420, "tfidf": 420},
+            "baseline_facts": {"few_shot": {"examples": 5, "wanted": 8, "classes": 4}},
+            "champion": {"alias": "champion", "release": 3, "bundle": "x"},
+            "truncated": {"rows": 7, "share": 0.02, "tokens": 91},
+            "unscored": {"no target": 2, "no finite probabilities": 0},
+            "forgetting": {"texts": 40, "before": 3.1, "after": 3.3, "rise": 0.2, "low": 0.1, "high": 0.4},
+            "abstention": {"threshold": 0.7, "coverage": 0.81, "precision": 0.953, "wanted": 0.95},
+            "none_of_these": {"label": "none", "rows": 31, "said": 9, "precision": None, "recall": 0.25, "f1": 0.4},
+            "order": {"shown": True, "rows": 100, "permutations": 4, "stable": 0.93},
         },
+        timing={"p50_ms": 21.0, "p95_ms": 48.0, "latency_rows": 40.0, "rows_per_second": 50.0},
     )
 
 

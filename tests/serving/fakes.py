@@ -11,6 +11,7 @@ from fittingroom.serving.generation import Sampling, Stream
 from fittingroom.serving.predictor import Chat, Prediction, RawInput
 from fittingroom.serving.ranking import Ranked, RawQuestion
 from fittingroom.serving.recorder import Record
+from fittingroom.serving.writing import Written
 from fittingroom.types import Release
 
 TOKEN = "a-token-of-the-tests-000001"
@@ -24,6 +25,7 @@ class FakePredictor:
     def __init__(self, *, first: str = "好评", wash: Callable[[str], str] = lambda text: text) -> None:
         self.labels = [first, *(label for label in LABELS if label != first)]
         self.wash = wash
+        self.marks = False
         self.gate: threading.Event | None = None
         self.entered = threading.Event()
         self.fault: Exception | None = None
@@ -49,6 +51,20 @@ class FakePredictor:
             raise self.fault
         titles = list(candidates or ["milk", "bread"])[:most]
         return Ranked(titles=titles, scores=[-float(place) for place in range(len(titles))], input={})
+
+    def write(self, raw_inputs: Sequence[RawInput]) -> list[Written]:
+        if self.fault is not None:
+            raise self.fault
+        return [
+            Written(
+                text=self.answer,
+                finish_reason="stop",
+                ai_generated=self.marks,
+                input={"review": self.wash(raw if isinstance(raw, str) else raw.get("review", ""))},
+                edits={},
+            )
+            for raw in raw_inputs
+        ]
 
     def _predicted(self, text: str) -> Prediction:
         shares = dict(zip(self.labels, (0.7, 0.2, 0.1), strict=True))

@@ -25,6 +25,7 @@ ROUTES = [
     ("GET", "/metrics", None),
     ("GET", "/openapi.json", None),
     ("POST", "/v1/classify", {"input": "很好"}),
+    ("POST", "/v1/write", {"input": "很好"}),
     ("POST", "/v1/rank", {"input": {"history": ["milk"]}}),
     ("POST", "/v1/chat/completions", CHAT),
 ]
@@ -60,6 +61,33 @@ def house() -> House:
 
 
 # ---------------------------------------------------------------------------------------------- answers
+
+
+def test_free_answers_have_a_route_and_are_recorded_without_a_label(house: House) -> None:
+    answer = house.client.post("/v1/write", json={"input": [{"review": "几天发货"}, "x"], "user": "u1"})
+    assert answer.status_code == 200
+    assert answer.headers["x-release"] == "1"
+    assert "x-ai-generated" not in answer.headers
+    said = {"text": "好评", "finish_reason": "stop", "ai_generated": False, "truncated": 0}
+    assert answer.json() == [said, said]
+    assert [(one.route, one.label, one.input) for one in house.kept.records] == [
+        ("write", None, {"review": "几天发货"}),
+        ("write", None, {"review": "x"}),
+    ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_machine_made_answers_say_so_in_the_metadata(house: House, stream: bool) -> None:
+    house.predictor.marks = True
+    written = house.client.post("/v1/write", json={"input": "几天发货"})
+    assert written.headers["x-ai-generated"] == "true"
+    assert written.json()[0]["ai_generated"] is True
+    talked = house.client.post("/v1/chat/completions", json={**CHAT, "stream": stream})
+    assert talked.headers["x-ai-generated"] == "true"
+    if not stream:
+        assert talked.json()["ai_generated"] is True
+        house.predictor.marks = False
+        assert "ai_generated" not in house.client.post("/v1/chat/completions", json=CHAT).json()
 
 
 def test_classify_takes_a_string_an_object_and_a_list(house: House) -> None:

@@ -177,3 +177,47 @@ def test_dataset_info_of_others(context: Context) -> None:
     for name, said in {"hub": "kind: hub", "script": "script", "ranked": "ranking", "gone": "not there", "no": "there are: gone, hub"}.items():  # fmt: skip
         with pytest.raises(SourceError, match=said):
             check_source(source(kind="chat", path="dataset_info.json", dataset=name), context)
+
+
+# ---------------------------------------------------------------------------------------------- every answer
+
+
+def test_every_answer_is_a_row_behind_what_was_said_before(tmp_path: Path) -> None:
+    turns = [
+        {"who": "agent", "text": "您好", "transfer": 0},
+        {"who": "customer", "text": "衣服起球了", "transfer": 0},
+        {"who": "agent", "text": "给您换货", "transfer": 0},
+        {"who": "customer", "text": "多久到", "transfer": 0},
+        {"who": "agent", "text": "转人工", "transfer": 1},
+        {"who": "customer", "text": "好", "transfer": 0},
+    ]
+    record = {"session": "s1", "user": "u1", "said": turns}
+    (tmp_path / "talks.jsonl").write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
+    chosen = source(
+        kind="chat",
+        path="talks.jsonl",
+        key="session",
+        turns="said",
+        role_field="who",
+        text_field="text",
+        roles={"agent": "assistant"},
+        every_answer=True,
+    )
+    rows, rejected = read(chosen, Context(root=tmp_path, scratch=tmp_path, secret=b"x" * 16))
+    assert rejected == []
+    assert [
+        (row["session"], row["conversation"], row["prompt"], row["response"], row["turn.transfer"]) for row in rows
+    ] == [
+        ("s1#3", "s1", "衣服起球了", "给您换货", "0"),
+        ("s1#5", "s1", "多久到", "转人工", "1"),
+    ]
+    assert [turn["content"] for turn in json.loads(rows[1]["history"] or "")] == ["您好", "衣服起球了", "给您换货"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"format": "alpaca", "every_answer": True}, {"format": "alpaca", "turns": "x"}, {"dataset": "d", "turns": "x"}],
+)
+def test_options_of_turns_that_cannot_be_are_refused(odd: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"turns|every_answer"):
+        source(kind="chat", path="x.jsonl", **odd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class FakePredictor:
     """Stands where the served model stands: knows the words, and stumbles over `riddle` rows."""
 
     labels = LABELS
+    info = SimpleNamespace(abstention=None, task=TASK)
     nan_on = "nan-row"
     fails = False
 
@@ -53,6 +54,9 @@ class FakePredictor:
 
     def prompt_ids(self, given: dict[str, str]) -> tuple[list[int], int]:
         return [1], max(0, len(given["review"]) - 40)
+
+    def decide(self, probabilities: np.ndarray) -> list[tuple[str, bool]]:
+        return [(self.labels[at], False) for at in probabilities.argmax(axis=1).tolist()]
 
     def classify(self, raw: list[dict[str, str]]) -> np.ndarray:
         self.asked += len(raw)

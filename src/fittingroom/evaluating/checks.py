@@ -101,6 +101,10 @@ def floors(report: EvalReport, config: GateConfig) -> Iterator[Check]:
         for entry in entries:
             if not floor.only or entry["value"] in floor.only:
                 yield _floor(entry, floor, config)
+        told = {entry["value"] for entry in entries}
+        for label in report.labels if by == "class" and entries else []:
+            if label not in told and not floor.only:
+                yield _empty(label, floor)
         if missing or not entries:
             names = ", ".join(missing)
             reason = Text(
@@ -111,6 +115,20 @@ def floors(report: EvalReport, config: GateConfig) -> Iterator[Check]:
             yield Check(
                 name=f"slices {by}", verdict=Verdict.INCONCLUSIVE, measured={}, limit=floor.at_least, reason=reason
             )
+
+
+def _empty(label: str, floor: SliceFloor) -> Check:
+    """A class without a row on this part: a small slice, of which nothing is known."""
+    skipped = floor.when_small == "skip"
+    reason = Text(
+        en=f"class {label}: not one row here: "
+        + ("it decides nothing" if skipped else f"rows of at least {floor.fewest} customers would be needed"),
+        zh=f"类别 {label}：这里没有一行数据：" + ("不参与判定" if skipped else f"至少需要 {floor.fewest} 个客户的数据"),
+    )
+    verdict = Verdict.PASS if skipped else Verdict.INCONCLUSIVE
+    return Check(
+        name=f"slices class {label}", verdict=verdict, measured={"rows": 0.0}, limit=floor.at_least, reason=reason
+    )
 
 
 def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Check:

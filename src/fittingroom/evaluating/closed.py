@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.errors import FittingroomError
 from fittingroom.evaluating.baselines import api, champion, encoder, few_shot, head, majority, tfidf, untuned
 from fittingroom.evaluating.latency import one_at_a_time
-from fittingroom.evaluating.setting import Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
+from fittingroom.evaluating.setting import FAILURES, Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
 from fittingroom.evaluating.slices import cuts, sliced
+from fittingroom.serving.order import order_facts
 from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
 from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, indices, tally
+from fittingroom.tasks.abstaining import Abstention, out_of_scope, told
 from fittingroom.types import EvalReport, Interval, Score
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from fittingroom.serving.predictor import Predictor
 
 Baseline = Callable[[Judge, Setting, Exam], Answers]
 BASELINES: dict[str, Baseline] = {
@@ -48,48 +47,95 @@ def judge(setting: Setting) -> EvalReport:
     train = Exam.of(unbalanced(setting.splits), task.input, task.target)
     if not len(exam):
         raise nothing_to_judge(setting.part, rows)
-    predictor = setting.predictor()
-    probabilities, timing = _asked(predictor, exam, setting)
-    cut = truncated([predictor.prompt_ids(given)[1] for given in exam.inputs])
-    whole, labels = exam, list(predictor.labels)
-    exam, probabilities = _judgeable(exam, probabilities)
+    asked = _ask(setting, exam)
+    exam = exam.only(asked.judged)
     if not len(exam):
         raise nothing_to_judge(setting.part, rows)
-    del predictor  # see Setting.predictor
-    labels += sorted({*exam.targets, *train.targets} - set(labels))
-    probabilities = _widened(probabilities, len(labels))
-    judged = Judge.of(exam, labels, probabilities.argmax(axis=1), replicates=config.replicates, seed=setting.seed)
+    labels = asked.labels + sorted({*exam.targets, *train.targets, *asked.said} - set(asked.labels))
+    probabilities = _widened(asked.probabilities, len(labels))
+    ours = indices(asked.said, labels)
+    judged = Judge.of(exam, labels, ours, replicates=config.replicates, seed=setting.seed)
     scores, answers = _baselines(judged, setting, train)
+    unscored = {"no target": rows.rows - asked.rows, "no finite probabilities": asked.rows - len(exam)}
     return EvalReport(
         part=setting.part,
         labels=labels,
         model=judged.alone(),
         baselines=scores,
         confusion=confusion_matrix(judged.target, judged.ours, len(labels)).tolist(),
-        predictions=judged.predictions(probabilities, answers),
+        predictions=judged.predictions(probabilities, answers, asked.abstained),
         rows=len(exam),
         unscored=rows.rows - len(exam),
         facts=_facts(judged, probabilities, train, setting)
+        | _withheld(judged, asked, setting)
+        | asked.facts
         | {
             "part_digest": rows.digest,
             "train_rows": len(train),
-            "truncated": cut,
-            "unscored": {"no target": rows.rows - len(whole), "no finite probabilities": len(whole) - len(exam)},
+            "unscored": unscored,
             "baseline_rows": {name: len(said.places) for name, said in answers.items()},
             "baseline_facts": {name: said.facts for name, said in answers.items() if said.facts},
         },
-        timing=timing,
+        timing=asked.timing,
     )
 
 
-def _asked(predictor: Predictor, exam: Exam, setting: Setting) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """[n, k] probabilities of all rows, and how long that took: in batches, and one row at a time."""
+class _Asked(NamedTuple):
+    """What our model said, once it is gone from memory."""
+
+    labels: list[str]
+    rows: int
+    """Rows that were asked."""
+    judged: list[int]
+    """Places of those on which every probability is a number; all that follows is about these."""
+    probabilities: NDArray[np.float64]
+    said: list[str]
+    abstained: list[bool] | None
+    """None where the bundle never abstains."""
+    abstention: Abstention | None
+    facts: dict[str, Any]
+    timing: dict[str, float]
+
+
+def _ask(setting: Setting, exam: Exam) -> _Asked:
+    """All rows in batches, a sample one at a time, another one under other orders of the options."""
+    import numpy as np
+
+    predictor, inputs = setting.predictor(), exam.inputs
     started = time.monotonic()
-    probabilities = in_batches(predictor.score, exam.inputs, f"evaluate.{setting.part}", setting.context)
+    found = in_batches(predictor.score, inputs, f"evaluate.{setting.part}", setting.context)
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
-    timing |= one_at_a_time(lambda given: predictor.classify([given]), exam.inputs, setting.config.latency_rows)
-    return probabilities, timing
+    timing |= one_at_a_time(lambda given: predictor.classify([given]), inputs, setting.config.latency_rows)
+    judged = np.flatnonzero(np.isfinite(found).all(axis=1))
+    decided = predictor.decide(found[judged]) if len(judged) else []
+    abstention = predictor.info.abstention
+    return _Asked(
+        list(predictor.labels),
+        len(exam),
+        judged.tolist(),
+        found[judged],
+        [label for label, _ in decided],
+        [withheld for _, withheld in decided] if abstention is not None else None,
+        abstention,
+        {
+            "truncated": truncated([predictor.prompt_ids(given)[1] for given in inputs]),
+            "order": order_facts(predictor, inputs, seed=setting.seed),
+        },
+        timing,
+    )
+
+
+def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
+    """How abstaining fared, and "none of these" judged on its own."""
+    facts: dict[str, Any] = {}
+    if asked.abstention is not None:
+        # Of the likeliest label, as the threshold was chosen: what is withheld may be called "none of these".
+        right = asked.probabilities.argmax(axis=1) == judge.target
+        facts["abstention"] = told(asked.probabilities.max(axis=1), right, asked.abstention)
+    if setting.task.none_of_these is not None:
+        facts["none_of_these"] = out_of_scope(judge.exam.targets, asked.said, setting.task.none_of_these)
+    return facts
 
 
 def _facts(judge: Judge, probabilities: NDArray[np.float64], train: Exam, setting: Setting) -> dict[str, Any]:
@@ -100,7 +146,8 @@ def _facts(judge: Judge, probabilities: NDArray[np.float64], train: Exam, settin
     def accuracy(places: NDArray[np.int64], drawn: Resamples) -> Interval:
         return bootstrap(judge.target[places], judge.ours[places], many, drawn)["accuracy"]
 
-    made = cuts(judge.exam, rare=support, rare_below=config.rare_below)
+    outside = setting.task.none_of_these or ""
+    made = cuts(judge.exam, rare=support, rare_below=config.rare_below, outside=outside)
     return {
         "groups": judge.drawn.groups,
         "replicates": config.replicates,
@@ -109,14 +156,6 @@ def _facts(judge: Judge, probabilities: NDArray[np.float64], train: Exam, settin
         "train_support": support,
         "slices": sliced(made, judge.exam.units, "accuracy", accuracy, seed=setting.seed),
     }
-
-
-def _judgeable(exam: Exam, probabilities: NDArray[np.float64]) -> tuple[Exam, NDArray[np.float64]]:
-    """The rows on which every probability is a finite number."""
-    import numpy as np
-
-    finite = np.flatnonzero(np.isfinite(probabilities).all(axis=1))
-    return exam.only(finite.tolist()), probabilities[finite]
 
 
 def _widened(probabilities: NDArray[np.float64], many: int) -> NDArray[np.float64]:
@@ -133,7 +172,7 @@ def _baselines(judge: Judge, setting: Setting, train: Exam) -> tuple[list[Score]
     for name in setting.config.baselines:
         try:
             said = BASELINES[name](judge, setting, train)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             scores.append(Score(name=name, metrics={}, error=why(error)))
             continue
         answers[name] = said

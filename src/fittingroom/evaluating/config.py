@@ -26,9 +26,9 @@ BaselineName = Literal[
 
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
-    "reply": ("retrieval", "template", "untuned"),
-    "recommend": ("popularity", "item_knn", "bm25", "untuned"),
-    "copywrite": ("retrieval", "template", "untuned"),
+    "reply": ("retrieval", "template", "untuned", "champion", "api"),
+    "recommend": ("popularity", "item_knn", "bm25", "untuned", "champion"),
+    "copywrite": ("retrieval", "template", "untuned", "champion", "api"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
 
@@ -49,6 +49,20 @@ class ApiBaselineConfig(Frozen):
     max_rows: int = Field(default=400, ge=20, le=1_000_000)
     """At most this many rows are asked, a sample fixed by the seed. Its comparison is paired on those that it answered
     with a label of the set; the others are unscored."""
+    max_tokens: int = Field(default=400, ge=16, le=8192)
+    """Longest answer, where answers are free."""
+
+
+class JudgeConfig(Frozen):
+    """A hosted model that says which of two answers is better, ours or another's; asked in both orders. It costs money,
+    and redacted texts leave the machine. Its word stands in the report, beside how far it agrees with people."""
+
+    endpoint: str = Field(min_length=1)
+    """Who is asked: a name of the section `endpoints`."""
+    against: str = Field(default="untuned", min_length=1)
+    """Whose answers ours are compared with: a baseline, or `target`, the answers that the data holds."""
+    max_rows: int = Field(default=100, ge=1, le=1_000_000)
+    """At most this many pairs, a sample fixed by the seed."""
 
 
 class TuneConfig(Frozen):
@@ -120,6 +134,8 @@ class EvaluateConfig(Frozen):
     the seed. `facts` says of how many they were drawn."""
     api: ApiBaselineConfig | None = None
     """Who is asked for the baseline `api`."""
+    judge: JudgeConfig | None = None
+    """Who compares our answers with another's."""
 
     @model_validator(mode="after")
     def _api_is_named(self) -> EvaluateConfig:

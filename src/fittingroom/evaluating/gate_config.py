@@ -10,7 +10,7 @@ from fittingroom.evaluating.config import BaselineName
 from fittingroom.evaluating.preferred import PairsGate
 from fittingroom.types import Frozen
 
-SliceBy = Literal["length", "script", "source", "time", "class", "frequency", "scope"]
+SliceBy = Literal["length", "script", "source", "time", "class", "frequency", "scope", "goods", "customer", "history"]
 
 
 class SliceFloor(Frozen):

@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.errors import FittingroomError, UserError
-from fittingroom.evaluating.baselines import retrieval, template
+from fittingroom.errors import UserError
+from fittingroom.evaluating.baselines import champion, hosted, retrieval, template
+from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.measures import Measure
-from fittingroom.evaluating.setting import Setting, nothing_to_judge, why
+from fittingroom.evaluating.setting import FAILURES, Setting, nothing_to_judge, truncated, why
 from fittingroom.evaluating.slices import cuts, sliced
+from fittingroom.models.formats import THINK_END
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.judging import Exam
 from fittingroom.statistics.means import bootstrap_means, paired_means
@@ -42,7 +44,20 @@ def _untuned(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list
     return places, said
 
 
-BASELINES: dict[str, Baseline] = {"retrieval": retrieval.answers, "template": template.answers, "untuned": _untuned}
+def _champion(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[str]]:
+    """The release that the alias points at, through its own bundle, on all the rows that were drawn."""
+    predictor, _ = champion.former(setting, exam.inputs[0])
+    said, _ = _generated(predictor, exam.inputs, "evaluate.champion", setting)
+    return list(range(len(exam))), said
+
+
+BASELINES: dict[str, Baseline] = {
+    "retrieval": retrieval.answers,
+    "template": template.answers,
+    "untuned": _untuned,
+    "api": hosted.answers,
+    "champion": _champion,
+}
 """Name -> places in the exam and what it says there, having seen the training rows."""
 
 
@@ -76,7 +91,9 @@ def judge(setting: Setting) -> EvalReport:
     predictor = setting.predictor()
     said, cut = _generated(predictor, exam.inputs, f"evaluate.{setting.part}", setting)
     seconds = time.monotonic() - started
-    shortened = sum(predictor.prompt_ids(given)[1] > 0 for given in exam.inputs)
+    timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
+    timing |= _latency(predictor, exam, config.latency_rows)
+    shortened = truncated([predictor.prompt_ids(given)[1] for given in exam.inputs])
     del predictor  # see Setting.predictor
     drawn = resamples(exam.units, replicates=config.replicates, seed=setting.seed)
     judged = _Judged(exam, measure, measure.values(exam, said), drawn, setting.seed)
@@ -99,7 +116,8 @@ def judge(setting: Setting) -> EvalReport:
             "drawn_from": len(whole),
             "length_window": list(measure.window),
             "truncated": shortened,
-            "cut_answers": cut,
+            "cut_answers": cut.answers,
+            "truncated_thoughts": cut.thoughts,
             "slices": _slices(judged, job_of(task).metrics[0]),
             "model": measure.told(exam, said),
             "baselines": {
@@ -107,17 +125,33 @@ def judge(setting: Setting) -> EvalReport:
             },
             "notes": _notes(measure.told(exam, said), len(exam)),
         },
-        timing={"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)},
+        timing=timing,
     )
+
+
+class _Cut(NamedTuple):
+    """Answers that reached the longest answer of training before they ended."""
+
+    answers: int
+    thoughts: int
+    """Of them, those that never came to speak: nothing but an unfinished thought, judged as blank."""
 
 
 def _generated(
     predictor: Predictor, inputs: Sequence[dict[str, str]], what: str, setting: Setting
-) -> tuple[list[str], int]:
-    """The answers, and how many of them were cut at the longest answer of training."""
+) -> tuple[list[str], _Cut]:
+    """What was said, without what was thought before it, and what was cut."""
     told = setting.context.progress
     made = predictor.generate(inputs, lambda done, total: told(what, done, total))
-    return [text for text, _ in made], sum(reason == "length" for _, reason in made)
+    thinks = predictor.renderer.think == "keep"
+    unspoken = [thinks and reason == "length" and THINK_END not in text for text, reason in made]
+    said = ["" if mute else text.rpartition(THINK_END)[2].strip() if thinks else text
+            for (text, _), mute in zip(made, unspoken, strict=True)]  # fmt: skip
+    return said, _Cut(sum(reason == "length" for _, reason in made), sum(unspoken))
+
+
+def _latency(predictor: Predictor, exam: Exam, rows: int) -> dict[str, float]:
+    return one_at_a_time(lambda given: predictor.generate([given]), exam.inputs, rows)
 
 
 def _baselines(
@@ -131,7 +165,7 @@ def _baselines(
             if name not in BASELINES:
                 raise _not_offered(name, setting.task.kind)
             places, texts = BASELINES[name](judged.exam, setting, train)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             scores.append(Score(name=name, metrics={}, error=why(error)))
             continue
         said[name] = (places, texts)

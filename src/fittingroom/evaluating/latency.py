@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _WARM_UP = 2
 _LONGEST = 60.0
@@ -11,9 +14,7 @@ _LONGEST = 60.0
 _FEWEST = 10
 
 
-def one_at_a_time(
-    ask: Callable[[Mapping[str, str]], object], inputs: Sequence[Mapping[str, str]], rows: int
-) -> dict[str, float]:
+def one_at_a_time(ask: Callable[[T], object], inputs: Sequence[T], rows: int) -> dict[str, float]:
     """p50_ms, p95_ms (nearest rank) and latency_rows over `rows` of the inputs, spread evenly; {} for none.
 
     For `EvalReport.timing`: measurements of a machine are no part of a digest.

@@ -76,7 +76,7 @@ class Measure:
             "rouge_l": overlap.rouge_l(said, wanted),
             "bleu": overlap.bleu(said, wanted),
             "chrf": overlap.chrf(said, wanted),
-            "length": within(said, self.window),
+            "length_fits": within(said, self.window),
             "unrepeated": unrepeated(said),
         }
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.errors import FittingroomError, UserError
-from fittingroom.evaluating.baselines import bm25, item_knn, popularity, untuned_ranking
-from fittingroom.evaluating.setting import Setting, unbalanced, why
+from fittingroom.errors import UserError
+from fittingroom.evaluating.baselines import bm25, champion, item_knn, popularity, untuned_ranking
+from fittingroom.evaluating.latency import one_at_a_time
+from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, why
 from fittingroom.evaluating.slices import Cut, sliced
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.means import bootstrap_means, paired_means
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fittingroom.serving.ranking import Ranker
+
     Values = dict[str, NDArray[np.float64]]
 
 BASELINES = {
@@ -37,6 +40,7 @@ BASELINES = {
     "item_knn": item_knn.lists,
     "bm25": bm25.lists,
     "untuned": untuned_ranking.lists,
+    "champion": champion.lists,
 }
 """Name -> its rankings of the questions. It may raise FittingroomError: its reason is told."""
 
@@ -90,6 +94,8 @@ def judge(setting: Setting) -> EvalReport:
         )
     ]
     seconds = time.monotonic() - started
+    timing = {"model_seconds": seconds, "rows_per_second": len(exam.questions) / max(seconds, 1e-9)}
+    timing |= _latency(ranker, exam.questions, config.latency_rows)
     by = ranker.by
     del predictor, ranker  # see Setting.predictor
     train = unbalanced(setting.splits)
@@ -119,8 +125,17 @@ def judge(setting: Setting) -> EvalReport:
         rows=len(exam.questions),
         unscored=_without_question(setting.rows, task.target),
         facts=facts,
-        timing={"model_seconds": seconds, "rows_per_second": len(exam.questions) / max(seconds, 1e-9)},
+        timing=timing,
     )
+
+
+def _latency(ranker: Ranker, questions: Sequence[Question], rows: int) -> dict[str, float]:
+    """How long one ranking takes, its candidates looked for included."""
+
+    def ask(question: Question) -> object:
+        return ranker.rank([question.given], [ranker.candidates(question)])
+
+    return one_at_a_time(ask, questions, rows)
 
 
 def _baselines(
@@ -134,7 +149,7 @@ def _baselines(
     for name in setting.config.baselines:
         try:
             lists = BASELINES[name](exam.questions, shelf, setting)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             scores.append(Score(name=name, metrics={}, error=why(error)))
             continue
         rankings[name] = lists

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 Message = dict[str, str]
-"""{"role": "system" | "user" | "assistant", "content": text}"""
+"""{"role": "system" | "user" | "assistant", "content": text}; a turn of the user may have a "tail", text that follows
+its content and is kept when the content is cut: a question behind what it is about."""
 
 _PLAIN_TURN = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*(?=(User|Assistant):)")
 _CONTROL_SIGNS = frozenset("<>[]|｜")
@@ -123,8 +124,10 @@ class Renderer:
         return [self.example(messages[:at], messages[at]["content"], max_length) for at in wanted]
 
     def folded(self, messages: Sequence[Message]) -> list[Message]:
-        """The conversation with its system text where this format has it: first, or heading the first user turn."""
-        system, turns = _system_and_turns(messages)
+        """The conversation with its system text where this format has it: first, or heading the first user turn; what
+        a turn says last stands behind the rest of it.
+        """
+        system, turns = _system_and_turns(whole(messages))
         if system and self.format.system == "fold":
             return _folded(system, turns)
         return [{"role": "system", "content": system}, *turns] if system else turns
@@ -208,6 +211,14 @@ class Renderer:
         keep = len(encoded.ids) - excess
         end = int(encoded.offsets[keep - 1][1]) if keep > 0 else 0
         return clean[: min(end, len(clean) - 1)]
+
+
+def whole(messages: Sequence[Message]) -> list[Message]:
+    """The turns as they are read: content and tail in one."""
+    return [
+        {"role": turn["role"], "content": turn["content"] + turn["tail"]} if turn.get("tail") else turn
+        for turn in messages
+    ]
 
 
 def control_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:

@@ -128,6 +128,9 @@ class ReportData(Frozen):
     """What to type to get the same run again."""
     recipe: str = ""
     """The recipe as text, without secrets."""
+    machine_hour: float | None = None
+    """What an hour of the machine costs, by the recipe's `prices`."""
+    currency: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     """Library -> version."""
 

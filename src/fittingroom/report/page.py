@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fittingroom.report.data import Judgement, ReportData
 from fittingroom.report.html import Child, Html, details, document, join, number, table, tag
+from fittingroom.report.measured import measured
 from fittingroom.report.rows import rows_to_look_at
 from fittingroom.report.scores import badge, errors, gate, primary, scores, slices, trust
 from fittingroom.report.side import side_by_side
@@ -26,6 +27,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
     judged, decision = data.last_judged(), data.last_decision()
     if judged is not None:
         parts += [tag("h2", say("scores")), scores(judged, decision, metric, say, language)]
+        parts.append(measured(data, judged, say, language))
     if decision is not None:
         parts += [tag("h2", say("gate")), gate(decision, say, language)]
     if data.test is not None:

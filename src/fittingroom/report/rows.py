@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _SHOWN = 8
-_OWN = {"id", "group", "target", "predicted", "confidence", "probabilities"}
+_OWN = {"id", "group", "target", "predicted", "confidence", "probabilities", "abstained"}
 _BLIND = {"majority"}
 """Baselines that do not read the text: that they are right says nothing of a row."""
 

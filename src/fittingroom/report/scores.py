@@ -10,7 +10,7 @@ from fittingroom.report.html import Child, Html, details, join, number, table, t
 from fittingroom.report.words import Say
 from fittingroom.types import EvalReport, GateDecision, Interval, Score, Verdict
 
-METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+_METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
 _WASH = {"PASS": "good", "passed": "good", "FAIL": "bad", "failed": "bad", "error": "bad", "block": "bad"}
 _MOST_CELLS = 16
 _WORST_PAIRS = 12
@@ -25,8 +25,10 @@ def badge(key: str, say: Say) -> Html:
 def primary(data: ReportData) -> str:
     """The metric that the gate judges."""
     decision = data.last_decision()
+    judged = data.last_judged()
+    known = list(judged.model.metrics) if judged is not None else list(_METRICS)
     first = decision.checks[0].name.split()[0] if decision and decision.checks else "macro_f1"
-    return first if first in METRICS else "macro_f1"
+    return first if first in known else next((name for name in ("macro_f1", *known) if name in known), "macro_f1")
 
 
 def who_wins(report: EvalReport, metric: str, say: Say, language: str) -> Html:
@@ -83,7 +85,7 @@ _ADVICE = {
 
 def scores(report: EvalReport, decision: GateDecision | None, metric: str, say: Say, language: str) -> Html:
     """The chart and the table of all contestants on one part."""
-    contestants = [report.model, *report.baselines]
+    contestants, metrics = [report.model, *report.baselines], list(report.model.metrics)
     drawn = [
         Bar(say(score.name), found.value, found.low, found.high, ours=score is report.model)
         for score in contestants
@@ -92,17 +94,16 @@ def scores(report: EvalReport, decision: GateDecision | None, metric: str, say: 
     limit = (
         next((check.limit for check in decision.checks if check.name.endswith("at_least")), None) if decision else None
     )
-    head: list[Child] = [say("contestant"), *(say(name) for name in METRICS), f"{say('difference')} ({say(metric)})"]
+    head: list[Child] = [say("contestant"), *(say(name) for name in metrics), f"{say('difference')} ({say(metric)})"]
     rows: list[list[Child]] = []
     for score in contestants:
         if not score.metrics:
-            rows.append([say(score.name), tag("td", f"{say('not_scored')}: {score.error}", colspan=5)])
+            rows.append([say(score.name), tag("td", f"{say('not_scored')}: {score.error}", colspan=len(metrics) + 1)])
             continue
         name: Child = tag("b", say(score.name)) if score is report.model else say(score.name)
+        cells = [_with_span(score.metrics[one]) if one in score.metrics else tag("td", "–") for one in metrics]
         gap = score.difference.get(metric)
-        rows.append(
-            [name, *(_with_span(score.metrics[one]) for one in METRICS), _with_span(gap, signed=True) if gap else ""]
-        )
+        rows.append([name, *cells, _with_span(gap, signed=True, p=score.p_values.get(metric)) if gap else ""])
     limit_name = f"{say('threshold')} {number(limit)}" if limit is not None else ""
     title = f"{say(metric)} · {say(report.part)} · {say('rows')} {report.rows} · {say('interval')}"
     return join(
@@ -128,6 +129,8 @@ def gate(decision: GateDecision, say: Say, language: str) -> Html:
 def errors(report: EvalReport, say: Say) -> Html:
     """Confusion matrix (numbers, or a picture when there are many classes), the worst pairs, scores by class."""
     labels, matrix = report.labels, report.confusion
+    if not labels:  # free answers: there is nothing to confuse
+        return Html("")
     parts: list[Child] = []
     if len(labels) <= _MOST_CELLS:
         parts += [tag("p", say("confusion"), class_="soft"), _matrix(labels, matrix)]
@@ -184,24 +187,37 @@ def trust(report: EvalReport, say: Say, language: str) -> Html:
 
 
 def slices(report: EvalReport, say: Say) -> Html:
-    """Accuracy by length, script and source; the class slices stand in the table by class."""
+    """The metric of slices by length, script, source, time and more; those by class stand in the table by class. A
+    slice of few customers or rows is marked.
+    """
+    entries = [entry for entry in report.facts.get("slices", []) if entry["by"] != "class"]
+    metric = entries[0].get("metric", "accuracy") if entries else ""
     rows: list[list[Child]] = [
         [
             say(entry["by"]),
-            say(entry["value"]) if entry["by"] == "script" else entry["value"],
-            float(entry["rows"]),
-            _with_span(Interval(value=entry["accuracy"], low=entry["low"], high=entry["high"])),
+            say(entry["value"]) if entry["by"] in _WORDED else entry["value"],
+            _many(entry, say),
+            _with_span(Interval(value=entry[metric], low=entry["low"], high=entry["high"])),
         ]
-        for entry in report.facts.get("slices", [])
-        if entry["by"] != "class"
+        for entry in entries
     ]
-    return table([say("slices"), "", say("rows"), say("accuracy")], rows) if rows else Html("")
+    return table([say("slices"), "", say("rows"), say(metric)], rows) if rows else Html("")
 
 
-def _with_span(found: Interval, *, signed: bool = False) -> Html:
-    """A cell: the value, and small below it the interval."""
+_WORDED = {"script", "frequency", "scope"}
+
+
+def _many(entry: dict[str, Any], say: Say) -> Child:
+    if not entry.get("few"):
+        return float(entry["rows"])
+    return tag("td", number(entry["rows"]), tag("br"), tag("span", say("few"), class_="soft"))
+
+
+def _with_span(found: Interval, *, signed: bool = False, p: float | None = None) -> Html:
+    """A cell: the value, and small below it the interval; for a paired difference also its p-value."""
     sign = "+" if signed else ""
-    small = tag("span", f"{found.low:{sign}.3f} … {found.high:{sign}.3f}", class_="soft")
+    tail = f" · p {p:.3f}" if p is not None else ""
+    small = tag("span", f"{found.low:{sign}.3f} … {found.high:{sign}.3f}{tail}", class_="soft")
     return tag("td", f"{found.value:{sign}.3f}", tag("br"), small, class_="nowrap")
 
 

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,8 +71,8 @@ class BundleInfo(Frozen):
     labels: list[str]
     """The closed set; [] where answers are free."""
     max_tokens: int = Field(default=0, ge=0)
-    """Free answers: tokens of the longest one in training, its end mark included; serving makes no longer ones. 0 where
-    they come from a closed set."""
+    """Free answers: tokens that nearly all in training keep to (`training.rows.answer_room`), the end mark included;
+    serving makes no longer ones. 0 where they come from a closed set."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores before they become probabilities; fitted on the calibration part."""
     abstention: Abstention | None = None
@@ -125,16 +125,18 @@ def read_info(folder: Path) -> BundleInfo:
         ) from None
 
 
-def replayed(rows: Table, prepare: Preparation, secret: bytes) -> dict[str, int]:
+def replayed(rows: Table, prepare: Preparation, secret: bytes, but: Collection[str] = ()) -> dict[str, int]:
     """How many of the first 500 rows change when they are prepared again as serving prepares what it is asked.
 
-    None should: their texts were prepared by the same rules before training.
+    None should: their texts were prepared by the same rules before training. `but`: fields that are not prepared.
     """
     import pyarrow.compute as pc
 
     values = rows.arrow().slice(0, _REPLAYED).column("input")
     changed: set[int] = set()
     for place in range(values.type.num_fields):
+        if values.type.field(place).name in but:
+            continue
         texts = [text or "" for text in pc.struct_field(values, [place]).to_pylist()]
         cleaned = [one.text for one in clean_batch(texts, prepare.clean)]
         served = [one.text for one in redact_batch(cleaned, prepare.redact, secret)]

@@ -26,8 +26,10 @@ def order_facts(
     served       share of the inputs whose answer as served is the one that most orders give: what the order costs
     """
     labels, task = predictor.labels, predictor.info.task
-    if not inputs or not (task.list_labels or by_letter(task, len(labels))):
-        return {"shown": bool(task.list_labels or by_letter(task, len(labels))), "rows": 0, "permutations": 0}
+    sets = [len(one.labels) for one in task.questions.values()] or [len(labels)]
+    lists = task.list_labels or any(by_letter(task, count) for count in sets)
+    if not inputs or not lists:
+        return {"shown": lists, "rows": 0, "permutations": 0}
     ranked = sorted(range(len(inputs)), key=lambda at: (_lot(inputs[at], seed), at))
     some = [inputs[at] for at in sorted(ranked[:rows])]
     said = [predictor.score(some).argmax(axis=1).tolist()]

@@ -18,13 +18,13 @@ from fittingroom.serving.bundle import SHELF, TOKENIZER, BundleInfo, golden_prom
 from fittingroom.serving.generation import Reply, Sampling, Stream, tokens
 from fittingroom.serving.ranking import Ranked, Ranker, RawQuestion, candidates_of, fields_of
 from fittingroom.serving.weights import tuned, untuned
-from fittingroom.serving.writing import Made, Written, greedy
-from fittingroom.statistics.generation.reranking import best_of
-from fittingroom.tasks import copywrite
+from fittingroom.serving.writer import Said, Writer
+from fittingroom.serving.writing import Written
 from fittingroom.tasks.abstaining import kept
 from fittingroom.tasks.classify import probabilities, shifted
+from fittingroom.tasks.config import QUESTION
 from fittingroom.tasks.jobs import job_of
-from fittingroom.tasks.marking import marked, unmarked
+from fittingroom.tasks.marking import unmarked
 from fittingroom.tasks.options import Places, by_label
 from fittingroom.tasks.recommend import impersonal
 from fittingroom.tasks.shelf import Shelf
@@ -120,8 +120,7 @@ class Predictor:
         # Training keeps room for the longest answer, so that the cut of an input does not depend on its own.
         longest = max((len(answer) for answer in self._answers), default=info.max_tokens)
         self._prompt_limit = info.max_length - longest
-        style = info.task.reply or info.task.copywrite
-        self._mark = style.mark_text if style is not None and style.mark else ""
+        self._writer = Writer(info, model, self._decode, end=self.renderer.eos_id, lock=self._lock)
         self._ranker = shelf and Ranker(
             model, self.renderer, info.task, shelf, prompt_limit=self._prompt_limit, by=info.rank_by or "likelihood",
             lock=self._lock,
@@ -171,7 +170,7 @@ class Predictor:
     @property
     def marks(self) -> bool:
         """Whether answers carry a mark that a machine wrote them."""
-        return bool(self._mark)
+        return bool(self._writer.mark)
 
     @property
     def makes_pseudonyms(self) -> bool:
@@ -335,7 +334,7 @@ class Predictor:
         made = self.generate([item.input for item in prepared])
         return [
             Written(
-                text=marked(text, self._mark),
+                text=self._writer.marked(text),
                 finish_reason=reason,
                 ai_generated=self.marks,
                 input=item.input,
@@ -347,44 +346,12 @@ class Predictor:
 
     def generate(
         self, inputs: Sequence[Mapping[str, str]], progress: Callable[[int, int], None] | None = None
-    ) -> list[tuple[str, Literal["stop", "length"]]]:
-        """Free answers to prepared inputs, without the mark, and why each ended: as long as training's longest at most.
+    ) -> list[Said]:
+        """Free answers to prepared inputs, without the mark, and why each ended: as long as those of training at most.
 
         Greedy; where the task asks for several drafts, the best of them by what can be told without a reference.
         """
-        prompts = [self.prompt_ids(given)[0] for given in inputs]
-        end, most = self.renderer.eos_id, self.info.max_tokens
-        made = greedy(self._model, prompts, end=end, pad=end, most=most, lock=self._lock, progress=progress)
-        found = [self._said(one) for one in made]
-        config = self.info.task.copywrite
-        if config is None or config.drafts == 1:
-            return found
-        return [
-            self._best(given, prompt, first, config)
-            for given, prompt, first in zip(inputs, prompts, found, strict=True)
-        ]
-
-    def _said(self, made: Made) -> tuple[str, Literal["stop", "length"]]:
-        # A text of the training rows may carry the mark itself; it is put on once, at the end.
-        return unmarked(self._decode(made.ids), self._mark).strip(), "stop" if made.ended else "length"
-
-    def _best(
-        self,
-        given: Mapping[str, str],
-        prompt: list[int],
-        first: tuple[str, Literal["stop", "length"]],
-        config: copywrite.CopywriteConfig,
-    ) -> tuple[str, Literal["stop", "length"]]:
-        """The best of a greedy draft and of others, each drawn with the seed of its number: the same every time."""
-        drafts = [first]
-        for number in range(1, config.drafts):
-            sampling = Sampling(max_tokens=self.info.max_tokens, temperature=config.temperature, seed=number)
-            ids = list(tokens(self._model, prompt, end=self.renderer.eos_id, sampling=sampling, lock=self._lock))
-            ended = bool(ids) and ids[-1] == self.renderer.eos_id
-            drafts.append(self._said(Made(ids[:-1] if ended else ids, ended)))
-        known = self.info.attributes
-        best = best_of([text for text, _ in drafts], lambda text: copywrite.quality(text, given, self.info.task, known))
-        return drafts[best]
+        return self._writer.write(inputs, [self.prompt_ids(given)[0] for given in inputs], progress)
 
     # ------------------------------------------------------------------------------------------ chat
 
@@ -427,7 +394,7 @@ class Predictor:
             end=self.renderer.eos_id,
             prompt_tokens=len(prompt),
             stop=sampling.stop,
-            mark=self._mark,
+            mark=self._writer.mark,
         )
         return Chat(stream, given)
 
@@ -458,7 +425,7 @@ class Predictor:
     def _as_said(self, message: Mapping[str, str]) -> str:
         """A turn as it was learnt: an earlier answer without the mark that it was sent with."""
         content = message["content"]
-        return unmarked(content, self._mark) if message["role"] == "assistant" else content
+        return unmarked(content, self._writer.mark) if message["role"] == "assistant" else content
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
@@ -469,7 +436,11 @@ class Predictor:
     # ------------------------------------------------------------------------------------------ inputs
 
     def _prepared(self, raw_inputs: Sequence[RawInput]) -> list[_Prepared]:
-        return self._washed([self._fields(raw, at) for at, raw in enumerate(raw_inputs)], place="input")
+        given = [self._fields(raw, at) for at, raw in enumerate(raw_inputs)]
+        # What is asked is the shop's own, and stays as the recipe names it.
+        asked = [{name: item.pop(name) for name in [QUESTION] if self.info.task.questions} for item in given]
+        washed = self._washed(given, place="input")
+        return [one._replace(input={**one.input, **names}) for one, names in zip(washed, asked, strict=True)]
 
     def _fields(self, raw: RawInput, at: int) -> dict[str, str]:
         """Field -> text, in the task's order. A field that is not sent is empty, as a null was in training."""
@@ -482,6 +453,10 @@ class Predictor:
         if set(raw) - set(names):
             # The name of the unknown field is the sender's text and is not repeated.
             raise _unusable(f"input.{at}", f"holds a field that is none of {known}", f"含有 {known} 以外的字段")
+        questions = self.info.task.questions
+        if questions and raw.get(QUESTION) not in questions:
+            asked = ", ".join(questions)
+            raise _unusable(f"input.{at}.{QUESTION}", f"must be one of {asked}", f"必须是其中之一：{asked}")
         return {name: raw.get(name, "") for name in names}
 
     def _washed(

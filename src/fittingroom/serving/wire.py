@@ -154,7 +154,7 @@ class WrittenAnswer(Wire):
     text: str
     """With its visible mark, where the task asks for one."""
     finish_reason: Literal["stop", "length"]
-    """`length`: it was cut at the longest answer of training."""
+    """`length`: it was cut at the longest of training (but for one in a hundred)."""
     ai_generated: bool = False
     """Whether the answer is marked as made by a machine."""
     truncated: int = 0

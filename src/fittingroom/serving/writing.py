@@ -27,7 +27,7 @@ class Written(Frozen):
     text: str
     """With its mark, where the task asks for one."""
     finish_reason: Literal["stop", "length"]
-    """`length`: it was cut at the longest answer of training."""
+    """`length`: it was cut at the longest of training (but for one in a hundred)."""
     ai_generated: bool = False
     """Whether the answer carries the mark that a machine wrote it."""
     input: dict[str, str]

@@ -177,6 +177,20 @@ def preferred(root: Path, report: EvalReport, against: str) -> Preferred | None:
     return max(found, key=lambda one: (one.ours + one.theirs + one.ties, one.code), default=None)
 
 
+def words_of(root: Path, report: EvalReport, against: str) -> dict[str, Word]:
+    """Row -> what people said of exactly these answers: a word that both raters share, or the only one."""
+    answers = answers_of(report, against)
+    found: dict[str, Word] = {}
+    for handed in handed_out(root):
+        if answers and handed.answers == answers:
+            said = _said(root, handed.code)
+            for pair in handed.pairs:
+                words = {word for rater in RATERS if (word := said.get((rater, pair.id)))}
+                if len(words) == 1:
+                    found[pair.id] = words.pop()
+    return found
+
+
 def fingerprint(root: Path) -> str:
     """Digest of all that people said; "" for nothing."""
     said = {one.code: sorted((*who, word) for who, word in _said(root, one.code).items()) for one in handed_out(root)}

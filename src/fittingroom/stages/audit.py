@@ -22,7 +22,18 @@ from fittingroom.statistics.linear import fit_linear, out_of_fold
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
-from fittingroom.tasks.rows import Drop, dropped, labels, ordered, take, targets, texts, with_edits, with_targets
+from fittingroom.tasks.rows import (
+    Drop,
+    dropped,
+    inputs_of,
+    labels,
+    ordered,
+    take,
+    targets,
+    texts,
+    with_edits,
+    with_targets,
+)
 from fittingroom.types import Frozen, Splits
 
 if TYPE_CHECKING:
@@ -87,7 +98,8 @@ def audit(splits: Splits, *, audit: AuditConfig, task: TaskConfig, seed: int, co
     if opinion is None:
         nothing = {"trusted": False, "flagged": 0, "relabelled": 0, "removed": 0, "by_class": {}}
         measured = {"model_accuracy": 0.0, "chance": 0.0, "estimated_noise": 0.0, "remaining_noise": 0.0}
-        facts = {"mode": audit.mode, "audited": False, **nothing, **measured}
+        free = {} if job_of(task).closed else {"free": True}
+        facts = {"mode": audit.mode, "audited": False, **nothing, **measured, **free}
         return _result(splits, table, task, _Mended({}, {}, {}), [], facts)
     chance = max(Counter(opinion.given.tolist()).values()) / len(opinion.given)
     skill = (opinion.accuracy - chance) / (1 - chance)
@@ -135,11 +147,27 @@ def _opinion(table: pa.Table, task: TaskConfig, config: AuditConfig, seed: int, 
     return _Opinion(
         kinds,
         np.asarray([place[name] for name in names], dtype=np.intp),
-        np.mean([one.probabilities for one in found], axis=0),
+        _open(np.mean([one.probabilities for one in found], axis=0), kinds, table, task),
         (best == best[0]).all(axis=0),
         float(np.mean([one.accuracy for one in found])),
         all(one.converged for one in found),
     )
+
+
+def _open(chances: NDArray[np.float64], kinds: Sequence[str], table: pa.Table, task: TaskConfig) -> NDArray[np.float64]:
+    """Chances [n, k] within the labels that stand open to each row: those of its question."""
+    import numpy as np
+
+    if not task.questions:
+        return chances
+    job = job_of(task)
+    closed = [
+        [kind not in shown for kind in kinds]
+        for shown in (set(job.choices(given, task, kinds)) for given in inputs_of(table))
+    ]
+    left = np.where(np.asarray(closed, dtype=bool).reshape(chances.shape), 0.0, chances)
+    found: NDArray[np.float64] = left / np.maximum(left.sum(axis=1, keepdims=True), 1e-12)
+    return found
 
 
 def _groups(table: pa.Table) -> list[str]:
@@ -231,6 +259,7 @@ def _review_others(
 ) -> list[dict[str, Any]]:
     """Flagged rows of the other parts, judged by a model of the whole training part; nobody changes them but people."""
     import numpy as np
+    import pyarrow as pa
 
     parts = {
         part: ordered(found.arrow(), task) for part, found in splits.parts().items() if part != "train" and found.rows
@@ -248,7 +277,8 @@ def _review_others(
         names, ids = labels(table, task), table.column("id").to_pylist()
         where += [(part, ids[index], place[names[index]]) for index in keep]
         said = texts(table, task)
-        chances.append(model.predict_proba([said[index] for index in keep]).reshape(len(keep), len(place)))
+        told = model.predict_proba([said[index] for index in keep]).reshape(len(keep), len(place))
+        chances.append(_open(told, model.labels, table.take(pa.array(keep, pa.int64())), task))
     given = np.concatenate([opinion.given, np.asarray([label for _, _, label in where], dtype=np.intp)])
     every = np.concatenate(chances)
     flagged = probably_wrong(given, every)[len(opinion.given) :]

@@ -20,6 +20,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.copies import EXACT, NEAR, Marked, counted, exact_copies, near_copies
 from fittingroom.tasks.families import families
 from fittingroom.tasks.leaving import Change, Gone, parted, with_column
+from fittingroom.tasks.recommend import of_moments
 from fittingroom.tasks.reference import KNOWN, REFERENCE, Reference
 from fittingroom.tasks.rows import in_order
 from fittingroom.tasks.wordings import Distinct, Wordings
@@ -92,6 +93,7 @@ def dedup(rows: Rows, *, dedup: DedupConfig, task: TaskConfig, context: Context)
         "dropped_by_reason": gone.by_reason(),
         **found.facts,
         **told,
+        **({"moments": True} if of_moments(task) else {}),
     }
     people = {PEOPLE: rows.tables[PEOPLE]} if PEOPLE in rows.tables else {}
     return Rows(kept=kept, dropped=dropped, tables=people, facts=facts)

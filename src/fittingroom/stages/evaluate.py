@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from fittingroom.engine import Context
 from fittingroom.errors import FittingroomError
-from fittingroom.evaluating import forgetting
+from fittingroom.evaluating import forgetting, judged
 from fittingroom.evaluating.baselines import champion, encoder
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
-from fittingroom.evaluating.setting import Setting, why
+from fittingroom.evaluating.setting import FAILURES, Setting, why
 from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.serving.registry import CHAMPION
+from fittingroom.sources import preferences
 from fittingroom.store import file_sha256
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.types import Bundle, EvalReport, Frozen, Splits
@@ -44,6 +45,8 @@ def observes(*, evaluate: EvaluateConfig, deploy: Frozen, context: Context) -> d
     if evaluate.forgetting.measure and evaluate.forgetting.path is not None:
         path = context.path(evaluate.forgetting.path)
         seen["forgetting"] = file_sha256(path) if path.is_file() else "missing"
+    if evaluate.judge is not None and (people := preferences.fingerprint(context.root)):
+        seen["people"] = people
     return seen
 
 
@@ -66,22 +69,27 @@ def evaluate(
     """
     setting = Setting(bundle, splits, part, evaluate, task, seed, context, _alias(deploy), endpoints or {})
     report = JUDGES[task.kind](setting)
-    return report.model_copy(update={"facts": {**report.facts, **_of_all_jobs(setting)}})
+    return report.model_copy(update={"facts": {**report.facts, **_of_all_jobs(setting, report)}})
 
 
-def _of_all_jobs(setting: Setting) -> dict[str, Any]:
+def _of_all_jobs(setting: Setting, report: EvalReport) -> dict[str, Any]:
     """Facts that do not depend on the kind of job. What cannot be measured tells why under `error`."""
     facts: dict[str, Any] = {}
     if setting.config.forgetting.measure:
         try:
             facts["forgetting"] = forgetting.forgetting(setting)
-        except (FittingroomError, ValueError) as error:
+        except FAILURES as error:
             facts["forgetting"] = {"error": why(error)}
     if champion.NAME in setting.config.baselines:
         try:
             facts["champion"] = champion.told(setting.context.root, setting.alias)
         except FittingroomError as error:
             facts["champion"] = {"alias": setting.alias, "error": why(error)}
+    if setting.config.judge is not None:
+        try:
+            facts["judge"] = judged.judged(setting, report)
+        except FittingroomError as error:
+            facts["judge"] = {"error": why(error)}
     return facts
 
 

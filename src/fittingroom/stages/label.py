@@ -23,7 +23,7 @@ from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.conflicts import CONFLICTING, Labelled, Settling, settle
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.labeller import Heard, LabelEndpointConfig, hear
-from fittingroom.tasks.leaving import Change, Gone, parted, with_column
+from fittingroom.tasks.leaving import Change, Gone, parted, placed, with_column
 from fittingroom.tasks.merging import GIVEN, merge
 from fittingroom.tasks.open_answers import sorted_out
 from fittingroom.tasks.reference import REFERENCE
@@ -81,7 +81,7 @@ def label(
     endpoints: Mapping[str, EndpointConfig] | None = None,
 ) -> Rows:
     """Rows with one label each; dropped: "not labelled", "unknown label", "annotators disagree", "rules disagree",
-    "conflicting labels".
+    "conflicting labels"; and what the job itself must not learn from, with its reason.
 
     Where answers are free there is nothing to merge: rows pass through, but for those that the job must not learn from.
     Raises UserError when no row is labelled, or all carry the same label.
@@ -111,7 +111,10 @@ def label(
         measured["endpoint"] = heard.facts
         for row, value in heard.guesses.items():
             merged[row] = value
-    gone = Gone(table.rows, _REASONS)
+    unfit = _unfit(table, merged, task)
+    gone = Gone(table.rows, (*_REASONS, *sorted({*unfit.values()} - {*_REASONS})))
+    for row, reason in unfit.items():
+        gone.drop(row, reason)
     _without(merged, ratings, voices, torn, gone)
     _refuse_one_class(merged, gone, task)
     with Wordings(table, task, context.scratch / "wordings", context, what="label") as said:
@@ -164,6 +167,18 @@ def _merged(
     for row, value in zip(several, found, strict=True):
         alone[row] = value
     return alone, agreement
+
+
+def _unfit(table: Table, merged: Sequence[str | None], task: TaskConfig) -> dict[int, str]:
+    """Labelled rows that the job must not learn from, and why."""
+    import pyarrow as pa
+
+    job, found = job_of(task), dict[int, str]()
+    for part, rows in placed(table):
+        kind = rows.schema.field("target").type
+        said = with_column(rows, "target", pa.array([{task.target: value} for value in merged[part]], kind))
+        found |= {part.start + at: reason for at, reason in enumerate(job.learnable(said, task)) if reason}
+    return found
 
 
 def _without(

@@ -31,7 +31,7 @@ from fittingroom.store import write_json
 from fittingroom.tasks import copywrite
 from fittingroom.tasks.abstaining import Abstention, choose_threshold
 from fittingroom.tasks.classify import fit_temperature, probabilities, shifted
-from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.config import QUESTION, TaskConfig
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.rows import inputs_of
 from fittingroom.training.fit import repeatable
@@ -120,6 +120,7 @@ def package(
     if abstention is not None:
         calibration |= {"abstention": abstention.model_dump(mode="json")}
         _tell(abstention, context)
+    asked = [QUESTION] if task.questions else []
     if ranking:
         calibration = {**calibration, "ranking": ranking.facts}
     facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
@@ -129,7 +130,7 @@ def package(
             **facts,
             "base": info.base.model_dump(mode="json"),
             "data": info.data,
-            "replay": replayed(splits.dev if splits.dev.rows else splits.train, info.prepare, context.secret),
+            "replay": replayed(splits.dev if splits.dev.rows else splits.train, info.prepare, context.secret, asked),
         },
         timing={"seconds": round(time.monotonic() - started, 1)},
     )

@@ -20,7 +20,7 @@ from fittingroom.sources.annotations import target_source
 from fittingroom.sources.config import SourceConfig
 from fittingroom.sources.increment import Increment, demand_one_cursor
 from fittingroom.sources.relevance import IrrelevantConfig, observed
-from fittingroom.sources.rows import key_fingerprint
+from fittingroom.sources.rows import Layout, key_fingerprint
 from fittingroom.stages.prepare_cursor import by_cursor
 from fittingroom.stages.prepare_pass import Pass
 from fittingroom.tasks.config import TaskConfig
@@ -93,6 +93,7 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
     that is missing, empty or lacks a column, RecipeError for sources that do not fit together.
     """
     demand_one_cursor(sources, irrelevant=prepare.irrelevant is not None)
+    _refuse_for_questions(sources, task)
     context.connect()
     with watched(_on_purpose(sources)) as outside:
         rows = _walk(Pass(sources, prepare, task, context), _how(prepare, task, context))
@@ -100,6 +101,29 @@ def prepare(*, sources: list[SourceConfig], prepare: PrepareConfig, task: TaskCo
         rows = gathered(rows, task, context)
     # Seldom there, so that it is no part of the facts of a healthy run.
     return rows.model_copy(update={"facts": {**rows.facts, "outside": outside.facts()}}) if outside else rows
+
+
+def _refuse_for_questions(sources: list[SourceConfig], task: TaskConfig) -> None:
+    """Several questions per row need sources that are read whole, whose key names a row alone, and that hold the
+    answers themselves.
+    """
+    if not task.questions:
+        return
+    for name, one in named(sources):
+        layout = Layout.of(one)
+        if one.kind == "sql" and one.cursor:
+            wrong, falsch = "is read by a cursor", "按游标增量读取"
+        elif one.role == "annotations":
+            wrong, falsch = "holds annotations, which do not say for which question", "是标注，但没有说明针对哪个问题"
+        elif one.role == "examples" and layout.key and layout.key in (layout.group, *layout.others):
+            wrong, falsch = "names a row by whose it is", "用归属列作为行的主键"
+        else:
+            continue
+        raise RecipeError(
+            f"{wrong}, which task.questions cannot take: give each question a recipe of its own, or change the source",
+            f"{falsch}，task.questions 不支持：请为每个问题单独写配方，或更改该数据源",
+            place=f"sources: {name}",
+        )
 
 
 def _on_purpose(sources: list[SourceConfig]) -> str | None:

@@ -5,6 +5,7 @@ What is read by a cursor goes by in `prepare_cursor`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,8 @@ from fittingroom.sources.rows import (
 from fittingroom.sources.times import parse_time
 from fittingroom.sources.washing import Job, WashedExamples, Washing, examples_washed
 from fittingroom.sources.weblog import APART
-from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.aspects import ANSWER_COLUMN, KEY_COLUMN, QUESTION_COLUMN, ROW_COLUMN, asked_apart
+from fittingroom.tasks.config import QUESTION, TaskConfig
 from fittingroom.tasks.reference import REFERENCE
 from fittingroom.tasks.spelling import folded, spellings
 from fittingroom.text.known import Find, worth
@@ -104,8 +106,11 @@ class Pass:
             account.rows += 1
             self._reject(name, line, reason, text)
 
+        asked = self._questions(source)
         for batch in open_source(source).read(source, self.context, reject):
             columns.see(batch.schema.names)
+            if asked:
+                batch = asked_apart(batch, self.task, asked, Layout.of(source).key)
             account.rows += batch.num_rows
             self.went(batch.num_rows)
             yield batch
@@ -147,11 +152,23 @@ class Pass:
         safe = [one.text for one in self.washing.column([*given, *sample.texts()])]
         self.relevance = Relevance(config, safe[: len(given)], safe[len(given) :])
 
+    def _questions(self, source: SourceConfig) -> dict[str, str]:
+        """Question -> the column of its answer; nothing where rows are asked one question, or none."""
+        if source.role not in ("examples", "reference"):
+            return {}
+        return {name: column_of(source, one.target) for name, one in self.task.questions.items()}
+
     def columns(self, source: SourceConfig) -> tuple[Layout, dict[str, str], str, list[str]]:
         """Layout, column of every input field, column of the target, and the columns that must be there. A reference
         has labels only where `fields` names them: a column of that name may mean something else in another data set.
         """
         layout = Layout.of(source)
+        if questions := self._questions(source):
+            fields = self.task.input[:-1]
+            inputs = {item: column_of(source, item, only_input=len(fields) == 1) for item in fields}
+            wanted = [*inputs.values(), *layout.named, *questions.values()]
+            layout = dataclasses.replace(layout, key=layout.key or KEY_COLUMN)
+            return layout, {**inputs, QUESTION: QUESTION_COLUMN}, ANSWER_COLUMN, wanted
         alone = len(self.task.input) == 1
         inputs = {item: column_of(source, item, only_input=alone) for item in self.task.input}
         named = source.role == "examples" or self.task.target in source.fields
@@ -174,7 +191,11 @@ class Pass:
 
         for washed in self.context.map(examples_washed, jobs()):
             batch = waiting.popleft()
+            if self.task.questions:
+                washed = _asked(washed, batch)
             marks = mark(batch, name, layout, self.context.secret, seen, self.config.redact)
+            if self.task.questions:
+                self._kept_together(marks, batch)
             self._note_groups(marks)
             out = self._leave_out(name, source, marks)
             self.people.note(
@@ -182,6 +203,14 @@ class Pass:
             )
             sink = self.kept if source.role == "examples" or self.reference is None else self.reference
             self._sort_out(name, marks, out, dict(zip(inputs, washed.inputs, strict=True)), washed, sink)
+
+    def _kept_together(self, marks: Marks, batch: pa.RecordBatch) -> None:
+        """Questions about one text are one group, so that no part is asked about a text that another has read."""
+        rows = values(batch, ROW_COLUMN)
+        marks.groups = [
+            group or (pseudonym(self.context.secret, "row", row) if row else None)
+            for group, row in zip(marks.groups, rows, strict=True)
+        ]
 
     def _sort_out(
         self,
@@ -209,7 +238,7 @@ class Pass:
                 self._reject(name, marks.lines[place], fault, said, marks.groups[place], marks.person(place))
                 continue
             row = self.row(name, marks, place, given, answer)
-            reason = row_reason([one.drop for one in given.values()])
+            reason = row_reason(self._drops(given))
             score = None if reason else scores[place]
             reason = reason or ("irrelevant" if score is not None else "")
             if reason:
@@ -217,6 +246,10 @@ class Pass:
             else:
                 kept.append(row)
         self.add(name, kept, dropped, sink)
+
+    def _drops(self, given: Mapping[str, Washed]) -> list[str]:
+        """Why each text of a row would go; what is asked of it is none."""
+        return [one.drop for item, one in given.items() if not (self.task.questions and item == QUESTION)]
 
     def add(self, name: str, kept: list[dict[str, Any]], dropped: list[dict[str, Any]], sink: SortedParts) -> None:
         """Rows of a source that stay, and rows that go with their reasons; both are counted."""
@@ -380,6 +413,12 @@ class Pass:
                 "public": sorted(self.config.redact.keep),
             },
         )
+
+
+def _asked(washed: WashedExamples, batch: pa.RecordBatch) -> WashedExamples:
+    """With the questions as the recipe names them: they are no texts of customers."""
+    names = [Washed(name or "", {}, {}, "") for name in values(batch, QUESTION_COLUMN)]
+    return washed._replace(inputs=[*washed.inputs[:-1], names])
 
 
 def _by_source(name: str, counted: Mapping[str, Counter[str]]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from fittingroom.tables import Table, Writer
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.leaving import placed
+from fittingroom.tasks.questions import moments_of
+from fittingroom.tasks.recommend import of_moments
 from fittingroom.tasks.rows import dropped, in_order, labels
 from fittingroom.tasks.whose import Told, not_grouped, people_of, shared
 from fittingroom.types import Frozen, Rows, Splits, row_schema
@@ -102,6 +104,8 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
         "largest_component": int(marked.sizes.max(initial=0)),
         "proof": proof,
         **not_grouped(people, parts),
+        **({} if job_of(task).closed else {"free": True}),
+        **({"moments": True} if of_moments(task) else {}),
     }
     context.progress("split", 2, 2)
     return Splits(**tables, dropped=dropped(row_schema(task.input, task.target).empty_table(), task, {}), facts=facts)
@@ -126,6 +130,8 @@ class _Marked:
         self.names = list(met)
         """Class by number; one without a name where answers are free."""
         columns = [_codes(table, column) for column in config.group_by]
+        if of_moments(task):
+            columns.append(moments_of(table))
         first = tied([*columns, *(also if "group" in config.group_by else ())], table.rows)
         heads, component = np.unique(first, return_inverse=True)
         self.component: NDArray[np.int64] = component

@@ -130,10 +130,12 @@ class Judge:
             p_values=swap_p_values(target, ours, said.classes, many, drawn, seed=self.seed),
         )
 
-    def predictions(self, probabilities: Floats, answers: dict[str, Answers]) -> Table:
+    def predictions(
+        self, probabilities: Floats, answers: dict[str, Answers], abstained: Sequence[bool] | None = None
+    ) -> Table:
         """Row by row: id, group, target, predicted, confidence, probabilities [n, k], a column per baseline.
 
-        A baseline's column is null where it was not asked.
+        A baseline's column is null where it was not asked. With `abstained` [n] a column of that name.
         """
         import pyarrow as pa
 
@@ -145,6 +147,8 @@ class Judge:
             "confidence": pa.array(probabilities.max(axis=1), pa.float64()),
             "probabilities": pa.array(probabilities.tolist(), pa.list_(pa.float64())),
         }
+        if abstained is not None:
+            columns["abstained"] = pa.array(list(abstained), pa.bool_())
         for name, said in answers.items():
             column: list[str | None] = [None] * len(self.exam)
             labels = [*self.labels, *said.others]

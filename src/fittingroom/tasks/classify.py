@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fittingroom.errors import RecipeError, UserError
-from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.aspects import misplaced, open_labels, wording
+from fittingroom.tasks.config import QUESTION, TaskConfig
 from fittingroom.tasks.job import Job
 from fittingroom.tasks.options import by_letter, dealt, letter, listed
 from fittingroom.tasks.rows import targets
@@ -29,7 +30,7 @@ def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
     `none_of_these` is among them where a training row has it. Raises UserError for fewer than two labels, RecipeError
     where "none of these" can neither be learnt nor be told by abstaining.
     """
-    found = set(task.labels or ())
+    found = set(task.all_labels or ())
     if not found:
         for table in splits.parts().values():
             found.update(target for target in targets(table.arrow(), task) if target is not None)
@@ -52,7 +53,8 @@ def labels_of(splits: Splits, task: TaskConfig) -> list[str]:
             f"数据中只有 {len(found)} 个标签，分类至少需要两个：请检查 task.target 与数据源",
             place="task.target",
         )
-    by_letter(task, len(found))
+    if not task.questions:
+        by_letter(task, len(found))
     return [label for label in task.all_labels if label in found] if task.all_labels else sorted(found)
 
 
@@ -60,18 +62,24 @@ def messages(given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) 
     """The conversation that asks for the label of one input.
 
     One field stands alone; several are named, one a line. The instruction and the list of labels, with their letters
-    where those are answered, form the system turn.
+    where those are answered, form the system turn. With several questions the one that is asked stands behind the text,
+    with its labels: what all questions share comes first.
     """
-    if len(task.input) == 1:
-        text = given.get(task.input[0], "")
-    else:
-        text = "\n".join(f"{name}: {given.get(name, '')}" for name in task.input)
-    system = [task.instruction] if task.instruction else []
     lettered = by_letter(task, len(labels))
-    if lettered or task.list_labels:
-        system.append(listed(labels, lettered=lettered))
+    options = [listed(labels, lettered=lettered)] if lettered or task.list_labels else []
+    system = [task.instruction] if task.instruction else []
+    fields = [name for name in task.input if not (task.questions and name == QUESTION)]
+    if len(fields) == 1:
+        text = given.get(fields[0], "")
+    else:
+        text = "\n".join(f"{name}: {given.get(name, '')}" for name in fields)
+    user = {"role": "user", "content": text}
+    if task.questions:
+        user["tail"] = "\n\n" + "\n".join([wording(given, task), *options])
+    else:
+        system += options
     asked = [{"role": "system", "content": "\n".join(system)}] if system else []
-    return [*asked, {"role": "user", "content": text}]
+    return [*asked, user]
 
 
 def answer(target: str, task: TaskConfig, labels: Sequence[str]) -> str:
@@ -90,7 +98,8 @@ class _Classify:
         return labels_of(splits, task)
 
     def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
-        return dealt(labels, task.permute, row) if row and task.permute else list(labels)
+        shown = open_labels(given, task) if task.questions else list(labels)
+        return dealt(shown, task.permute, row) if row and task.permute else shown
 
     def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
         return messages(given, task, labels)
@@ -99,10 +108,11 @@ class _Classify:
         return answer(target, task, labels)
 
     def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
-        return [answer(label, task, labels) for label in labels]
+        sets: list[Sequence[str]] = [one.labels for one in task.questions.values()] or [labels]
+        return list(dict.fromkeys(answer(label, task, shown) for shown in sets for label in shown))
 
     def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:
-        return [""] * table.num_rows
+        return misplaced(table, task) if task.questions else [""] * table.num_rows
 
 
 JOB: Job = _Classify()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,7 +13,27 @@ from fittingroom.types import Frozen
 
 LETTERS = 26
 """Options that can have a letter."""
-_OF_CLASSIFY = ("none_of_these", "letters", "permute", "precision")
+_OF_CLASSIFY = ("none_of_these", "letters", "permute", "precision", "questions")
+QUESTION, ANSWER = "question", "answer"
+"""Input and target field of a task with several questions."""
+
+
+class QuestionConfig(Frozen):
+    """One of several questions about a text."""
+
+    target: str = Field(min_length=1)
+    """Field of the sources that holds its answer; a row without one is not asked."""
+    labels: list[str] = Field(min_length=2)
+    """The closed set of its answers."""
+    ask: str = ""
+    """How the prompt puts it; without it, by its name."""
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value) or any(not name.strip() for name in value):
+            raise ValueError("a label is empty or stands twice")
+        return value
 
 
 class TaskConfig(Frozen):
@@ -25,7 +45,7 @@ class TaskConfig(Frozen):
     input: list[str] = Field(min_length=1)
     """Fields of the sources that the model is given, in this order."""
     target: str = Field(min_length=1)
-    """Field of the sources that holds the wanted answer."""
+    """Field of the sources that holds the wanted answer; with `questions` each of them names its own."""
     labels: list[str] | None = None
     """The closed set of labels; without it, the labels that the rows carry."""
     aliases: dict[str, str] = Field(default_factory=dict)
@@ -57,6 +77,26 @@ class TaskConfig(Frozen):
     copywrite: CopywriteConfig | None = None
     """Settings of the kind `copywrite`."""
 
+    questions: dict[str, QuestionConfig] = Field(default_factory=dict)
+    """Several questions about one text, each with its own labels: aspects of a review, attributes of goods. A row
+    becomes one row for each question it answers, with the question's name in the input field `question`; in the prompt
+    the text stands first and the question last, so that packing computes the text once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _questions_make_the_target(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not value.get("questions"):
+            return value
+        told = dict(value)
+        if told.get("target", ANSWER) != ANSWER or told.get("labels"):
+            raise ValueError("holds questions, each with its target and labels: take task.target and task.labels out")
+        given = told.get("input")
+        if isinstance(given, list) and QUESTION in given[:-1]:
+            raise ValueError(f"the input field {QUESTION!r} is where the question stands: rename yours by `fields`")
+        if isinstance(given, list) and given and given[-1] != QUESTION:
+            told["input"] = [*given, QUESTION]
+        return {**told, "target": ANSWER}
+
     @field_validator("input")
     @classmethod
     def _distinct(cls, value: list[str]) -> list[str]:
@@ -84,14 +124,16 @@ class TaskConfig(Frozen):
     @model_validator(mode="after")
     def _choices_fit_together(self) -> TaskConfig:
         if self.kind != "classify":
-            odd = [name for name in _OF_CLASSIFY if getattr(self, name) != type(self).model_fields[name].default]
+            odd = [name for name in _OF_CLASSIFY if getattr(self, name) not in (None, False, 0, {})]
             if odd:
                 raise ValueError(f"{odd[0]} is a setting of classify, but task.kind is {self.kind}: take it out")
-        if self.letters is True and len(self.all_labels or ()) > LETTERS:
+        most = max([len(one.labels) for one in self.questions.values()] or [len(self.all_labels or ())])
+        if self.letters is True and most > LETTERS:
             raise ValueError(
-                f"letters can stand for {LETTERS} labels, and there are {len(self.all_labels or ())}: set letters to "
-                "auto or false"
+                f"letters can stand for {LETTERS} labels, and there are {most}: set letters to auto or false"
             )
+        if self.questions and self.none_of_these is not None:
+            raise ValueError("none_of_these is for a single question: give each question a label of its own for it")
         if self.permute and not self.letters and not self.list_labels:
             raise ValueError(
                 "permute changes the order of labels in the prompt, which lists none: set letters or list_labels"
@@ -100,7 +142,11 @@ class TaskConfig(Frozen):
 
     @property
     def all_labels(self) -> list[str] | None:
-        """The closed set that rows may carry, `none_of_these` included; None where the rows make it."""
+        """The closed set that rows may carry, that of all questions or with `none_of_these`; None where the rows make
+        it.
+        """
+        if self.questions:
+            return list(dict.fromkeys(label for one in self.questions.values() for label in one.labels))
         if self.labels is None or self.none_of_these is None or self.none_of_these in self.labels:
             return self.labels
         return [*self.labels, self.none_of_these]

@@ -68,7 +68,7 @@ class _Copywrite:
         "chrf",
         "distinct_2",
         "own_words",
-        "length",
+        "length_fits",
         "unrepeated",
     )
 

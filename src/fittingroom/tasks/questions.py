@@ -9,11 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.recommend import HISTORY, apart, grade_of, settings_of, title_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass
@@ -69,6 +73,18 @@ def asked(rows: Table, task: TaskConfig, *, seed: int) -> Asked:
 def units_of(rows: Table) -> set[str]:
     """The customers of a part."""
     return {group for group in rows.column("group").to_pylist() if group}
+
+
+def moments_of(rows: Table) -> NDArray[np.int64]:
+    """[rows] a number for each customer and time, -1 where a row lacks one of them: what was bought in one moment is
+    one question, and no split may tear it.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    groups, times = rows.column("group"), rows.column("time").cast("int64")
+    both = pc.binary_join_element_wise(groups, times.cast("string"), " ").combine_chunks()
+    return np.asarray(both.dictionary_encode().indices.fill_null(-1), dtype=np.int64)
 
 
 def _by_moment(rows: Table, task: TaskConfig) -> list[Question]:

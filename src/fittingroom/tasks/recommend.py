@@ -34,6 +34,11 @@ def settings_of(task: TaskConfig) -> RecommendConfig:
     return task.recommend or RecommendConfig()
 
 
+def of_moments(task: TaskConfig) -> bool:
+    """Whether rows are moments of customers (what was known then -> what was bought): two of them may well be alike."""
+    return task.kind == "recommend" and not settings_of(task).grade
+
+
 def title_of(text: str | None) -> str:
     """A title as it is compared and written into lists: single spaces, no semicolon (it stands between titles)."""
     return " ".join((text or "").replace(";", ",").split())

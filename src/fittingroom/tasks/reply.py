@@ -128,7 +128,7 @@ class _Reply:
         "exact_match",
         "fact_consistency",
         "hand_over_recall",
-        "length",
+        "length_fits",
         "unrepeated",
         "answered",
     )

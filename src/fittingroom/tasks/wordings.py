@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fittingroom.engine import Context
 from fittingroom.tables import Table
-from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.config import QUESTION, TaskConfig
 from fittingroom.tasks.rows import texts
 from fittingroom.text.bands import Bands, sketched
 from fittingroom.text.masking import wording
@@ -52,7 +52,7 @@ class Wordings:
         path = folder / "wordings.arrow"
         done = 0
         with pa.ipc.new_file(path, _schema()) as writer:
-            for batch in context.map(_worded, ((texts(part, task),) for part in _slices(table))):
+            for batch in context.map(_worded, ((texts(part, task), _asked(part, task)) for part in _slices(table))):
                 stop = done + batch.num_rows
                 self.lengths[done:stop] = batch.column("length")
                 for held, name in ((self.keys, "key"), (self.masks, "mask"), (self.guards, "guard")):
@@ -190,11 +190,23 @@ def _schema() -> pa.Schema:
     return pa.schema([("key", pa.string()), ("mask", pa.string()), ("guard", pa.string())])
 
 
-def _worded(said: Sequence[str]) -> pa.RecordBatch:
-    """What is compared of each text. Pure, so that it can be done anywhere."""
+def _asked(part: pa.RecordBatch, task: TaskConfig) -> list[str] | None:
+    """What each row is asked; None where all are asked the same."""
+    import pyarrow.compute as pc
+
+    return pc.struct_field(part.column("input"), QUESTION).to_pylist() if task.questions else None
+
+
+def _worded(said: Sequence[str], asked: Sequence[str] | None = None) -> pa.RecordBatch:
+    """What is compared of each text. Pure, so that it can be done anywhere.
+
+    `asked`: rows that are asked different questions are no copies, however alike their texts are.
+    """
     import pyarrow as pa
 
     keys, masks, guards = zip(*map(wording, said), strict=True)
+    if asked is not None:
+        guards = tuple(f"{guard}\0{question}" for guard, question in zip(guards, asked, strict=True))
     digests = [pa.array([_digest(value) for value in column], pa.binary(16)) for column in (keys, masks, guards)]
     others = [None if mask == key else mask for mask, key in zip(masks, keys, strict=True)]
     strings = [pa.array(column, pa.string()) for column in (keys, others, guards)]

@@ -25,6 +25,7 @@ _NAMED = 10
 _MOST_ROOM = 512
 """Tokens that are kept for a free answer whatever a row's own needs: one very long answer in training must not take the
 room of every question."""
+_USUAL = 0.99
 _POOL = 8
 """Batches whose rows are sorted by length together: enough to save most padding, few enough to keep batches mixed."""
 
@@ -110,13 +111,14 @@ def encode(
     weights = class_weights or {}
     made = []
     ids: list[str] = rows["id"].to_pylist()
-    wanted = targets(rows, task)
+    wanted, found = targets(rows, task), list[int]()
     places, placed = Places(job, task, labels), list[list[int]]()
     for name, given, target in zip(ids, inputs_of(rows), wanted, strict=True):
         shown = job.choices(given, task, labels, name if learning else "")
         placed.append(places(shown) if labels else [])
         asked = job.messages(given, task, shown)
-        if labels and target not in known:
+        found.append(known.get(target or "", -1) if target in shown else -1)
+        if labels and found[-1] < 0:
             ids_of, cut = renderer.prompt(asked, max_length - kept)
             made.append(Rendered(ids_of, len(ids_of), cut))
         else:
@@ -126,7 +128,7 @@ def encode(
         row_ids=ids,
         ids=[row.ids for row in made],
         answer_starts=[row.answer_start for row in made],
-        wanted=[known.get(target or "", -1) for target in wanted],
+        wanted=found,
         weights=[float(weights.get(target or "", 1.0)) for target in wanted],
         truncated=sum(row.truncated > 0 for row in made),
         prompt_limit=max_length - kept,
@@ -135,14 +137,15 @@ def encode(
 
 
 def answer_room(task: TaskConfig, labels: Sequence[str], renderer: Renderer, table: Table) -> int:
-    """Tokens of the longest answer with its end mark: of all that may be said, or, where answers are free, of those in
-    the table, up to 512 (a longer one takes what it needs from the input of its own row).
+    """Tokens of the longest answer with its end mark, of all that may be said. Where answers are free, tokens that 99 %
+    of the answers in the table keep to, up to 512: a longer one takes what it needs from the input of its own row.
     """
     job = job_of(task)
     if job.closed:
         return max(len(renderer.answer_ids(said)) for said in job.answers(task, labels))
     found = (job.answer(target or "", task, []) for target in targets(table.arrow(), task))
-    return min(_MOST_ROOM, max((len(renderer.answer_ids(said)) for said in found), default=1))
+    lengths = sorted(len(renderer.answer_ids(said)) for said in found)
+    return min(_MOST_ROOM, lengths[math.ceil(_USUAL * (len(lengths) - 1))]) if lengths else 1
 
 
 def refuse_long_answers(
@@ -152,13 +155,12 @@ def refuse_long_answers(
     row is cut as if it had the longest answer, so nothing would be left of any message.
     """
     job = job_of(task)
-    shown = job.choices({}, task, labels)
-    bare = len(renderer.prompt_ids(job.messages({}, task, shown)))
+    bare = len(renderer.prompt_ids(job.messages({}, task, job.choices({}, task, labels))))
     rows = table.arrow().sort_by("id")
-    known = set(labels)
-    wanted = [
-        job.answer(target or "", task, shown) if not labels or target in known else "" for target in targets(rows, task)
-    ]
+    wanted = []
+    for given, target in zip(inputs_of(rows), targets(rows, task), strict=True):
+        shown = job.choices(given, task, labels)
+        wanted.append(job.answer(target or "", task, shown) if not labels or target in shown else "")
     lengths = {said: len(renderer.answer_ids(said)) for said in job.answers(task, labels) or wanted}
     long = {said for said, length in lengths.items() if bare + length > reads}
     # A free answer of a single row is that row's own affair: it is counted as one without room.

@@ -6,15 +6,21 @@ when its data were split in another way: that is in its favour, never in ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import ModelError, UserError
 from fittingroom.evaluating.setting import Setting, in_batches
 from fittingroom.serving.load import bundle_folder
 from fittingroom.serving.registry import alias_target, aliases
 from fittingroom.statistics.judging import Answers, Exam, Judge, indices
+from fittingroom.tasks.questions import Question
+from fittingroom.tasks.shelf import Shelf
 from fittingroom.types import Release
+
+if TYPE_CHECKING:
+    from fittingroom.serving.predictor import Predictor
 
 NAME = "champion"
 
@@ -32,10 +38,11 @@ def told(root: Path, alias: str) -> dict[str, Any]:
     return {"alias": alias, "release": release and release.version, "bundle": release.bundle if release else ""}
 
 
-def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
-    """On all rows. Raises FittingroomError when there is no champion, its bundle is gone, or it does another job."""
-    import numpy as np
+def former(setting: Setting, fields: Iterable[str]) -> tuple[Predictor, Release]:
+    """The champion's predictor, and which release it is; `fields` are those that the judged rows have.
 
+    Raises FittingroomError when there is no champion, its bundle is gone, or it does another job.
+    """
     from fittingroom.serving.predictor import Predictor
 
     context = setting.context
@@ -47,28 +54,50 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
             place=f"alias {setting.alias}",
         )
     folder = bundle_folder(context.root, release)
-    champion = Predictor.load(folder, threads=context.threads, root=context.root, secret=context.secret)
-    _same_job(champion.info.task.input, champion.labels, judge, release)
-    found = in_batches(champion.score, judge.exam.inputs, "evaluate.champion", context)
-    if not np.isfinite(found).all():
-        raise ModelError("the champion gave values that are not numbers", "现役模型给出的值不是数字")
-    others = [label for label in champion.labels if label not in judge.labels]
-    said = [champion.labels[index] for index in found.argmax(axis=1).tolist()]
-    return Answers(np.arange(len(said)), indices(said, [*judge.labels, *others]), others=others)
-
-
-def _same_job(fields: list[str], labels: list[str], judge: Judge, release: Release) -> None:
-    """Refuse a champion that reads other fields, or knows none of the labels."""
-    lacking = sorted(set(fields) - set(judge.exam.inputs[0]))
+    predictor = Predictor.load(folder, threads=context.threads, root=context.root, secret=context.secret)
+    task = predictor.info.task
+    if task.kind != setting.task.kind:
+        raise UserError(
+            f"release {release.version} does another job: {task.kind}, not {setting.task.kind}",
+            f"第 {release.version} 版做的是另一项任务：{task.kind}，而不是 {setting.task.kind}",
+            place="champion",
+        )
+    lacking = sorted(set(task.input) - set(fields))
     if lacking:
         raise UserError(
             f"release {release.version} reads {', '.join(lacking)}, which these rows do not have",
             f"第 {release.version} 版读取 {'、'.join(lacking)}，这些数据没有该字段",
             place="champion",
         )
-    if not set(labels) & set(judge.labels):
+    return predictor, release
+
+
+def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
+    """On all rows. Raises FittingroomError when there is no champion that could answer."""
+    import numpy as np
+
+    champion, release = former(setting, judge.exam.inputs[0])
+    if not set(champion.labels) & set(judge.labels):
         raise UserError(
             f"release {release.version} knows none of the labels judged here: it does another job",
             f"第 {release.version} 版不认识这里的任何标签：它做的是另一项任务",
             place="champion",
         )
+    found = in_batches(champion.score, judge.exam.inputs, "evaluate.champion", setting.context)
+    if not np.isfinite(found).all():
+        raise ModelError("the champion gave values that are not numbers", "现役模型给出的值不是数字")
+    said = [label for label, _ in champion.decide(found)]
+    others = sorted(set(said) - set(judge.labels))
+    return Answers(np.arange(len(said)), indices(said, [*judge.labels, *others]), others=others)
+
+
+def lists(questions: Sequence[Question], shelf: Shelf, setting: Setting) -> list[list[str] | None]:
+    """For a job that ranks: all questions, each with the candidates that the champion's own shelf proposes."""
+    champion, _ = former(setting, questions[0].given)
+    ranker = champion.ranker
+    ranked = ranker.rank(
+        [question.given for question in questions],
+        [ranker.candidates(question) for question in questions],
+        lambda done, total: setting.context.progress("evaluate.champion", done, total),
+    )
+    return [[title for title, _ in pairs] for pairs in ranked]

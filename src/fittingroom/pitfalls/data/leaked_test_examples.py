@@ -10,7 +10,9 @@ How it is detected
     For each held-out part the share of its rows that have a near copy in train (0.8 of the character 5-grams, whatever
     the label), that share a cluster of near copies with train (numbers and names masked), or that share a customer or
     conversation with train. The worst part counts. Of a part and train of more than 100,000 rows together, near copies
-    are looked for in a sample of 100,000 in which copies meet; their share is then a lower bound.
+    are looked for in a sample of 100,000 in which copies meet; their share is then a lower bound. Where rows are
+    moments of customers (`recommend`), a customer who comes again is what is predicted: then only rows of one customer
+    at one time, on both sides, count.
 What the remedy does
     Splits by what was torn apart: by cluster, by group, or both; then all relatives fall on one side. Where copies leak
     although clusters stay together, near copies are removed and clusters made wider. No example is lost by grouping,
@@ -30,7 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from fittingroom.pitfalls.likeness import named, near
-from fittingroom.pitfalls.rows import MOST_EXAMPLES, examples
+from fittingroom.pitfalls.rows import MOST_EXAMPLES, column, examples
 from fittingroom.tables import Table
 from fittingroom.types import Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Splits, Text
 
@@ -66,8 +68,11 @@ class _Leak(NamedTuple):
 def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
     """Fires on the part with the largest leaked share."""
     parts = {name: table for name, table in splits.parts().items() if name in HELD_OUT and table.rows}
-    known = {kind: named(splits.train, kind) for kind in ("cluster", "group")}
-    leaks = [_leak(name, table, splits.train, known, settings.alike) for name, table in parts.items()]
+    if splits.facts.get("moments"):
+        leaks = [_torn_moments(name, table, splits.train) for name, table in parts.items()]
+    else:
+        known = {kind: named(splits.train, kind) for kind in ("cluster", "group")}
+        leaks = [_leak(name, table, splits.train, known, settings.alike) for name, table in parts.items()]
     worst = max(leaks, key=lambda leak: leak.share, default=None)
     if worst is None or worst.share <= settings.share or worst.rows < settings.least:
         return
@@ -85,6 +90,18 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         examples=worst.examples,
         strength=worst.share / max(settings.share, 1e-3),
     )
+
+
+def _torn_moments(name: str, part: Table, train: Table) -> _Leak:
+    """Rows of which another one of the same customer and time (of the same basket, where there is no time) is in train.
+
+    That a customer comes again later is what is predicted, and that two bought the same is no copy.
+    """
+    there = set(zip(column(train, "group"), train.column("time").to_pylist(), strict=True))
+    here = zip(column(part, "group"), part.column("time").to_pylist(), strict=True)
+    torn = [place for place, moment in enumerate(here) if moment[0] and moment in there]
+    kinds = {"near_copies": 0.0, "shared_cluster": 0.0, "shared_group": float(len(torn))}
+    return _Leak(name, len(torn) / part.rows, float(len(torn)), kinds, examples(part, torn[:MOST_EXAMPLES]))
 
 
 def _leak(name: str, part: Table, train: Table, known: Mapping[str, NDArray[np.uint64]], alike: float) -> _Leak:
@@ -151,7 +168,8 @@ ZH = Page(
     "概率也在模型见过的数据上校准。",
     how_it_is_detected="对每个留出部分统计：在训练集中有近似重复（字符 5-gram 0.8 相同，不论标签）、"
     "与训练集同属一个近似簇（数字与姓名已遮盖）、或与训练集同属一位顾客或一段会话的行所占比例，以最严重的部分为准。"
-    "某部分与训练集合计超过 10 万行时，近似重复在 10 万行的样本中查找（互为重复的行会一同入样），其比例为下限。",
+    "某部分与训练集合计超过 10 万行时，近似重复在 10 万行的样本中查找（互为重复的行会一同入样），其比例为下限。"
+    "若各行是顾客的购买时刻（`recommend`），顾客再次光临正是要预测的内容：此时只统计同一顾客同一时刻分在两边的行。",
     what_the_remedy_does="按被拆散的关系划分：按簇、按组或两者，关联数据都落在同一边。"
     "若簇没有拆散仍有泄漏，则去除近似重复并放宽聚簇。按组划分不丢数据，但测试集会变，之前的分数不可比。",
     not_detected="自由改写、翻译、数据源没有标明的顾客，以及基座模型预训练时读过的内容。",
