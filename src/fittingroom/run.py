@@ -200,15 +200,6 @@ class Run:
         self._stop_if_blocked(found, name, getattr(sys.modules[stage.__module__], "withdrawn", None), context)
         return output
 
-    def look(self, seen: Output, after: str, config: RunConfig) -> list[Finding]:
-        """Detect pitfalls in something that no stage put out; what is found stands in the journal."""
-        found = pitfalls.detect_all(seen, after, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
-        self.findings += found
-        if found:
-            told = [finding.model_dump(mode="json") for finding in found]
-            self.journal.append("looked", after=after, findings=told)
-        return found
-
     def _lay_out(self, report: EvalReport, digest: str) -> None:
         """Put the predictions where a person looks: `predictions-<attempt>-<part>.parquet` in the run's folder.
 
@@ -221,6 +212,15 @@ class Run:
             link.symlink_to(os.path.relpath(target, link.parent))
         except OSError as error:  # a file system without links: the rows lie in the store all the same
             self.journal.append("not_linked", file=link.name, digest=digest, error=type(error).__name__)
+
+    def look(self, seen: Output, after: str, config: RunConfig) -> list[Finding]:
+        """Detect pitfalls in something that no stage put out; what is found stands in the journal."""
+        found = pitfalls.detect_all(seen, after, settings=config.pitfalls.settings, disabled=config.pitfalls.disable)
+        self.findings += found
+        if found:
+            told = [finding.model_dump(mode="json") for finding in found]
+            self.journal.append("looked", after=after, findings=told)
+        return found
 
     def _noted(self, stage: str, note: Note) -> None:
         """Show what a stage tells while it works, and keep it where it is worth keeping."""

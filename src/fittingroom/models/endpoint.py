@@ -271,5 +271,5 @@ def _pause_of(number: int, wait: float | None, chance: random.Random) -> float:
     """
     if wait is not None:
         return float(min(_LONGEST_PAUSE, wait * (1 + 0.1 * chance.random())))
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**number)
+    longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**number)
     return longest * (0.5 + 0.5 * chance.random())

@@ -149,7 +149,9 @@ def with_listed_teacher(values: Any) -> Any:
     """
     section = values.get("balance") if isinstance(values, dict) else None
     teacher = section.get("teacher") if isinstance(section, dict) else None
-    if not isinstance(teacher, dict) or "url" not in teacher or "endpoint" in teacher:
+    if not isinstance(section, dict) or not isinstance(teacher, dict):
+        return values
+    if "url" not in teacher or "endpoint" in teacher:
         return values
     moved = {name: teacher[name] for name in _OF_THE_ENDPOINT if name in teacher}
     moved["switch_thinking"] = "deepseek" in str(teacher["url"])

@@ -16,16 +16,16 @@ from pydantic import Field
 
 from fittingroom.engine import Context
 from fittingroom.models.device import arithmetic, device
-from fittingroom.models.load import ModelConfig, resolve
+from fittingroom.models.load import BaseModelInfo, ModelConfig, resolve
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.examining import Case, classes_of, confused_of, data_curve, drifted, further, labels_of_audit
 from fittingroom.training.fit import base_weights, prepared, repeatable
-from fittingroom.training.material import material_of
+from fittingroom.training.material import Material, material_of
 from fittingroom.training.passes import Layout
 from fittingroom.training.resumed import as_trained
 from fittingroom.training.rivals import Ground
-from fittingroom.types import EvalReport, Examination, Frozen, Plan, Splits, Trained
+from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
 VERSION = 1
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
@@ -73,26 +73,11 @@ def examine(
     started = time.monotonic()
     base = resolve(model, context.root)
     material = material_of(base, model.think, plan, splits, train, task, seed)
-
-    def fresh(section: TrainConfig = train) -> Any:
-        return prepared(base_weights(base.path, plan), _as(plan, section), section, seed)
-
-    def resumed() -> Any:
-        return as_trained(trained, base.path, plan, train, seed)
-
-    layout = Layout.of(fresh(), material.pad, packing=train.packing == "auto").within(plan.pass_tokens)
-    passes = max((entry["epoch"] for entry in trained.evals), default=0.0)
-    learnt = passes * len(material.rows)
-    ground = Ground(
-        material.rows, material.probe, plan, layout, seed, learnt,
-        smoothing=train.label_smoothing, max_norm=train.max_grad_norm,
-    )  # fmt: skip
-    least = min(_LEAST_STEPS * plan.batch_size, _MOST_PASSES * len(material.rows))
-    budget = max(examine.share * learnt, float(least)) if examine.share else 0.0
-    case = Case(ground, trained, train, fresh, resumed, budget, partial(context.progress, "examine"))
-    with repeatable(context.threads), arithmetic(plan.device, plan.precision):
-        response, rivals = further(case)
-        experts = drifted(case) if examine.share else {}
+    # What was spread over processes does not fit into this one, in which all of it would be trained.
+    alone = plan.sharding == "none"
+    response, rivals, experts = (
+        _trained_more(trained, plan, material, base, examine, train, seed, context) if alone else (None, [], {})
+    )
     seconds = time.monotonic() - started
     whole = trained.timing.get("seconds", 0.0)
     return Examination(
@@ -119,6 +104,39 @@ def examine(
         rows={"train": len(material.rows), "dev": report.rows},
         timing={"seconds": round(seconds, 1), "share": round(seconds / whole, 3) if whole else 0.0},
     )
+
+
+def _trained_more(
+    trained: Trained,
+    plan: Plan,
+    material: Material,
+    base: BaseModelInfo,
+    examine: ExamineConfig,
+    train: TrainConfig,
+    seed: int,
+    context: Context,
+) -> tuple[dict[str, Any] | None, list[Rival], dict[str, float]]:
+    """The rate response, the rivals, and how far experts drifted."""
+
+    def fresh(section: TrainConfig = train) -> Any:
+        return prepared(base_weights(base.path, plan), _as(plan, section), section, seed)
+
+    def resumed() -> Any:
+        return as_trained(trained, base.path, plan, train, seed)
+
+    layout = Layout.of(fresh(), material.pad, packing=train.packing == "auto").within(plan.pass_tokens)
+    passes = max((entry["epoch"] for entry in trained.evals), default=0.0)
+    learnt = passes * len(material.rows)
+    ground = Ground(
+        material.rows, material.probe, plan, layout, seed, learnt,
+        smoothing=train.label_smoothing, max_norm=train.max_grad_norm,
+    )  # fmt: skip
+    least = min(_LEAST_STEPS * plan.batch_size, _MOST_PASSES * len(material.rows))
+    budget = max(examine.share * learnt, float(least)) if examine.share else 0.0
+    case = Case(ground, trained, train, fresh, resumed, budget, partial(context.progress, "examine"))
+    with repeatable(context.threads), arithmetic(plan.device, plan.precision):
+        response, rivals = further(case)
+        return response, rivals, drifted(case) if examine.share else {}
 
 
 def _as(plan: Plan, section: TrainConfig) -> Plan:

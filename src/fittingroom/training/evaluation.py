@@ -5,7 +5,7 @@ answers are free, the metric is exp(-loss): the mean probability (geometric) of 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,38 +56,49 @@ class Probe:
         }
 
     def _part(self, model: Any, part: Encoded, rows: Sequence[int], ranks: Ranks) -> tuple[float, float]:
+        prompts = part.prompts(rows)
         if not self.answers:
-            return self._free(model, part, rows, ranks)
+            return self._free(model, part, rows, prompts, ranks)
         wanted, said = [part.wanted[row] for row in rows], [part.said(row) for row in rows]
-        scores = self._scores(model, part.prompts(rows), ranks)
+        scores = _shared_out(
+            prompts, ranks, model, lambda own: score_answers(model, [prompts[at] for at in own], self.answers)
+        )
         tokens = sum(len(self.answers[answer]) for answer in said)
         loss = -sum(float(scores[at, answer]) for at, answer in enumerate(said)) / max(1, tokens)
         return loss, macro_f1(wanted, [int(best) for best in part.label_scores(rows, scores).argmax(axis=1)])
 
-    def _free(self, model: Any, part: Encoded, rows: Sequence[int], ranks: Ranks) -> tuple[float, float]:
-        """Each row's own answer, which is all that can be scored of an endless set. Every process scores all rows."""
+    def _free(
+        self, model: Any, part: Encoded, rows: Sequence[int], prompts: list[list[int]], ranks: Ranks
+    ) -> tuple[float, float]:
+        """Each row's own answer, which is all that can be scored of an endless set."""
         tails = [part.ids[row][part.answer_starts[row] :] for row in rows]
-        scores = ranks.together(model, lambda: score_own(model, part.prompts(rows), tails))
+        scores = _shared_out(
+            prompts, ranks, model,
+            lambda own: score_own(model, [prompts[at] for at in own], [tails[at] for at in own])[:, None],
+        )  # fmt: skip
         loss = -float(scores.sum()) / max(1, sum(map(len, tails)))
         return loss, math.exp(-loss) if math.isfinite(loss) else 0.0
 
-    def _scores(self, model: Any, prompts: list[list[int]], ranks: Ranks) -> np.ndarray:
-        """[n, k], see `score_answers`; each process scores its share, and every row is scored once."""
-        if ranks.parts == 1:
-            return score_answers(model, prompts, self.answers)
-        import numpy as np
 
-        own = shares(prompts, ranks.parts, packed=True)[ranks.part]
-        # The last column counts who scored a row.
-        scores = np.zeros((len(prompts), len(self.answers) + 1))
-        mine = [prompts[row] for row in own]
-        scores[own, :-1] = ranks.together(model, lambda: score_answers(model, mine, self.answers))
-        scores[own, -1] = 1.0
-        scores = ranks.summed(scores)
-        if not (scores[:, -1] == 1.0).all():
-            raise RuntimeError(f"{int((scores[:, -1] != 1.0).sum())} rows were not scored exactly once")
-        found: np.ndarray = scores[:, :-1]
-        return found
+def _shared_out(
+    prompts: list[list[int]], ranks: Ranks, model: Any, score: Callable[[list[int]], np.ndarray]
+) -> np.ndarray:
+    """[n, k] of all rows by `score`, [rows, k] of some; each process scores its share, and every row is scored once."""
+    if ranks.parts == 1:
+        return score(list(range(len(prompts))))
+    import numpy as np
+
+    own = shares(prompts, ranks.parts, packed=True)[ranks.part]
+    scored: np.ndarray = ranks.together(model, lambda: score(own))
+    # The last column counts who scored a row.
+    scores = np.zeros((len(prompts), scored.shape[1] + 1))
+    scores[own, :-1] = scored
+    scores[own, -1] = 1.0
+    scores = ranks.summed(scores)
+    if not (scores[:, -1] == 1.0).all():
+        raise RuntimeError(f"{int((scores[:, -1] != 1.0).sum())} rows were not scored exactly once")
+    found: np.ndarray = scores[:, :-1]
+    return found
 
 
 def evaluation_steps(steps: int, epochs: float) -> list[int]:

@@ -16,11 +16,19 @@ from tiny_model import tiny_folder
 from tiny_training import LABELS, plan
 
 
-def job(rows: Encoded, method: Literal["full", "lora", "experts"], base: Path | None = None, /, **changes: Any) -> Job:
-    """`changes` go into the plan."""
+def job(
+    rows: Encoded,
+    method: Literal["full", "lora", "experts"],
+    base: Path | None = None,
+    /,
+    *,
+    free: bool = False,
+    **changes: Any,
+) -> Job:
+    """`changes` go into the plan. `free`: answers come from no closed set."""
     this = plan(method, dropout=0.0).model_copy(update=changes)
     renderer = Renderer(load_tokenizer(tiny_folder()))
-    answers = [renderer.answer_ids(label) for label in LABELS]
+    answers = [] if free else [renderer.answer_ids(label) for label in LABELS]
     probe = make_probe(rows, rows, answers, rows=60, epochs=this.epochs, evaluations=5, seed=7)
     config = TrainConfig(method=method, early_stopping=None)
     return Job(this, config, base or tiny_folder(), "tiny", "base", rows, NO_REPLAY, probe, 1, 7)

@@ -113,9 +113,12 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path, sharding: str) -> None:
 
 
 @pytest.mark.slow
-def test_workers_end_with_the_run_and_one_process_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharding", ["none", "full", "tensor"])
+def test_workers_end_with_the_run_and_one_process_goes_on(tmp_path: Path, sharding: str) -> None:
+    """A checkpoint is whole, however the weights lay."""
     folder = tmp_path / "job"
-    this = job(shop_rows(), "lora", **{**LONG, "dropout": 0.0})
+    method = "full" if sharding == "tensor" else "lora"
+    this = job(shop_rows(), method, **{**LONG, "dropout": 0.0}, sharding=sharding)
     this.write(folder)
     script = """
         import sys
@@ -144,6 +147,7 @@ def test_workers_end_with_the_run_and_one_process_goes_on(tmp_path: Path) -> Non
     whole = here(this, tmp_path / "whole")
     assert [step["step"] for step in done.recorder.steps] == [step["step"] for step in whole.recorder.steps]
     assert done.recorder.examples == whole.recorder.examples
+    assert done.recorder.evals[-1]["dev_loss"] == pytest.approx(whole.recorder.evals[-1]["dev_loss"], abs=1e-3)
 
 
 @pytest.mark.slow

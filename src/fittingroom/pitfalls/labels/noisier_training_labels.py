@@ -15,8 +15,8 @@ What the remedy does
 Not detected
     Errors that dev has as well, as it does where rows were split at random: see `label-noise`.
 Source
-    Northcutt, Jiang, Chuang, Confident Learning, JAIR 2021, arXiv 1911.00068; own measurement (three labels in ten wrong in
-    two classes: the auditor is right on 0.55 of unseen training rows).
+    Northcutt, Jiang, Chuang, Confident Learning, JAIR 2021, arXiv 1911.00068; own measurement (three labels in ten
+    wrong in two classes: the auditor is right on 0.55 of unseen training rows).
 """
 
 from __future__ import annotations
