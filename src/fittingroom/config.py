@@ -109,6 +109,17 @@ class RunConfig(Frozen):
         for key, name in named.items():
             if name is not None and name not in self.endpoints:
                 raise ValueError(f"{key} names {name}, which is not on the list `endpoints`: add it with url and model")
+        if labeller and not job_of(self.task).closed:
+            raise ValueError(f"label.endpoint chooses among labels, and a task of the kind {self.task.kind} has none")
+        others = {
+            "evaluate.judge": judge.against if judge else None,
+            "gate.pairs": self.gate.pairs.against if self.gate.pairs else None,
+        }
+        for key, name in others.items():
+            if name is not None and self.task.kind == "recommend":
+                raise ValueError(f"{key} compares answers, and a task of the kind recommend ranks: take it out")
+            if name not in (None, "target", *self.evaluate.baselines):
+                raise ValueError(f"{key}.against names {name}, which evaluate.baselines does not hold: add it there")
         if self.adapt.max_cost is not None:
             self._one_currency({name for name in named.values() if name is not None})
         return self

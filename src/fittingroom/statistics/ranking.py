@@ -82,7 +82,9 @@ def _ndcg(found: Judged, cut: int) -> Floats:
 
 
 def _recall(found: Judged, cut: int) -> Floats:
-    met: Floats = _relevant(found, cut).sum(axis=1) / found.relevant
+    import numpy as np
+
+    met: Floats = np.asarray(_relevant(found, cut).sum(axis=1), dtype=np.float64) / found.relevant
     return met
 
 
