@@ -205,7 +205,9 @@ def test_the_audit_doubts_within_the_question(context: Context) -> None:
     nothing = Table.of(whole.arrow().slice(0, 0))
     parts = Splits(train=whole, dev=nothing, calibration=nothing, test=nothing, dropped=nothing)
     config = AuditConfig(mode="review", min_skill=0.0, min_accuracy=0.0)
-    found = audit(parts, audit=config, task=TASK, seed=7, context=context).review.frame().to_dicts()
+    doubted = audit(parts, audit=config, task=TASK, seed=7, context=context).review
+    assert doubted is not None
+    found = doubted.frame().to_dicts()
     asked = {row["id"]: row["input"]["question"] for row in whole.frame().to_dicts()}
     assert found
     assert all(one["suggested"] in TASK.questions[asked[one["id"]]].labels for one in found)
