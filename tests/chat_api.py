@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Fault = int | str | tuple[int, str]
-"""A status; (status, Retry-After); blank, garbled, cut, keep-alive, slow, thought, think-tags, tired, uncounted."""
+"""A status; (status, Retry-After); blank, garbled, cut, keep-alive (and no answer), patient (then one), slow, thought,
+think-tags, tired, uncounted.
+"""
 
 
 @dataclass
@@ -62,6 +64,8 @@ class _Answering(BaseHTTPRequestHandler):
             return self._drip()
         asked = json.loads(body)
         found = self._completion(asked, str(fault))
+        if fault == "patient":
+            return self._drip(found)
         if not fault or fault in ("think-tags", "uncounted"):
             api.asked.append(asked | {"path": self.path})
         if fault == "cut":
@@ -92,16 +96,18 @@ class _Answering(BaseHTTPRequestHandler):
         found = {"id": "1", "object": "chat.completion", "model": api.model, "choices": [choice], "usage": usage}
         return json.dumps(found).encode()
 
-    def _drip(self) -> None:
-        """Empty lines that keep the line open, and never an answer."""
+    def _drip(self, answer: bytes = b"") -> None:
+        """Empty lines that keep the line open; at last the answer, if there is one."""
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
-            for _ in range(30):
+            for _ in range(3 if answer else 30):
                 self.wfile.write(b"1\r\n\n\r\n")
                 self.wfile.flush()
                 time.sleep(0.05)
+            if answer:
+                self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(answer), answer))
         except OSError:
             pass
         self.close_connection = True

@@ -81,6 +81,16 @@ def test_an_endpoint_that_cannot_be_is_named_by_its_key(changed: dict[str, Any],
     assert caught.value.text("zh") != caught.value.text("en")
 
 
+def test_what_people_and_a_judge_compare_must_be_there() -> None:
+    for section in ({"gate": {"pairs": {"against": "tfidf"}}}, {"evaluate": {"judge": {"endpoint": "cloud"}}}):
+        assert recipe(endpoints=CLOUD, **section)
+        wanted = {**section, "evaluate": {"baselines": ["majority"], **section.get("evaluate", {})}}
+        wanted["gate"] = {"better_than": [], **section.get("gate", {})}
+        with pytest.raises(RecipeError, match=r"against names \w+, which evaluate\.baselines does not hold"):
+            recipe(endpoints=CLOUD, **wanted)
+    assert recipe(gate={"pairs": {"against": "target"}}).gate.pairs is not None
+
+
 def test_a_bound_on_money_wants_one_currency() -> None:
     bound: dict[str, Any] = {"label": {"endpoint": {"name": "cloud"}}, "adapt": {"max_cost": 1.0}}
     with pytest.raises(RecipeError, match=r"adapt\.max_cost is in CNY, endpoints\.cloud has USD"):

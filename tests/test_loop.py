@@ -47,7 +47,9 @@ class Road:
         verdict = Verdict.PASS if score is not None and score >= config.gate.at_least else Verdict.FAIL
         metrics = {} if score is None else {"macro_f1": SimpleNamespace(value=score)}
         report = SimpleNamespace(part="dev", model=SimpleNamespace(metrics=metrics))
-        return SimpleNamespace(report=report, decision=SimpleNamespace(verdict=verdict), bundle=None, splits=None)
+        return SimpleNamespace(
+            report=report, decision=SimpleNamespace(verdict=verdict, checks=[]), bundle=None, splits=None
+        )
 
 
 @pytest.fixture

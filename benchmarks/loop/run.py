@@ -29,6 +29,8 @@ from states import State, read, spoilt  # noqa: E402
 from machine import machine  # noqa: E402
 
 RESULTS = HERE.parent / "results" / "loop.jsonl"
+MANY = 180
+"""Rows of a label at most where they are thinned out afterwards."""
 BELOW = 0.02
 """How far below the hand-made configuration's score on dev the gate stands."""
 
@@ -42,6 +44,8 @@ def known(file: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
 def cell_of(root: Path, data: Path, name: str, state: State) -> arms.Cell:
     """The workspace of one state on one set."""
     this = SETS[name]
+    if "imbalance" in state.data:  # a rare class needs a frequent one beside it
+        this, root = this._replace(most=MANY), root.with_name(f"{root.name}-many")
     write_rows(data, this, root)
     good = recipe(this)
     return arms.Cell(root, good, spoilt(good, state.recipe), spoilt(good, state.hand), state)

@@ -30,7 +30,7 @@ from fittingroom.stages.prepare import PrepareConfig
 from fittingroom.stages.split import SplitConfig
 from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.jobs import job_of, job_of_kind
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Frozen
@@ -109,6 +109,17 @@ class RunConfig(Frozen):
         for key, name in named.items():
             if name is not None and name not in self.endpoints:
                 raise ValueError(f"{key} names {name}, which is not on the list `endpoints`: add it with url and model")
+        if labeller and not job_of(self.task).closed:
+            raise ValueError(f"label.endpoint chooses among labels, and a task of the kind {self.task.kind} has none")
+        others = {
+            "evaluate.judge": judge.against if judge else None,
+            "gate.pairs": self.gate.pairs.against if self.gate.pairs else None,
+        }
+        for key, name in others.items():
+            if name is not None and self.task.kind == "recommend":
+                raise ValueError(f"{key} compares answers, and a task of the kind recommend ranks: take it out")
+            if name not in (None, "target", *self.evaluate.baselines):
+                raise ValueError(f"{key}.against names {name}, which evaluate.baselines does not hold: add it there")
         if self.adapt.max_cost is not None:
             self._one_currency({name for name in named.values() if name is not None})
         return self
@@ -133,8 +144,11 @@ class RunConfig(Frozen):
         if kind not in STANDARD or kind == "classify":  # the defaults of the sections are those of classify
             return values
         ours = list(STANDARD[kind])
-        job = job_of(TaskConfig.model_construct(kind=kind))
-        wanted = {"evaluate": {"baselines": ours}, "gate": {"metric": job.metrics[0], "better_than": ours}}
+        job = job_of_kind(kind)
+        wanted: dict[str, dict[str, Any]] = {
+            "evaluate": {"baselines": ours},
+            "gate": {"metric": job.metrics[0], "better_than": ours},
+        }
         filled = dict(values)
         for section, defaults in wanted.items():
             said = values.get(section, {})
@@ -153,7 +167,8 @@ class RunConfig(Frozen):
         if isinstance(settings, dict) and settings.get("grade"):
             return values
         filled = dict(values)
-        for section, defaults in {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}.items():
+        wanted: dict[str, dict[str, Any]] = {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}
+        for section, defaults in wanted.items():
             said = values.get(section, {})
             if isinstance(said, dict):
                 filled[section] = defaults | said

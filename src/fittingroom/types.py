@@ -357,7 +357,7 @@ class Examination(Output):
     training: trainable, trainable_tensors, untouched."""
     rivals: list[Rival] = Field(default_factory=list)
     data_curve: list[dict[str, float]] = Field(default_factory=list)
-    """rows, macro_f1 on dev of a linear model that learnt from so many of the training rows."""
+    """rows, macro_f1 and accuracy on dev of a linear model that learnt from so many of the training rows."""
     classes: dict[str, dict[str, float]] = Field(default_factory=dict)
     """label -> rows (of training), weight (rows times weight in the loss), support, recall, precision, answered (how
     often it was the answer) on dev. Empty where answers are free."""
@@ -366,7 +366,8 @@ class Examination(Output):
     slices: list[dict[str, Any]] = Field(default_factory=list)
     """As in `EvalReport.facts`."""
     labels: dict[str, float] = Field(default_factory=dict)
-    """The label audit: trusted (0 or 1), estimated_noise, remaining_noise."""
+    """The label audit: trusted (0 or 1), model_accuracy (on training rows it has not seen), estimated_noise,
+    remaining_noise, changed (rows that it mended)."""
     tokens: dict[str, float] = Field(default_factory=dict)
     """`Plan.tokens`."""
     experts: dict[str, float] = Field(default_factory=dict)

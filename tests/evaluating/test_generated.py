@@ -192,3 +192,15 @@ def test_the_champion_answers_the_same_rows_or_says_why_not(monkeypatch: pytest.
     report = generated.judge(setting)
     assert report.baselines[0].metrics["exact_match"].value == 1.0
     assert report.facts["baseline_rows"] == {"champion": 45}
+
+
+def test_the_report_says_what_has_no_value_per_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from fittingroom.report.measured import free
+
+    found = generated.judge(_setting(monkeypatch, tmp_path, lambda given: "只要99元", baselines=["template"]))
+    told = {name.en: said.en for name, said in free(found.facts)}
+    assert told["rows drawn from"] == "45 rows"
+    assert told["claims that stand in no fact"] == "price 45"
+    assert "template" in told["BLEU of all answers together"]
+    assert found.facts["truncated"]["rows"] == 0
+    assert found.timing["latency_rows"] == 40.0

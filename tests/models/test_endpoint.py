@@ -111,6 +111,9 @@ def test_an_answer_that_comes_too_late_is_none(api: Api) -> None:
     api.faults = ["slow", "keep-alive"]
     assert asked(api, timeout_seconds=0.4) == '{"label": "delivery"}', "empty lines are no answer"
     assert len(PAUSES) == 2
+    api.faults = ["patient"]
+    assert asked(api, timeout_seconds=5) == '{"label": "delivery"}', "but one may come after them"
+    assert len(PAUSES) == 2
 
 
 def test_nothing_but_blanks_or_thoughts_is_a_fault_of_the_question_not_of_the_batch(api: Api) -> None:
@@ -184,7 +187,9 @@ def test_labels_of_the_set_and_nonsense_counted(api: Api, context: Context) -> N
     assert "sk-very-secret" not in kept
 
 
-def test_nothing_personal_leaves_and_equal_texts_are_asked_once(api: Api, context: Context) -> None:
+def test_nothing_personal_leaves_and_equal_texts_are_asked_once(
+    api: Api, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = ["call 13812345678, it broke", "call 13812345678, it broke", "我叫王小明，衣服破了"]
     assert labelled(api, context, texts).labels == ["delivery"] * 3
     sent = json.dumps(api.asked, ensure_ascii=False)
@@ -193,6 +198,8 @@ def test_nothing_personal_leaves_and_equal_texts_are_asked_once(api: Api, contex
     assert len(api.asked) == 2
     assert labelled(api, context, texts).labels == ["delivery"] * 3
     assert len(api.asked) == 2, "what was answered is not paid twice"
+    monkeypatch.delenv("API_KEY")
+    assert labelled(api, context, texts).labels == ["delivery"] * 3, "and needs no key"
 
 
 def test_instructions_leave_in_their_form(context: Context) -> None:

@@ -41,7 +41,8 @@ WANTED = {
     "double-bos", "forged-control-tokens", "foreign-chat-template", "half-width-marks", "labels-of-the-same-tokens",
     "labels-with-one-beginning", "loss-on-the-prompt", "missing-end-mark", "no-chat-template",
     "prompt-differs-in-service", "special-ids-disagree", "tokenizer-changes-text",
-    "another-mix-of-classes", "answers-cut-off", "confused-classes", "dead-gradients", "forgetting", "no-baseline",
+    "another-mix-of-classes", "answers-cut-off", "answers-that-change", "confused-classes",
+    "dead-gradients", "forgetting", "no-baseline", "noisier-training-labels",
     "overconfident-answers", "router-drift", "test-opened-often", "too-few-rows", "too-few-steps", "weak-slice",
     "wrong-checkpoint-kept",
 }  # fmt: skip

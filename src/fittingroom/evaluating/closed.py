@@ -16,6 +16,7 @@ from fittingroom.serving.order import order_facts
 from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
 from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, indices, tally
 from fittingroom.tasks.abstaining import Abstention, out_of_scope, told
+from fittingroom.tasks.aspects import per_question
 from fittingroom.types import EvalReport, Interval, Score
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _alone(alone: dict[int, str], together: dict[int, str]) -> dict[str, int]:
 
 
 def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
-    """How abstaining fared, and "none of these" judged on its own."""
+    """How abstaining fared; "none of these", and each of several questions, judged on its own."""
     facts: dict[str, Any] = {}
     if asked.abstention is not None:
         # Of the likeliest label, as the threshold was chosen: what is withheld may be called "none of these".
@@ -155,6 +156,8 @@ def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
         facts["abstention"] = told(asked.probabilities.max(axis=1), right, asked.abstention)
     if setting.task.none_of_these is not None:
         facts["none_of_these"] = out_of_scope(judge.exam.targets, asked.said, setting.task.none_of_these)
+    if setting.task.questions:
+        facts["questions"] = per_question(judge.exam.inputs, judge.exam.targets, asked.said)
     return facts
 
 

@@ -92,7 +92,8 @@ def judge(setting: Setting) -> EvalReport:
     said, cut = _generated(predictor, exam.inputs, f"evaluate.{setting.part}", setting)
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
-    timing |= _latency(predictor, exam, config.latency_rows)
+    alone: dict[int, str] = {}
+    timing |= _latency(predictor, exam, config.latency_rows, alone)
     shortened = truncated([predictor.prompt_ids(given)[1] for given in exam.inputs])
     del predictor  # see Setting.predictor
     drawn = resamples(exam.units, replicates=config.replicates, seed=setting.seed)
@@ -118,6 +119,7 @@ def judge(setting: Setting) -> EvalReport:
             "truncated": shortened,
             "cut_answers": cut.answers,
             "truncated_thoughts": cut.thoughts,
+            "again": {"rows": len(alone), "differing": sum(said[place] != text for place, text in alone.items())},
             "slices": _slices(judged, job_of(task).metrics[0]),
             "model": measure.told(exam, said),
             "baselines": {
@@ -127,6 +129,10 @@ def judge(setting: Setting) -> EvalReport:
         },
         timing=timing,
     )
+
+
+_TWICE = 10
+"""Rows that are answered twice, at most."""
 
 
 class _Cut(NamedTuple):
@@ -142,7 +148,10 @@ def _generated(
 ) -> tuple[list[str], _Cut]:
     """What was said, without what was thought before it, and what was cut."""
     told = setting.context.progress
-    made = predictor.generate(inputs, lambda done, total: told(what, done, total))
+    return _spoken(predictor, predictor.generate(inputs, lambda done, total: told(what, done, total)))
+
+
+def _spoken(predictor: Predictor, made: Sequence[tuple[str, str]]) -> tuple[list[str], _Cut]:
     thinks = predictor.renderer.think == "keep"
     unspoken = [thinks and reason == "length" and THINK_END not in text for text, reason in made]
     said = ["" if mute else text.rpartition(THINK_END)[2].strip() if thinks else text
@@ -150,8 +159,16 @@ def _generated(
     return said, _Cut(sum(reason == "length" for _, reason in made), sum(unspoken))
 
 
-def _latency(predictor: Predictor, exam: Exam, rows: int) -> dict[str, float]:
-    return one_at_a_time(lambda given: predictor.generate([given]), exam.inputs, rows)
+def _latency(predictor: Predictor, exam: Exam, rows: int, alone: dict[int, str]) -> dict[str, float]:
+    """The time of one answer; what is said there, a second time and alone, goes into `alone` by its place."""
+    places = {id(given): place for place, given in enumerate(exam.inputs)}
+
+    def ask(given: dict[str, str]) -> None:
+        text = _spoken(predictor, predictor.generate([given]))[0][0]
+        if len(alone) < _TWICE:  # how many more are asked depends on the clock, and facts must not
+            alone[places[id(given)]] = text
+
+    return one_at_a_time(ask, exam.inputs, rows)
 
 
 def _baselines(

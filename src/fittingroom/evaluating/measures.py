@@ -16,7 +16,15 @@ from fittingroom.statistics.generation import overlap
 from fittingroom.statistics.generation.attributes import coverage, faithfulness, vocabulary
 from fittingroom.statistics.generation.copying import Learnt
 from fittingroom.statistics.generation.grounding import unsupported
-from fittingroom.statistics.generation.habits import answers, distinct, hands_over, length_window, unrepeated, within
+from fittingroom.statistics.generation.habits import (
+    answers,
+    corpus_distinct,
+    distinct,
+    hands_over,
+    length_window,
+    unrepeated,
+    within,
+)
 from fittingroom.statistics.generation.lawful import lawful
 from fittingroom.statistics.generation.tokens import tokens
 from fittingroom.statistics.judging import Exam
@@ -105,11 +113,12 @@ class Measure:
         }
 
     def told(self, exam: Exam, said: Sequence[str]) -> dict[str, object]:
-        """What has no value per row: corpus BLEU, blank answers; for `reply` the kinds of claims that no fact supports,
-        and rows that were given no fact where the task hands some in.
+        """What has no value per row: BLEU and distinct word pairs over all answers, blank ones; for `reply` the kinds
+        of claims that no fact supports, and rows that were given no fact where the task hands some in.
         """
         found: dict[str, object] = {
             "corpus_bleu": round(overlap.corpus_bleu(said, exam.targets), 6),
+            "corpus_distinct_2": round(corpus_distinct(said), 6),
             "blank": sum(not tokens(text) for text in said),
         }
         config = self.task.reply

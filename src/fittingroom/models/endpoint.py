@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.models.endpoint_config import EndpointConfig, address, is_here
+from fittingroom.models.endpoint_config import EndpointConfig, is_here, key_of, url_of
 from fittingroom.models.endpoint_prices import Tokens
 
 _LONGEST_ANSWER = 1 << 22
@@ -87,9 +87,9 @@ class Endpoint:
         """Raises RecipeError for an address or key that cannot be used, UserError without the `openai` package."""
         self.place = f"endpoints.{name}"
         self.config = config
-        self.url, self._key = address(config, self.place)
+        self.url = url_of(config, self.place)
         self._pause = pause
-        self._client = _client(self.url, self._key, config)
+        self._client = _client(self.url, key_of(config, self.place), config)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -270,6 +270,6 @@ def _pause_of(number: int, wait: float | None, chance: random.Random) -> float:
     for is waited for, up to a minute.
     """
     if wait is not None:
-        return float(min(_LONGEST_PAUSE, wait * (1 + 0.1 * chance.random())))
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**number)
-    return longest * (0.5 + 0.5 * chance.random())
+        return min(_LONGEST_PAUSE, wait * (1 + 0.1 * chance.random()))
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**number)
+    return float(longest * (0.5 + 0.5 * chance.random()))

@@ -13,13 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fittingroom.engine import Context, Note
 from fittingroom.journal import Journal, alone
 from fittingroom.models.endpoint import Ask, Endpoint, Reply, Spoilt
-from fittingroom.models.endpoint_config import EndpointConfig
+from fittingroom.models.endpoint_config import EndpointConfig, url_of
 from fittingroom.models.endpoint_kept import FOLDER, Answered, lock_of, read
 from fittingroom.models.endpoint_money import Account, Purse, estimate, too_dear, used_up
 from fittingroom.models.endpoint_prices import Tokens, dearest, price, prices_of
@@ -76,31 +77,31 @@ def ask_all(
     answers that came until then are kept.
     """
     path = context.root / FOLDER / f"{asking.name}.jsonl"
-    endpoint = Endpoint(asking.name, asking.config, pause=pause)
-    try:
-        # One batch at a time asks an endpoint: so nothing is paid twice, and the budget is one for all runs.
-        with alone(lock_of(context.root, asking.name)):
-            batch = _Batch(questions, asking, endpoint, Journal(path), context)
-            batch.refuse_beyond_budget()
-            try:
-                batch.run(keep)
-            finally:
-                batch.tell()
-            return batch.answers(), batch.account()
-    finally:
-        endpoint.close()
+    url = url_of(asking.config, f"{FOLDER}.{asking.name}")
+    # One batch at a time asks an endpoint: so nothing is paid twice, and the budget is one for all runs.
+    with alone(lock_of(context.root, asking.name)):
+        batch = _Batch(questions, asking, url, Journal(path), context)
+        batch.refuse_beyond_budget()
+        if batch.open:  # what is known needs no key
+            with closing(Endpoint(asking.name, asking.config, pause=pause)) as endpoint:
+                try:
+                    batch.run(endpoint, keep)
+                finally:
+                    batch.tell()
+        batch.note_rows()
+        return batch.answers(), batch.account()
 
 
 class _Batch:
     """The questions of one call, what is known of them, and the money."""
 
     def __init__(
-        self, questions: Sequence[Question], asking: Asking, endpoint: Endpoint, journal: Journal, context: Context
+        self, questions: Sequence[Question], asking: Asking, url: str, journal: Journal, context: Context
     ) -> None:
-        self._asking, self._endpoint, self._journal, self._context = asking, endpoint, journal, context
+        self._asking, self._url, self._journal, self._context = asking, url, journal, context
         self._questions = questions
         self._safe = safe_messages([one.messages for one in questions], context)
-        self._prices = prices_of(asking.config, endpoint.url)
+        self._prices = prices_of(asking.config, url)
         self._keys = [self._key(one, safe) for one, safe in zip(questions, self._safe, strict=True)]
         kept = read(journal.path, self.currency)
         self._known, self._used = kept.answers, kept.used
@@ -128,17 +129,22 @@ class _Batch:
             [self._safe[place] for place in self._todo.values()],
             self._asking.config,
             self._asking.about_answered,
-            self._endpoint.url,
+            self._url,
         )
         if expected.money is not None and expected.money > left:
             raise too_dear(self._asking.name, len(self._todo), expected.money, left, self.currency)
 
-    def run(self, keep: Callable[[Reply], dict[str, Any]]) -> None:
+    @property
+    def open(self) -> int:
+        """Questions that are not answered."""
+        return len(self._todo)
+
+    def run(self, endpoint: Endpoint, keep: Callable[[Reply], dict[str, Any]]) -> None:
         """Ask what is not known."""
         done = len(self._questions) - len(self._todo)
         over = threading.Event()
         with ThreadPoolExecutor(self._asking.config.parallel) as pool:
-            waiting = {pool.submit(self._one, key, place, keep, over) for key, place in self._todo.items()}
+            waiting = {pool.submit(self._one, endpoint, key, place, keep, over) for key, place in self._todo.items()}
             try:
                 while waiting:
                     ready, waiting = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
@@ -154,6 +160,9 @@ class _Batch:
                 self._purse.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+    def note_rows(self) -> None:
+        """Write down which other rows got an answer that was there."""
         for key, question in zip(self._keys, self._questions, strict=True):
             if (key, question.row) not in self._used:
                 self._journal.append("used", key=key, row=question.row, group=question.group)
@@ -194,10 +203,10 @@ class _Batch:
     def _key(self, one: Question, safe: Messages) -> str:
         config, how = self._asking.config, self._asking.how
         asked = [config.model, config.switch_thinking, config.json_mode and how.as_json, *how[:2]]
-        return digest_of([self._endpoint.url, self._asking.purpose, asked, safe, one.salt])
+        return digest_of([self._url, self._asking.purpose, asked, safe, one.salt])
 
     def _one(
-        self, key: str, place: int, keep: Callable[[Reply], dict[str, Any]], over: threading.Event
+        self, endpoint: Endpoint, key: str, place: int, keep: Callable[[Reply], dict[str, Any]], over: threading.Event
     ) -> tuple[str, Answered]:
         if over.is_set():
             raise CancelledError
@@ -214,7 +223,7 @@ class _Batch:
                 raise CancelledError
 
         try:
-            reply = self._endpoint.ask(self._safe[place], self._asking.how, key=key, spoilt=spoilt)
+            reply = endpoint.ask(self._safe[place], self._asking.how, key=key, spoilt=spoilt)
         except BaseException:
             over.set()  # no other question is begun: what fails here fails there too
             if aside:

@@ -112,14 +112,20 @@ def allowed(endpoints: Mapping[str, EndpointConfig], name: str, place: str) -> E
     return endpoints[name]
 
 
-def address(config: EndpointConfig, place: str) -> tuple[str, str]:
-    """Url without a slash at its end, and key, as the environment has them. Raises RecipeError."""
-    url, key = expanded(config.url).rstrip("/"), expanded(config.key)
+def url_of(config: EndpointConfig, place: str) -> str:
+    """Url without a slash at its end, as the environment has it. Raises RecipeError."""
+    url = expanded(config.url).rstrip("/")
     if fault := fault_of_url(url):
         raise RecipeError(fault, "url 须为 https 地址（仅本机可用 http），且不含密码与参数", place=f"{place}.url")
+    return url
+
+
+def key_of(config: EndpointConfig, place: str) -> str:
+    """The key, from the environment. Raises RecipeError."""
+    key = expanded(config.key)
     if not key.isascii() or not key.isprintable():
         raise RecipeError("the key is not plain ASCII", "密钥含有非 ASCII 字符", place=f"{place}.key")
-    return url, key
+    return key
 
 
 def is_here(url: str) -> bool:
@@ -148,7 +154,9 @@ def with_listed_teacher(values: Any) -> Any:
     It stands there under the name `teacher`. Raises ValueError where that name is taken by another address.
     """
     section = values.get("balance") if isinstance(values, dict) else None
-    teacher = section.get("teacher") if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        return values
+    teacher = section.get("teacher")
     if not isinstance(teacher, dict) or "url" not in teacher or "endpoint" in teacher:
         return values
     moved = {name: teacher[name] for name in _OF_THE_ENDPOINT if name in teacher}

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.models.endpoint_config import EndpointConfig
-from fittingroom.models.endpoint_prices import EndpointPrices, Tokens, about_tokens, price, prices_of
+from fittingroom.models.endpoint_config import EndpointConfig, EndpointPrices
+from fittingroom.models.endpoint_prices import Tokens, about_tokens, price, prices_of
 
 
 class Estimate(NamedTuple):

@@ -262,9 +262,13 @@ def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> fl
 
 
 def proven_rate(examined: Examination, limits: RateLimits) -> bool:
-    """Whether a rival at another rate has outdone the training."""
-    one = tried(examined, "rate")
-    return one is not None and outdoes(one, examined, limits)
+    """Whether a rival at another rate has outdone the training, or the first steps at the rate used raise the loss
+    while those at a lower one lower it.
+    """
+    one, answer = tried(examined, "rate"), response(examined)
+    if one is None:
+        return False
+    return outdoes(one, examined, limits) or (one.factor < 1 and answer is not None and answer.rises())
 
 
 def _lowest(examined: Watched, name: str) -> float:

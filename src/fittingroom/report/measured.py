@@ -25,6 +25,7 @@ def measured(data: ReportData, report: EvalReport, say: Say, language: str) -> H
         *_order(facts.get("order", {})),
         *_alone(facts.get("alone", {})),
         *_contestants(facts),
+        *free(facts),
     ]
     rows: list[list[Child]] = [[name.say(language), said.say(language)] for name, said in found]
     if not rows:
@@ -149,6 +150,23 @@ def _alone(facts: dict[str, int]) -> Iterator[_Line]:
             _text("answers that depend on their batch", "随批次而变的答案"),
             _text(f"{same} of {rows} are the same when asked alone", f"单独询问时，{rows} 条中有 {same} 条答案相同"),
         )
+
+
+def free(facts: dict[str, Any]) -> Iterator[_Line]:
+    """Of free answers: how many were drawn, BLEU of all together, claims that no fact supports, words of warning."""
+    if "drawn_from" not in facts:
+        return
+    told, others = facts["model"], facts["baselines"]
+    many = facts["drawn_from"]
+    yield _text("rows drawn from", "抽自"), _text(f"{many} rows", f"{many} 行")
+    beside = ", ".join(f"{name} {one['corpus_bleu']:.3f}" for name, one in others.items())
+    bleu = f"{told['corpus_bleu']:.3f}" + (f" ({beside})" if beside else "")
+    yield _text("BLEU of all answers together", "全部回答的 BLEU"), _text(bleu, bleu)
+    if told.get("unsupported"):
+        kinds = ", ".join(f"{kind} {count}" for kind, count in told["unsupported"].items())
+        yield _text("claims that stand in no fact", "没有事实依据的说法"), _text(kinds, kinds)
+    for note in facts["notes"]:
+        yield _text("mind", "注意"), _text(note["en"], note["zh"])
 
 
 def _contestants(facts: dict[str, Any]) -> Iterator[_Line]:

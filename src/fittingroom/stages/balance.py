@@ -28,7 +28,7 @@ from fittingroom.types import Frozen, Splits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 4
+VERSION = 3
 LIBRARIES = ("pyarrow", "rjieba")
 
 

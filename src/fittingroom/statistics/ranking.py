@@ -91,7 +91,8 @@ def _recall(found: Judged, cut: int) -> Floats:
 def _hit(found: Judged, cut: int) -> Floats:
     import numpy as np
 
-    return np.asarray(_relevant(found, cut).any(axis=1), dtype=np.float64)
+    hit: Floats = np.asarray(_relevant(found, cut).any(axis=1), dtype=np.float64)
+    return hit
 
 
 def _mrr(found: Judged, cut: int) -> Floats:

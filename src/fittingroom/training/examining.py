@@ -159,8 +159,8 @@ def _entropy(shares: list[float]) -> float:
 
 
 def data_curve(splits: Splits, task: TaskConfig, seed: int) -> list[dict[str, float]]:
-    """Macro-F1 on dev of a linear model that learnt from a quarter, half and all of the training rows. Empty where
-    there are too few.
+    """Macro-F1 and accuracy on dev of a linear model that learnt from a quarter, half and all of the training rows.
+    Empty where there are too few.
     """
     from fittingroom.errors import UserError
     from fittingroom.statistics.folds import keyed_order
@@ -179,8 +179,10 @@ def data_curve(splits: Splits, task: TaskConfig, seed: int) -> list[dict[str, fl
         except UserError:  # a class with a single row: so few rows tell nothing
             continue
         said = model.predict(texts(dev, task))
+        right = sum(one == str(true) for one, true in zip(said, wanted, strict=True)) / max(1, len(said))
         score = macro_f1([kinds[str(one)] for one in wanted], [kinds[one] for one in said])
-        found.append({"rows": float(some.num_rows), "macro_f1": round(score, 4)})
+        scores = {"macro_f1": round(score, 4), "accuracy": round(right, 4)}
+        found.append({"rows": float(some.num_rows), **scores})
     return found
 
 
@@ -215,4 +217,5 @@ def confused_of(report: EvalReport) -> list[Confused]:
 def labels_of_audit(splits: Splits) -> dict[str, float]:
     """See `Examination.labels`."""
     names = ("trusted", "estimated_noise", "remaining_noise", "model_accuracy")
-    return {name: float(splits.facts[name]) for name in names if name in splits.facts}
+    found = {name: float(splits.facts[name]) for name in names if name in splits.facts}
+    return {**found, "changed": float(splits.facts.get("relabelled", 0) + splits.facts.get("removed", 0))}

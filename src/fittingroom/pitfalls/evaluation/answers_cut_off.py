@@ -35,7 +35,7 @@ class Settings(Frozen):
 
 def detect(report: EvalReport, settings: Settings) -> Iterator[Finding]:
     """Fires on answers that ran into the limit of tokens."""
-    cut = int(report.facts.get("cut_answers", 0))
+    cut = max(int(report.facts.get(name, 0)) for name in ("cut_answers", "truncated_thoughts"))
     share = cut / report.rows if report.rows else 0.0
     if share <= settings.share:
         return

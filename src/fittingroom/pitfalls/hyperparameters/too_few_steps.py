@@ -55,7 +55,7 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     proven = smaller is not None and outdoes(smaller, examined, settings)
     if not proven:
         falling = fall >= settings.falling and examined.stopped == "completed"
-        if smaller is not None or not falling or blamed_rate(curves, examined, settings) != 1:
+        if examined.rivals or not falling or blamed_rate(curves, examined, settings) != 1:
             return
     yield Finding(
         severity=Severity.WARN,

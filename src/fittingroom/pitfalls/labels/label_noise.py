@@ -8,7 +8,8 @@ Why it hurts
     stays unknown. Every cure of rate and fit is misled, for well-learnt noise looks like overfitting.
 How it is detected
     The audit counts, by confident learning on out-of-fold probabilities of a linear model, the share of the training
-    labels that are probably wrong and were left as they are. A poor auditor is not believed: then only that is told.
+    labels that are probably wrong and were left as they are: above 0.05 and what so few rows leave to chance (two
+    standard errors). A poor auditor is not believed: then only that is told.
 What the remedy does
     Lets the audit mend the training part: a label is replaced where all repetitions agree on another one with high
     probability, otherwise the row goes; no class loses more than its limit, which is raised to what is estimated to be
@@ -22,6 +23,7 @@ Source
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,7 +53,8 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         yield _unmeasured(facts)
         return
     share = float(facts["remaining_noise"])
-    if share <= settings.share:
+    chance = 2 * math.sqrt(settings.share * (1 - settings.share) / max(1, splits.train.rows))
+    if share <= settings.share + chance:
         return
     yield Finding(
         severity=Severity.WARN,
@@ -121,7 +124,8 @@ ZH = Page(
     what_goes_wrong="按错了旁边的按钮，星级评的是快递而不是商品，数据由昨天的规则打标：一部分标签与文本不符。",
     why_it_hurts="模型把错误也学进去，模型够大时甚至背下来；在正确标签上能得多少分无从知道。"
     "学会的噪声看起来像过拟合，会误导所有关于学习率和拟合的补救。",
-    how_it_is_detected="审计用线性模型的折外概率做置信学习，统计训练标签中可能错误而未修正的比例。"
+    how_it_is_detected="审计用线性模型的折外概率做置信学习，统计训练标签中可能错误而未修正的比例："
+    "超过 0.05，且超出行数本身的偶然（两个标准误）。"
     "审计模型太差时不采信，只作说明。",
     what_the_remedy_does="让审计修正训练部分：各次重复都以高概率同意另一标签时替换，否则去掉该行；"
     "每类损失不超过上限，上限按估计的错误比例放宽，最多 0.4。开发集与测试集的标签交给人工。",

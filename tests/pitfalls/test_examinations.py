@@ -1,0 +1,124 @@
+"""What is read from examinations: rivals against the whole training, recorded from real runs and varied."""
+
+from __future__ import annotations
+
+import pytest
+
+from fittingroom.pitfalls import detect_all
+from fittingroom.pitfalls.curves import RateLimits, outdoes
+from fittingroom.types import Examination, Rival
+
+LIMITS = RateLimits()
+
+
+def rival(
+    change: str, *, factor: float = 1.0, share: float = 0.2, own: float, dev: float, learnt: float, told: float
+) -> Rival:
+    return Rival(
+        change=change,
+        factor=factor,
+        share=share,
+        train_loss=own,
+        dev_loss=dev,
+        train_metric=learnt,
+        dev_metric=told,  # type: ignore[arg-type]
+    )
+
+
+def examined(
+    losses: list[float],
+    metrics: list[float],
+    *rivals: Rival,
+    response: dict[str, float] | None = None,
+    start: float = 10.2,
+) -> Examination:
+    """A training by its dev loss and dev score after every epoch; those on training rows are a little better."""
+    evals = [
+        {"step": 19.0 * n, "epoch": float(n), "dev_loss": loss, "dev_metric": metric, "train_loss": 0.99 * loss,
+         "train_metric": min(1.0, 1.02 * metric)}
+        for n, (loss, metric) in enumerate(zip(losses, metrics, strict=True))
+    ]  # fmt: skip
+    best = max(evals, key=lambda entry: (entry["dev_metric"], -entry["dev_loss"]))
+    steps = [{"step": float(n), "epoch": n / 19, "loss": 10.0 / n} for n in range(1, 19 * (len(losses) - 1) + 1)]
+    facts = {"rate_response": {"start": start, "losses": response, "steps": 4}} if response else {}
+    return Examination(
+        steps=steps, evals=evals, best_step=int(best["step"]), stopped="completed", facts=facts, rivals=list(rivals),
+        rows={"train": 296, "dev": 120},
+    )  # fmt: skip
+
+
+def causes(examination: Examination) -> list[tuple[str, bool]]:
+    found = detect_all(examination, "examine", settings={}, disabled=[])
+    assert not any("check_failed" in one.measured for one in found)
+    return [(one.pitfall, one.proven) for one in found]
+
+
+COLLAPSED = [10.431, 10.226, 3.605, 3.584, 2.81, 2.572, 2.525], [0.026] * 7
+"""The built-in model on eight intents of bank customers, all weights, at a hundred times a good rate."""
+RISING = {"0.01": 7.107678, "0.1": 5.200512, "0.3": 11.152498, "1": 14.609975, "3": 31.03023, "10": 89.601712}
+
+
+def test_a_rate_that_raises_the_loss_is_too_high_though_the_rival_is_not_there_yet() -> None:
+    lower = rival("rate", factor=0.01, own=3.468, dev=3.49, learnt=0.115, told=0.096)
+    longer = rival("longer", own=2.646, dev=2.637, learnt=0.029, told=0.026)
+
+    found = detect_all(examined(*COLLAPSED, lower, longer, response=RISING), "examine", settings={}, disabled=[])
+
+    assert [(one.pitfall, one.proven) for one in found] == [("learning-rate-too-high", True)]
+    assert found[0].measured["best_factor"] == 0.01, "not the rate that is best over four steps"
+
+
+SLOW = [10.43, 10.3, 10.1, 9.9, 9.8, 9.75, 9.74], [0.02] * 7
+FALLING = {"0.1": 10.2, "0.3": 10.19, "1": 10.18, "10": 9.9, "100": 7.1, "1000": 5.2}
+
+
+def test_a_rate_is_too_low_when_a_fifth_of_the_rows_at_a_higher_one_lead_further() -> None:
+    higher = rival("rate", factor=100.0, own=3.4, dev=3.5, learnt=0.1, told=0.1)
+
+    assert causes(examined(*SLOW, higher, response=FALLING)) == [("learning-rate-too-low", True)]
+
+
+def test_a_short_horizon_does_not_outweigh_the_whole_training() -> None:
+    """The response says three times the rate; trained for longer it does no better: nothing is named."""
+    response = {"0.1": 9.0, "0.3": 8.0, "1": 6.0, "3": 3.0, "10": 9.0}
+    higher = rival("rate", factor=3.0, own=0.9, dev=0.95, learnt=0.6, told=0.55)
+    longer = rival("longer", own=0.31, dev=0.33, learnt=0.9, told=0.86)
+
+    assert (
+        causes(
+            examined(
+                [10.4, 2.0, 0.9, 0.5, 0.4, 0.33], [0, 0.3, 0.6, 0.8, 0.85, 0.86], higher, longer, response=response
+            )
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(("share", "proves"), [(0.3, True), (0.9, False)])
+def test_a_rival_with_as_many_rows_proves_nothing(share: float, proves: bool) -> None:
+    higher = rival("rate", factor=10.0, share=share, own=1.0, dev=1.0, learnt=0.5, told=0.5)
+
+    assert outdoes(higher, examined(*SLOW), LIMITS) is proves
+
+
+def test_in_a_training_of_one_pass_time_is_missing_before_the_rate_is_blamed() -> None:
+    higher = rival("rate", factor=3.0, share=0.5, own=2.0, dev=2.1, learnt=0.2, told=0.2)
+    longer = rival("longer", share=0.9, own=1.8, dev=1.9, learnt=0.3, told=0.3)
+
+    assert causes(examined([10.4, 2.76], [0.026, 0.077], higher, longer)) == [("underfitting", True)]
+    far = higher.model_copy(update={"factor": 100.0})
+    assert causes(examined([10.4, 2.76], [0.026, 0.077], far, longer)) == [("learning-rate-too-low", True)]
+
+
+def test_more_rank_is_called_for_where_only_room_helps() -> None:
+    same = rival("same", own=1.0, dev=1.1, learnt=0.5, told=0.5)
+    wider = rival("rank", factor=4.0, own=0.8, dev=0.95, learnt=0.6, told=0.58)
+    longer = rival("longer", own=0.7, dev=0.9, learnt=0.62, told=0.6)
+    curves = [10.4, 1.5, 0.9, 0.8], [0.0, 0.4, 0.6, 0.62]
+
+    (found,) = detect_all(examined(*curves, longer, same, wider), "examine", settings={}, disabled=[])
+
+    assert (found.pitfall, found.proven) == ("underfitting", True)
+    assert found.measured["room"] == pytest.approx(0.2)
+    worse_on_dev = wider.model_copy(update={"dev_loss": 1.2})
+    assert causes(examined(*curves, longer, same, worse_on_dev)) == []
