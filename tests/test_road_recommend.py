@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom import Workspace
+from fittingroom.errors import UserError
 from fittingroom.serving.ranking import Ranked
 
 GOODS = {"1": "全脂牛奶", "2": "Rye bread", "3": "butter", "4": "苹果", "5": "green tea", "6": "rice"}
@@ -31,11 +32,11 @@ adapt: {max_attempts: 1}
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty customers who buy milk or bread most of the time, one thing a day."""
+    """Two dozen customers who buy milk or bread most of the time, one thing a day."""
     folder = tmp_path_factory.mktemp("shop")
     dice = random.Random(5)
     lines = ["customer,day,sku"]
-    for customer in range(30):
+    for customer in range(24):
         for day in range(1, 6):
             lines.append(f"k{customer},2026-01-{day:02d},{dice.choice('111222345')}")
     (folder / "sales.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -45,6 +46,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_road_ends_in_a_ranking(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FITTINGROOM_KEY", "test-key-test-key-test-key")
     run = Workspace(shop).run()
@@ -59,3 +61,5 @@ def test_the_road_ends_in_a_ranking(shop: Path, monkeypatch: pytest.MonkeyPatch)
     assert set(answer.titles) <= set(GOODS.values())
     assert "rice" not in answer.titles, "nobody bought it"
     assert len(answer.titles) == 5
+    with pytest.raises(UserError, match="a task of the kind recommend has neither"):
+        Workspace(shop).monitor()

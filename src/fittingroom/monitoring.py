@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fittingroom.config import RunConfig
 from fittingroom.engine import Context, ProgressSink
-from fittingroom.errors import StoreError
+from fittingroom.errors import StoreError, UserError
 from fittingroom.history import History
 from fittingroom.pitfalls import detect_all
 from fittingroom.serving.recorder import FOLDER, read_traffic
@@ -16,6 +16,7 @@ from fittingroom.stages.deploy import alias_target
 from fittingroom.stages.monitor import DriftReport, compare, reference_of
 from fittingroom.store import Store
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.jobs import job_of
 from fittingroom.types import EvalReport, Release, Splits, Text
 
 
@@ -29,6 +30,13 @@ def compare_traffic(
     """
     release = alias_target(root, alias)
     task, reference, splits = _judged(root, release)
+    if not job_of(task).closed:
+        raise UserError(
+            f"what is compared are labels and how sure the model is of them; a task of the kind {task.kind} has "
+            "neither. Its requests lie in `requests/`",
+            f"监控比较的是标签及其置信度；{task.kind} 类型的任务两者都没有。其请求记录在 `requests/` 中",
+            place=f"release {release.version}",
+        )
     since = (now or datetime.now(UTC)) - timedelta(days=config.monitor.days)
     wanted = partial(read_traffic, root / FOLDER, since=since, alias=alias, release=release.version)
     context = Context(root=root, scratch=root, secret=secret, progress=progress)

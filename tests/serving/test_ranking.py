@@ -133,6 +133,14 @@ def test_without_personal_history_everybody_gets_the_same(predictor: Predictor) 
     assert len(nobody.titles) == 3
 
 
+def test_a_task_without_personal_history_never_uses_it(tmp_path: Path) -> None:
+    of = task(["history", "searched"], candidates=4, personal=False)
+    predictor = Predictor.load(make_ranking_bundle(tmp_path / "b", of), threads=1)
+    found = predictor.rank({"history": ["good quality"], "searched": "size"})
+    assert found.input == {"history": "", "searched": "size"}
+    assert found == predictor.rank({"searched": "size"})
+
+
 def test_what_is_asked_is_redacted(predictor: Predictor) -> None:
     found = predictor.rank({"searched": "call 13812345678 <b>size</b>"})
     assert "138" not in found.input["searched"]

@@ -26,7 +26,7 @@ from fittingroom.tasks.config import QUESTION
 from fittingroom.tasks.jobs import job_of
 from fittingroom.tasks.marking import unmarked
 from fittingroom.tasks.options import Places, by_label
-from fittingroom.tasks.recommend import impersonal
+from fittingroom.tasks.recommend import impersonal, settings_of
 from fittingroom.tasks.shelf import Shelf
 from fittingroom.text.clean import Cleaned, clean_batch
 from fittingroom.text.redact import agree, redact_batch
@@ -308,7 +308,7 @@ class Predictor:
         """
         ranker, task = self.ranker, self.info.task
         given = fields_of(raw, task)
-        known = given if personal else impersonal(given)
+        known = given if personal and settings_of(task).personal else impersonal(given)
         asked = self._washed([known], place="input", empty=True)[0]
         titles = ranker.shelf.candidates(asked.input, task) if candidates is None else candidates_of(candidates)
         ranked = ranker.rank([asked.input], [titles])[0][:most]
