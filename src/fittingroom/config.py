@@ -30,7 +30,7 @@ from fittingroom.stages.prepare import PrepareConfig
 from fittingroom.stages.split import SplitConfig
 from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.jobs import job_of
+from fittingroom.tasks.jobs import job_of, job_of_kind
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Frozen
@@ -144,8 +144,11 @@ class RunConfig(Frozen):
         if kind not in STANDARD or kind == "classify":  # the defaults of the sections are those of classify
             return values
         ours = list(STANDARD[kind])
-        job = job_of(TaskConfig.model_construct(kind=kind))
-        wanted = {"evaluate": {"baselines": ours}, "gate": {"metric": job.metrics[0], "better_than": ours}}
+        job = job_of_kind(kind)
+        wanted: dict[str, dict[str, Any]] = {
+            "evaluate": {"baselines": ours},
+            "gate": {"metric": job.metrics[0], "better_than": ours},
+        }
         filled = dict(values)
         for section, defaults in wanted.items():
             said = values.get(section, {})
@@ -164,7 +167,8 @@ class RunConfig(Frozen):
         if isinstance(settings, dict) and settings.get("grade"):
             return values
         filled = dict(values)
-        for section, defaults in {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}.items():
+        wanted: dict[str, dict[str, Any]] = {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}
+        for section, defaults in wanted.items():
             said = values.get(section, {})
             if isinstance(said, dict):
                 filled[section] = defaults | said

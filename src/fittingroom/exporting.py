@@ -16,6 +16,7 @@ from fittingroom.errors import StoreError, UserError
 from fittingroom.exported import write_rows
 from fittingroom.history import History
 from fittingroom.journal import Journal
+from fittingroom.models.render import whole
 from fittingroom.sources.chat import INFO, update_dataset_info, write_chat, write_dataset_info
 from fittingroom.sources.conversation import Conversation, Format
 from fittingroom.store import Store
@@ -81,7 +82,7 @@ def _conversations(table: Table, task: TaskConfig, labels: list[str]) -> Iterato
         for row in batch.select(["input", "target"]).to_pylist():
             given = {name: text or "" for name, text in row["input"].items()}
             shown = job.choices(given, task, labels)
-            asked = job.messages(given, task, shown)
+            asked = whole(job.messages(given, task, shown))
             system = "\n".join(turn["content"] for turn in asked if turn["role"] == "system")
             turns = [(turn["role"], turn["content"]) for turn in asked if turn["role"] != "system"]
             yield Conversation((*turns, ("assistant", job.answer(row["target"][task.target], task, shown))), system)

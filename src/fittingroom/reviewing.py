@@ -183,7 +183,7 @@ def _known_ids(root: Path, history: History, folder: Path) -> set[str]:
 def _known_labels(labelled: Rows, config: RunConfig) -> dict[str, str]:
     """Folded spelling -> label: those of the task, else those that the rows carry and that the rules name."""
     seen = Counter(labelled.facts["classes"])
-    if config.task.labels is None:
+    if config.task.all_labels is None:
         seen.update(rule.label for rule in config.label.rules if rule.label not in seen)
         dropped = labelled.dropped.frame()
         gone = dropped.filter(dropped["reason"].is_in(_CONTESTED))

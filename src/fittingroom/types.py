@@ -276,8 +276,8 @@ class EvalReport(Output):
     unscored: int = 0
     facts: dict[str, Any] = Field(default_factory=dict)
     """calibration (ECE, bins), slices, distribution of predictions, digest of the part, baseline_rows; truncated
-    inputs, unscored by reason, order, abstention, none_of_these; forgetting and champion. What could not be measured
-    has `error`."""
+    inputs, unscored by reason, order, alone, abstention, none_of_these; forgetting and champion. What could not be
+    measured has `error`."""
     timing: dict[str, float] = Field(default_factory=dict)
 
 

@@ -69,7 +69,7 @@ def looked_at(
     rows = encode(parts.train, task=_TASK, labels=names, renderer=renderer, max_length=length)
     asked = [classify.messages(given, _TASK, names) for given in inputs_of(parts.train.arrow())]
     subject = Subject(
-        folder, tokenizer, served(tokenizer) if served else renderer, asked, [classify.answer(name) for name in names],
+        folder, tokenizer, served(tokenizer) if served else renderer, asked, list(names),
         rows, _model(), layout(Layout.of(_model(), int(tokenizer.pad_token_id))), config.train, 7,
     )  # fmt: skip
     measured, examples = tokens.looked_at(subject)

@@ -13,20 +13,24 @@ from pydantic import TypeAdapter, ValidationError
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError, UserError
+from fittingroom.exporting import _conversations
 from fittingroom.models.load import load_tokenizer
 from fittingroom.models.packing import in_order
 from fittingroom.models.render import Renderer
 from fittingroom.serving.asking import ask_each
 from fittingroom.serving.predictor import Predictor
 from fittingroom.sources.config import SourceConfig
+from fittingroom.stages.audit import AuditConfig, audit
 from fittingroom.stages.dedup import DedupConfig, dedup
 from fittingroom.stages.label import LabelConfig, label
 from fittingroom.stages.prepare import PrepareConfig, prepare
 from fittingroom.stages.split import SplitConfig, split
+from fittingroom.tables import Table
 from fittingroom.tasks.aspects import per_question
 from fittingroom.tasks.classify import JOB
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.rows import encode
+from fittingroom.types import Splits, row_schema
 from serving.bundles import make_bundle
 from tiny_model import tiny_folder
 
@@ -187,3 +191,29 @@ def test_scores_per_question() -> None:
         "a": {"rows": 2, "accuracy": 0.5, "macro_f1": pytest.approx(1 / 3)},
         "b": {"rows": 1, "accuracy": 1.0, "macro_f1": 1.0},
     }
+
+
+def test_the_audit_doubts_within_the_question(context: Context) -> None:
+    """Answers to one question are no likelier labels of the other, whatever the words are."""
+    rows = reviews(60)
+    for number, row in enumerate(rows):
+        row["review"] += {"合适": " fits well", "偏小": " tight", "偏大": " loose", "": ""}[row["size"]]
+        row["review"] += {"slow": " late parcel", "fast": " next day", "": ""}[row["delivery"]]
+        row["size"] = "偏大" if number in (1, 5) else row["size"]  # wrong: their texts say tight
+    made = prepare(sources=sources(context, rows, key="no"), prepare=PrepareConfig(), task=TASK, context=context)
+    whole = label(made, label=LabelConfig(), task=TASK, context=context).kept
+    nothing = Table.of(whole.arrow().slice(0, 0))
+    parts = Splits(train=whole, dev=nothing, calibration=nothing, test=nothing, dropped=nothing)
+    config = AuditConfig(mode="review", min_skill=0.0, min_accuracy=0.0)
+    found = audit(parts, audit=config, task=TASK, seed=7, context=context).review.frame().to_dicts()
+    asked = {row["id"]: row["input"]["question"] for row in whole.frame().to_dicts()}
+    assert found
+    assert all(one["suggested"] in TASK.questions[asked[one["id"]]].labels for one in found)
+
+
+def test_what_is_exported_ends_with_the_question() -> None:
+    row = {"input": {"review": "the coat", "question": "delivery"}, "target": {"answer": "fast"}}
+    table = Table.records([{"id": "1", "source": "s", **row}], row_schema(TASK.input, TASK.target))
+    (found,) = _conversations(table, TASK, TASK.all_labels or [])
+    assert found.system == "About the goods:"
+    assert list(found.turns) == [("user", "the coat\n\ndelivery\nA. slow\nB. fast"), ("assistant", "B")]

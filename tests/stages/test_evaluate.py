@@ -30,6 +30,7 @@ class FakePredictor:
     info = SimpleNamespace(abstention=None, task=TASK)
     nan_on = "nan-row"
     fails = False
+    forgets = False
 
     def __init__(self, weights: str) -> None:
         self.weights = weights
@@ -58,9 +59,12 @@ class FakePredictor:
     def decide(self, probabilities: np.ndarray) -> list[tuple[str, bool]]:
         return [(self.labels[at], False) for at in probabilities.argmax(axis=1).tolist()]
 
-    def classify(self, raw: list[dict[str, str]]) -> np.ndarray:
+    def classify(self, raw: list[dict[str, str]]) -> list[SimpleNamespace]:
         self.asked += len(raw)
-        return self.score(raw)
+        shares = np.nan_to_num(self.score(raw))
+        if self.forgets:  # alone, everything is the first label
+            shares = np.eye(len(self.labels))[[0] * len(raw)]
+        return [SimpleNamespace(label=label) for label, _ in self.decide(shares)]
 
     def score(self, inputs: list[dict[str, str]]) -> np.ndarray:
         rows = []
@@ -187,6 +191,15 @@ def test_a_baseline_that_fails_leaves_the_rest_standing(context: Context, predic
     assert not tfidf.metrics
     assert "base model is not here" in untuned.error
     assert report.predictions.columns[-1] == "majority"
+
+
+def test_an_answer_that_depends_on_its_batch_is_seen(context: Context, predictor: type[FakePredictor]) -> None:
+    splits = _splits(train=_part("train", 80, 1), dev=_part("dev", 60, 2))
+    assert _evaluate(splits, context, latency_rows=30, baselines=[]).facts["alone"] == {"rows": 20, "same": 20}
+    predictor.forgets = True
+    alone = _evaluate(splits, context, latency_rows=30, baselines=[]).facts["alone"]
+    assert alone["rows"] == 20
+    assert alone["same"] < 15
 
 
 def test_rows_that_cannot_be_judged_are_counted_and_wrong_for_nobody(context: Context) -> None:

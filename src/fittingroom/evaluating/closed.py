@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import api, champion, encoder, few_shot, head, majority, tfidf, untuned
-from fittingroom.evaluating.latency import one_at_a_time
+from fittingroom.evaluating.latency import FEWEST, one_at_a_time
 from fittingroom.evaluating.setting import FAILURES, Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.serving.order import order_facts
 from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
 from fittingroom.statistics.judging import Answers, Exam, Judge, calibration_of, indices, tally
 from fittingroom.tasks.abstaining import Abstention, out_of_scope, told
+from fittingroom.tasks.aspects import per_question
 from fittingroom.types import EvalReport, Interval, Score
 
 if TYPE_CHECKING:
@@ -106,9 +109,16 @@ def _ask(setting: Setting, exam: Exam) -> _Asked:
     found = in_batches(predictor.score, inputs, f"evaluate.{setting.part}", setting.context)
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
-    timing |= one_at_a_time(lambda given: predictor.classify([given]), inputs, setting.config.latency_rows)
+    alone: dict[int, str] = {}
+
+    def ask(place: int) -> None:
+        with contextlib.suppress(UserError):  # no text is left of it when it is prepared once more: nothing to time
+            alone[place] = predictor.classify([inputs[place]])[0].label
+
+    timing |= one_at_a_time(ask, range(len(inputs)), setting.config.latency_rows)
     judged = np.flatnonzero(np.isfinite(found).all(axis=1))
     decided = predictor.decide(found[judged]) if len(judged) else []
+    together = {place: label for place, (label, _) in zip(judged.tolist(), decided, strict=True)}
     abstention = predictor.info.abstention
     return _Asked(
         list(predictor.labels),
@@ -121,13 +131,24 @@ def _ask(setting: Setting, exam: Exam) -> _Asked:
         {
             "truncated": truncated([predictor.prompt_ids(given)[1] for given in inputs]),
             "order": order_facts(predictor, inputs, seed=setting.seed),
+            "alone": _alone(alone, together),
         },
         timing,
     )
 
 
+def _alone(alone: dict[int, str], together: dict[int, str]) -> dict[str, int]:
+    """Of the rows that were asked one at a time: how many, and how many got the answer that they got in a batch.
+
+    Padding that is read, or an input that changes when it is prepared once more, shows here.
+    """
+    # How many were asked depends on how fast this machine is; these were in any case.
+    both = [place for place in sorted(alone)[:FEWEST] if place in together]
+    return {"rows": len(both), "same": sum(alone[place] == together[place] for place in both)}
+
+
 def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
-    """How abstaining fared, and "none of these" judged on its own."""
+    """How abstaining fared; "none of these", and each of several questions, judged on its own."""
     facts: dict[str, Any] = {}
     if asked.abstention is not None:
         # Of the likeliest label, as the threshold was chosen: what is withheld may be called "none of these".
@@ -135,6 +156,8 @@ def _withheld(judge: Judge, asked: _Asked, setting: Setting) -> dict[str, Any]:
         facts["abstention"] = told(asked.probabilities.max(axis=1), right, asked.abstention)
     if setting.task.none_of_these is not None:
         facts["none_of_these"] = out_of_scope(judge.exam.targets, asked.said, setting.task.none_of_these)
+    if setting.task.questions:
+        facts["questions"] = per_question(judge.exam.inputs, judge.exam.targets, asked.said)
     return facts
 
 

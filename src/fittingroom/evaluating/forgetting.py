@@ -43,7 +43,7 @@ def forgetting(setting: Setting) -> dict[str, Any]:
     probes = probes_of(setting.config.forgetting, setting.context)
     losses = {}
     for weights in ("base", "bundle"):
-        predictor = setting.predictor(weights)  # type: ignore[arg-type]
+        predictor = setting.predictor(weights)
         losses[weights], tokens = _losses(predictor, probes, setting.context)
         del predictor  # see Setting.predictor
         if not np.isfinite(losses[weights]).all():
@@ -118,13 +118,13 @@ def _losses(
     with deterministic(context.threads), torch.no_grad():
         for batch in batches([len(row) for row in rows], at_most=8):
             length = max(len(rows[at]) for at in batch)
-            ids = torch.tensor([[*rows[at], *[0] * (length - len(rows[at]))] for at in batch], device=where)
+            padded = torch.tensor([[*rows[at], *[0] * (length - len(rows[at]))] for at in batch], device=where)
             mask = torch.tensor([[1] * len(rows[at]) + [0] * (length - len(rows[at])) for at in batch], device=where)
-            hidden = hidden_states(body, ids, mask)
+            hidden = hidden_states(body, padded, mask)
             for number, at in enumerate(batch):
                 first, last = starts[at], len(rows[at])
                 logits = head(hidden[number, first - 1 : last - 1]).float()
-                wanted = ids[number, first:last]
+                wanted = padded[number, first:last]
                 losses[at] = float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum").double())
             done += len(batch)
             context.progress("evaluate.forgetting", done, len(rows))

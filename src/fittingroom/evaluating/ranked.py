@@ -103,6 +103,7 @@ def judge(setting: Setting) -> EvalReport:
     mine = exam.values(ours)
     scores, theirs = _baselines(exam, mine, shelf, setting)
     units = units_of(train)
+    shown: dict[str, Sequence[list[str] | None]] = {"model": ours, **theirs}
     facts = {
         "groups": exam.drawn.groups,
         "replicates": config.replicates,
@@ -112,7 +113,7 @@ def judge(setting: Setting) -> EvalReport:
         "questions": {"judged": len(exam.questions), "unrankable": found.unrankable, "passed_over": found.passed_over},
         "ranked_by": by,
         "candidates": _ceiling(exam.questions, proposed),
-        "reach": {name: _reach(lists, shelf) for name, lists in {"model": ours, **theirs}.items()},
+        "reach": {name: _reach(lists, shelf) for name, lists in shown.items()},
         "slices": _slices(exam, mine, shelf, units, seed),
     }
     return EvalReport(

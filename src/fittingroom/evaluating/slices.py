@@ -6,6 +6,7 @@ fewer than 30 customers or conversations: such an interval is wide, and its ends
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,15 +99,11 @@ def _by_length(exam: Exam) -> Cut:
 
 def _by_time(exam: Exam) -> list[Cut]:
     """Terciles of the rows that tell their time; none where fewer than three different days do."""
-    import numpy as np
-
     there = [stamp for stamp in exam.times if stamp is not None]
     days = sorted({stamp.date() for stamp in there})
     if len(days) < 3:
         return []
     limits = [sorted(stamp.date() for stamp in there)[int(len(there) * share)] for share in (1 / 3, 2 / 3)]
     names = [f"< {limits[0]}", f"{limits[0]} – {limits[1]}", f"≥ {limits[1]}"]
-    column = [
-        "" if stamp is None else names[int(np.searchsorted(limits, stamp.date(), side="right"))] for stamp in exam.times
-    ]
+    column = ["" if stamp is None else names[bisect_right(limits, stamp.date())] for stamp in exam.times]
     return [Cut("time", column, names)]

@@ -23,6 +23,7 @@ def measured(data: ReportData, report: EvalReport, say: Say, language: str) -> H
         *_unjudged(facts.get("unscored", {})),
         *_restraint(facts),
         *_order(facts.get("order", {})),
+        *_alone(facts.get("alone", {})),
         *_contestants(facts),
     ]
     rows: list[list[Child]] = [[name.say(language), said.say(language)] for name, said in found]
@@ -138,6 +139,15 @@ def _order(facts: dict[str, Any]) -> Iterator[_Line]:
                 f"{share} of {rows} answers stay the same under {tried} other orders",
                 f"{rows} 行在另外 {tried} 种顺序下，{share} 的答案不变",
             ),
+        )
+
+
+def _alone(facts: dict[str, int]) -> Iterator[_Line]:
+    if facts.get("rows", 0) > facts.get("same", 0):
+        same, rows = facts["same"], facts["rows"]
+        yield (
+            _text("answers that depend on their batch", "随批次而变的答案"),
+            _text(f"{same} of {rows} are the same when asked alone", f"单独询问时，{rows} 条中有 {same} 条答案相同"),
         )
 
 

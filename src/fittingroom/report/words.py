@@ -124,7 +124,7 @@ WORDS: dict[str, Text] = {
     "popularity": _text("most popular goods", "热门商品"),
     "item_knn": _text("goods that go together", "关联商品"),
     "bm25": _text("BM25 on titles", "标题上的 BM25"),
-    "api": _text("hosted model", "托管模型"),
+    "api": _text("hosted model", "云端模型"),
     "encoder": _text("small encoder", "小型编码器"),
     "head": _text("linear head on the base model", "基座模型上的线性分类头"),
     "champion": _text("former champion", "现役模型"),

@@ -40,6 +40,10 @@ _REPLAYED = 500
 _RUNS_CODE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".so"})
 
 
+By = Literal["likelihood", "per_token", "lift", "lift_popular", "contrast"]
+"""Ways to score a title behind a question (see `serving.ranking`)."""
+
+
 class BaseRecord(Frozen):
     """Which base model it was."""
 
@@ -92,7 +96,7 @@ class BundleInfo(Frozen):
     method: Literal["full", "lora"] = "full"
     think: ThinkPolicy = "auto"
     """What stood between the assistant's mark and an answer in training; serving writes the same."""
-    rank_by: str = ""
+    rank_by: By | None = None
     """For a bundle that ranks: the way of scoring that was best on rows it has not learnt (see `serving.ranking`)."""
     golden_prompt: str = ""
     """Digest of the ids of one fixed prompt, as training rendered it (`golden_prompt`); compared when loading."""

@@ -121,7 +121,7 @@ class Predictor:
         longest = max((len(answer) for answer in self._answers), default=info.max_tokens)
         self._prompt_limit = info.max_length - longest
         self._writer = Writer(info, model, self._decode, end=self.renderer.eos_id, lock=self._lock)
-        self._ranker = shelf and Ranker(
+        self._ranker = None if shelf is None else Ranker(
             model, self.renderer, info.task, shelf, prompt_limit=self._prompt_limit, by=info.rank_by or "likelihood",
             lock=self._lock,
         )  # fmt: skip

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from fittingroom.errors import ModelError, UserError
+from fittingroom.serving.bundle import By
 from fittingroom.statistics.ranking import METRICS, judged, per_question
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.questions import Question
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-By = Literal["likelihood", "per_token", "lift", "lift_popular", "contrast"]
 BYS: tuple[By, ...] = get_args(By)
 _KEPT = 100_000
 """Titles whose prior is kept."""
@@ -132,7 +132,7 @@ class Ranker:
         candidates = [self.candidates(question) for question in questions]
         found = self._expected([question.given for question in questions], candidates, ways, progress)
         wanted = [question.wanted for question in questions]
-        means = {}
+        means: dict[str, float] = {}
         for way in ways:
             lists = [
                 [title for title, _ in self._order(way, titles, one)]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.serving.bundle import MODEL, SHELF
-from fittingroom.serving.ranking import By, Ranker
+from fittingroom.serving.bundle import MODEL, SHELF, By
+from fittingroom.serving.ranking import Ranker
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.questions import Question, asked
 from fittingroom.tasks.recommend import settings_of

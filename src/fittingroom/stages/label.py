@@ -253,7 +253,7 @@ def _weak(table: Table, rules: Sequence[LabelRule], task: TaskConfig, spelling: 
         return None
     spelled = []
     for number, rule in enumerate(rules):
-        known = spelling.get(folded(rule.label), None if task.labels is not None else rule.label)
+        known = spelling.get(folded(rule.label), None if task.all_labels is not None else rule.label)
         if known is None:
             raise RecipeError(
                 f"{rule.label!r} is no label of the task: correct it, or add it to `task.labels`",

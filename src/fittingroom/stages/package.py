@@ -103,7 +103,7 @@ def package(
         max_length=trained.facts["max_length"],
         method="full",  # adapters are merged
         think=renderer.think,
-        rank_by=ranking.by if ranking else "",
+        rank_by=ranking.by if ranking else None,
         attributes=_attributes(splits, task),
         max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),

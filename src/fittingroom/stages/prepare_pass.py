@@ -286,7 +286,7 @@ class Pass:
     def annotations(self, name: str, source: SourceConfig, of: str) -> None:
         """Labels by people for rows of the source `of`; one that is no label of the task is rejected."""
         secret = self.context.secret
-        known = spellings(self.task, {}) if self.task.labels is not None else None
+        known = spellings(self.task, {}) if self.task.all_labels is not None else None
         layout = Layout.of(source)
         when = layout.time
         for batch in self._batches(name, source, [source.key, source.annotator, source.label, when]):

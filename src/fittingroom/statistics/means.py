@@ -91,7 +91,7 @@ def _sums(column: Floats, drawn: Resamples) -> _Sums:
     if values.shape != drawn.unit.shape:
         raise ValueError(f"{len(values)} values for {len(drawn.unit)} drawn rows")
     there = np.isfinite(values)
-    total = np.bincount(drawn.unit[there], weights=values[there], minlength=drawn.groups)
+    total = np.bincount(drawn.unit[there], weights=values[there], minlength=drawn.groups).astype(np.float64)
     many = np.bincount(drawn.unit[there], minlength=drawn.groups).astype(np.float64)
     return _Sums(total, many)
 

@@ -89,7 +89,8 @@ def _recall(found: Judged, cut: int) -> Floats:
 def _hit(found: Judged, cut: int) -> Floats:
     import numpy as np
 
-    return _relevant(found, cut).any(axis=1).astype(np.float64)
+    hit: Floats = np.asarray(_relevant(found, cut).any(axis=1), dtype=np.float64)
+    return hit
 
 
 def _mrr(found: Judged, cut: int) -> Floats:

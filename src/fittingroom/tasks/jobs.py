@@ -16,13 +16,18 @@ _JOBS: dict[str, Job] = {
 
 
 def job_of(task: TaskConfig) -> Job:
-    """What a task of this kind does. Raises RecipeError for a kind that this version does not know."""
-    found = _JOBS.get(task.kind)
+    """What a task does; see `job_of_kind`."""
+    return job_of_kind(task.kind)
+
+
+def job_of_kind(kind: str) -> Job:
+    """What tasks of this kind do. Raises RecipeError for a kind that this version does not know."""
+    found = _JOBS.get(kind)
     if found is None:
         known = ", ".join(sorted(_JOBS))
         raise RecipeError(
-            f"this version does not know the kind {task.kind!r}; it knows: {known}",
-            f"当前版本不支持任务类型 {task.kind!r}；支持：{known}",
+            f"this version does not know the kind {kind!r}; it knows: {known}",
+            f"当前版本不支持任务类型 {kind!r}；支持：{known}",
             place="task.kind",
         )
     return found

@@ -75,7 +75,7 @@ def _loaded(folder: Path, name: str) -> tuple[Any, Body]:
     where = device().kind
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)  # type: ignore[no-untyped-call]
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
         model: Any = AutoModel.from_pretrained(str(folder), use_safetensors=True, dtype=torch.float32, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(

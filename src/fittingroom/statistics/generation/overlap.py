@@ -69,13 +69,13 @@ def _common(ours: Sequence[str], theirs: Sequence[str]) -> int:
 
 @functools.cache
 def _bleu() -> Any:
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(tokenize="zh", effective_order=True)
 
 
 @functools.cache
 def _chrf() -> Any:
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return CHRF()
