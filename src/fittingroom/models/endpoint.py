@@ -270,6 +270,6 @@ def _pause_of(number: int, wait: float | None, chance: random.Random) -> float:
     for is waited for, up to a minute.
     """
     if wait is not None:
-        return min(_LONGEST_PAUSE, wait * (1 + 0.1 * chance.random()))
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**number)
-    return float(longest * (0.5 + 0.5 * chance.random()))
+        return float(min(_LONGEST_PAUSE, wait * (1 + 0.1 * chance.random())))
+    longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**number)
+    return longest * (0.5 + 0.5 * chance.random())

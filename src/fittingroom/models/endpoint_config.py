@@ -154,10 +154,10 @@ def with_listed_teacher(values: Any) -> Any:
     It stands there under the name `teacher`. Raises ValueError where that name is taken by another address.
     """
     section = values.get("balance") if isinstance(values, dict) else None
-    if not isinstance(section, dict):
+    teacher = section.get("teacher") if isinstance(section, dict) else None
+    if not isinstance(section, dict) or not isinstance(teacher, dict):
         return values
-    teacher = section.get("teacher")
-    if not isinstance(teacher, dict) or "url" not in teacher or "endpoint" in teacher:
+    if "url" not in teacher or "endpoint" in teacher:
         return values
     moved = {name: teacher[name] for name in _OF_THE_ENDPOINT if name in teacher}
     moved["switch_thinking"] = "deepseek" in str(teacher["url"])
