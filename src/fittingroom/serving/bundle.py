@@ -121,7 +121,7 @@ def read_info(folder: Path) -> BundleInfo:
         return BundleInfo.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(step) for step in first["loc"])
+        key = ".".join(str(step) for step in first["loc"]) or "labels"  # what a bundle as a whole must have
         raise StoreError(
             f"cannot be read ({key}: {first['type']}): make the bundle again by running the recipe",
             f"无法读取（{key}:{first['type']}）：请重新运行配方生成模型包",
