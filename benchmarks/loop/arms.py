@@ -94,8 +94,9 @@ def loop(cell: Cell, wanted: float) -> Result:
         "suspected": [one.pitfall + ("!" if one.proven else "") for one in ranked(run.attempts[0].findings)],
         "attempts": [_told(one) for one in run.attempts],
         "best": best.number,
-        "minutes": minutes,
-        "first_minutes": run.attempts[0].minutes,
+        "minutes": _worked(run),
+        "wall_minutes": minutes,
+        "first_minutes": _worked(run, 1),
         "examined": [
             {"stage": event["stage"], "seconds": event["worked"]}
             for event in run.journal.read()
@@ -120,6 +121,19 @@ def _named(diagnosed: list[dict[str, Any]]) -> str:
         return ""
     causes = [cause["pitfall"] for cause in diagnosed[0]["causes"]]
     return str(diagnosed[0]["cause"] or (causes[0] if causes else ""))
+
+
+def _worked(run: Run, attempt: int | None = None) -> float:
+    """Minutes that the stages of the run (or of one attempt) took when they were done: what another cell of the same
+    workspace had done already counts here too.
+    """
+    seconds, number = 0.0, 0
+    for event in run.journal.read():
+        if event["kind"] == "attempt_started":
+            number = event["attempt"]["number"]
+        elif event["kind"] == "stage_done" and attempt in (None, number):
+            seconds += event["worked"]
+    return round(seconds / 60, 3)
 
 
 def _told(one: Attempt) -> Result:
