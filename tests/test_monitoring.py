@@ -35,7 +35,8 @@ def monitored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int,
     """`compare_traffic` over a release and requests that are only said to be there."""
     part = SimpleNamespace(parts=lambda: {"test": None})
     monkeypatch.setattr(monitoring, "alias_target", lambda root, alias: SimpleNamespace(version=1))
-    monkeypatch.setattr(monitoring, "_judged", lambda root, release: (None, SimpleNamespace(part="test"), part))
+    task = parse(CONFIG, "test").task
+    monkeypatch.setattr(monitoring, "_judged", lambda root, release: (task, SimpleNamespace(part="test"), part))
     monkeypatch.setattr(monitoring, "reference_of", lambda report, part, task: None)
     empty = SimpleNamespace(table=SimpleNamespace(rows=0))
     monkeypatch.setattr(monitoring, "read_traffic", lambda folder, **wanted: empty)

@@ -162,12 +162,12 @@ def test_a_disk_that_cannot_take_the_weights_is_named_and_the_training_is_not_lo
 
 
 def test_a_dev_part_without_room_for_an_answer_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fittingroom.stages import train as stage
+    from fittingroom.training import material
 
     rows = splits()
     config = TrainConfig(method="full", max_length=64, batch_size=8, epochs=1)
     plan = configure(rows, model=MODEL, train=config, task=TASK, seed=7, context=context)
-    encoded = stage.encode
+    encoded = material.encode
 
     def dev_filled(table: Any, **values: Any) -> Any:
         """Every dev row fills all tokens that a row may have."""
@@ -176,6 +176,6 @@ def test_a_dev_part_without_room_for_an_answer_is_refused(context: Context, monk
             return dataclasses.replace(made, answer_starts=[len(ids) for ids in made.ids])
         return made
 
-    monkeypatch.setattr(stage, "encode", dev_filled)
+    monkeypatch.setattr(material, "encode", dev_filled)
     with pytest.raises(UserError, match="no dev row has room"):
         train_stage(plan, rows, model=MODEL, train=config, task=TASK, seed=7, context=context)
