@@ -92,17 +92,18 @@ def planted(data: Mapping[str, float], plant: str = "") -> Iterator[None]:
     """The road with this fault in it."""
     from fittingroom import pipeline
 
-    before, example = pipeline.split, Renderer.example
-    PLANTED.clear()
-    PLANTED.update(data)
-    pipeline.split = split  # type: ignore[attr-defined]
-    if plant == "prompt_in_the_loss":
-        Renderer.example = _whole(example)  # type: ignore[method-assign]
-    elif plant in planting_unseen.BEYOND_A_RECIPE:
-        PLANTED[plant] = planting_unseen.BEYOND_A_RECIPE[plant]
-    elif plant:
+    beyond, whole = planting_unseen.BEYOND_A_RECIPE, plant == "prompt_in_the_loss"
+    if plant and not whole and plant not in beyond:
         raise ValueError(f"no such fault to plant: {plant}")
+    before, example = pipeline.split, Renderer.example
     try:
+        PLANTED.clear()
+        PLANTED.update(data)
+        if plant in beyond:
+            PLANTED[plant] = beyond[plant]
+        pipeline.split = split  # type: ignore[attr-defined]
+        if whole:
+            Renderer.example = _whole(example)  # type: ignore[method-assign]
         yield
     finally:
         pipeline.split, Renderer.example = before, example  # type: ignore[attr-defined,method-assign]
