@@ -8,7 +8,7 @@ import pytest
 
 from fittingroom.report import render_report
 from fittingroom.report.beside import beside
-from fittingroom.report.data import ReportData
+from fittingroom.report.data import ReportData, StageLine
 from fittingroom.report.markdown import render_markdown
 from fittingroom.report.summary import summary_of
 from report.samples import evaluated, report_data
@@ -34,19 +34,8 @@ def told(judge: dict[str, Any] | None = None, label: dict[str, Any] | None = Non
     data = report_data()
     facts |= {"judge": judge} if judge else {}
     report = evaluated(0.8, tfidf=0.7).model_copy(update={"facts": facts, "timing": {}})
-    views = [
-        view.model_copy(
-            update={
-                "stages": [
-                    line.model_copy(update={"facts": {"endpoint": label} if label else {}})
-                    if line.stage == "label"
-                    else line
-                    for line in view.stages
-                ]
-            }
-        )
-        for view in data.attempts
-    ]
+    line = StageLine(stage="label", facts={"endpoint": label} if label else {})
+    views = [view.model_copy(update={"stages": [*view.stages, line]}) for view in data.attempts]
     assert data.test is not None
     return data.model_copy(update={"attempts": views, "test": data.test.model_copy(update={"report": report})})
 
