@@ -14,6 +14,7 @@ from fittingroom.diagnose import Diagnosis, used_values, worded
 from fittingroom.loop import Stand
 from fittingroom.run import Run
 from fittingroom.searching import search_recipe
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Expected, Text, Trained
 
@@ -49,7 +50,9 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     patched = config.patched(found.patch)
     if run.tried(patched):
         return left
-    expected = Expected(change=round(score - before, 4), metric=config.gate.metric)
+    # What trainings are judged by is the gate's metric only of a closed set; else no number can be promised.
+    change = round(score - before, 4) if job_of(config.task).closed else 0.0
+    expected = Expected(change=change, metric=config.gate.metric)
     return Diagnosis(
         cause=CAUSE,
         patch=found.patch,
