@@ -255,7 +255,7 @@ def test_what_lies_beside_the_store_goes_too(shop: Path) -> None:
     (trial / "rows.json").write_text(json.dumps(mine))
     (shop / "searches" / "s1" / "search.html").write_text("<p>scores</p>")
     rows = [{"id": name, "group": group, "target": "refund", "predicted": "refund", "confidence": 0.5}
-            for name, group in ((mine[0], None), ("0" * 24, GROUP), ("1" * 24, "other"))]  # fmt: skip
+            for name, group in ((mine[0], None), ("4" * 24, GROUP), ("1" * 24, "other"))]  # fmt: skip
     pq.write_table(Table.records(rows, _predictions()).arrow(), run / "predictions-1-dev.parquet")
     old = "2" * 24
     (shop / "endpoints").mkdir()
@@ -277,7 +277,7 @@ def test_what_lies_beside_the_store_goes_too(shop: Path) -> None:
 
     assert gone.sheets == ["pairs.xlsx"]
     held = everything(shop)
-    assert [one for one in (*mine, GROUP, old, "0" * 24) if one in held] == []
+    assert [one for one in (*mine, GROUP, old, "4" * 24) if one in held] == []
     assert pq.read_table(run / "predictions-1-dev.parquet")["id"].to_pylist() == ["1" * 24]
     assert (sorted(path.name for path in trial.parents[1].iterdir()), held.count("3" * 24)) == (["search.html"], 3)
     (left,) = preferences.handed_out(shop)
