@@ -8,7 +8,8 @@ Why it hurts
 How it is detected
     Macro-F1 on the training rows themselves stays low although the loss did not diverge and neither another rate nor
     smaller batches outdid the training. A rival says which is missing: going on from the kept weights lowers the loss
-    on dev and on training rows by a twentieth (time), or the same short training with four times the rank ends with a
+    on dev and on training rows by a twentieth (time; after fewer than three passes a tenth on training rows is enough,
+    where dev is not harmed), or the same short training with four times the rank ends with a
     loss a tenth lower (room). Where rivals were trained and none did better, nothing is said.
 What the remedy does
     Where room is missing: four times the rank (up to 256), then all weights instead of LoRA. Else, where early stopping
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import DEAD, RateLimits, blamed_rate, gained, outdoes, read, tried
+from fittingroom.pitfalls.curves import DEAD, RateLimits, blamed_rate, gained, outdoes, read, tried, unfinished
 from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
 
 MOST_EPOCHS = 40
@@ -50,7 +51,8 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     if blamed_rate(curves, examined, settings) != 1 or (smaller is not None and outdoes(smaller, examined, settings)):
         return
     longer, room = tried(examined, "longer"), _room(examined)
-    time = longer is not None and outdoes(longer, examined, settings)
+    shown = longer is not None and outdoes(longer, examined, settings)
+    time = shown or (longer is not None and unfinished(longer, examined, settings))
     if examined.rivals and not time and room < settings.gain:
         return
     missing = ("; more training goes on lowering the loss", "；继续训练损失仍会下降") if time else ("", "")
@@ -72,7 +74,7 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
         },
         limits={"train_macro_f1": settings.learnt},
         strength=settings.learnt / max(curves.learnt, 0.01),
-        proven=time or room >= settings.gain,
+        proven=shown or room >= settings.gain,
     )
 
 
@@ -131,7 +133,7 @@ ZH = Page(
     what_goes_wrong="训练数据还没学会训练就结束了，或可训练的部分太小：轮数太少、LoRA 秩太低、正则过强。",
     why_it_hurts="模型在本店任务上不比简单基线好，反而怪数据不好。",
     how_it_is_detected="训练数据上的 macro-F1 仍低，损失没有发散，换学习率或更小批次的对照训练也没有超过它。"
-    "对照训练说明缺什么：从保留的权重继续训练，开发集与训练数据损失都再降二十分之一以上（缺时间）；"
+    "对照训练说明缺什么：从保留的权重继续训练，开发集与训练数据损失都再降二十分之一以上（缺时间；不足三轮时，训练数据损失再降一成而开发集未变差即可）；"
     "或同样的短训练把秩提高到四倍，损失低一成以上（缺容量）。做过对照训练而都没有更好时，不作判断。",
     what_the_remedy_does="缺容量：秩提高到四倍（上限 256），再改为全量训练。"
     "否则若被早停终止，则把耐心放宽到三倍（上限 20 次评测）；或轮数加倍，至少 3 轮（上限 40）；"
