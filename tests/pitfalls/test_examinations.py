@@ -111,7 +111,7 @@ def test_in_a_training_of_one_pass_time_is_missing_before_the_rate_is_blamed() -
 
 
 def test_a_pass_that_left_rows_unlearnt_wants_more_passes_though_dev_stands_still() -> None:
-    """Recorded: the built-in model on reviews, one pass at a good rate; three steps alone would ask for a higher one."""
+    """Recorded: nano on reviews, one pass at a good rate; three steps alone would ask for a higher one."""
     response = {"0.1": 5.409877, "0.3": 3.752845, "1": 1.479025, "3": 0.694459, "10": 1.031296}
     longer = rival("longer", share=0.64, own=0.080271, dev=0.178512, learnt=0.916, told=0.744)
     one_pass = [6.206, 0.176], [0.466, 0.741]
