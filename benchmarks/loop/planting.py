@@ -24,6 +24,7 @@ from fittingroom.types import Rows, Splits
 
 VERSION = real.VERSION
 LIBRARIES = real.LIBRARIES
+_PROMPT = "prompt_in_the_loss"
 PLANTED: dict[str, float] = {}
 """What the state under way asks for; set by `planted`."""
 
@@ -46,7 +47,9 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
     train = Table.records(spoilt, made.train.arrow().schema)
     counts = dict(sorted(Counter(row["target"][task.target] for row in spoilt).items()))
     classes = {**made.facts["classes"], "train": counts}
+    # What is planted behind the split (in rendering) has to change what later stages are recalled by.
     facts = {**made.facts, "parts": {**made.facts["parts"], "train": train.rows}, "classes": classes}
+    facts["planted"] = dict(PLANTED)
     return made.model_copy(update={"train": train, "facts": facts})
 
 
@@ -93,16 +96,16 @@ def planted(data: Mapping[str, float], plant: str = "") -> Iterator[None]:
     from fittingroom import pipeline
 
     before, example = pipeline.split, Renderer.example
+    if plant not in ("", _PROMPT, *planting_unseen.BEYOND_A_RECIPE):
+        raise ValueError(f"no such fault to plant: {plant}")
     PLANTED.clear()
     PLANTED.update(data)
-    pipeline.split = split  # type: ignore[attr-defined]
-    if plant == "prompt_in_the_loss":
-        Renderer.example = _whole(example)  # type: ignore[method-assign]
-    elif plant in planting_unseen.BEYOND_A_RECIPE:
-        PLANTED[plant] = planting_unseen.BEYOND_A_RECIPE[plant]
-    elif plant:
-        raise ValueError(f"no such fault to plant: {plant}")
+    if plant:
+        PLANTED[plant] = planting_unseen.BEYOND_A_RECIPE.get(plant, 1.0)
     try:
+        pipeline.split = split  # type: ignore[attr-defined]
+        if plant == _PROMPT:
+            Renderer.example = _whole(example)  # type: ignore[method-assign]
         yield
     finally:
         pipeline.split, Renderer.example = before, example  # type: ignore[attr-defined,method-assign]
