@@ -137,8 +137,8 @@ def told(whole: dict[str, Any]) -> str:
     for kind, one in whole["summary"].items():
         lines.append(
             f"| {kind} | {one['cells']} | {one['harmless']} | {one['named_right']} "
-            f"| {one['recovered_80']} of {one['with_a_loss']} | {_shown(one['median_recovered'])} | {one['worse_than_the_first']} | {one['ahead_of_optuna']} "
-            f"| {one['ahead_of_random']} |"
+            f"| {one['recovered_80']} of {one['with_a_loss']} | {_shown(one['median_recovered'])} "
+            f"| {one['worse_than_the_first']} | {one['ahead_of_optuna']} | {one['ahead_of_random']} |"
         )
     lines += [
         "",

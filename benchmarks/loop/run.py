@@ -4,9 +4,10 @@
 
 Every finished cell is a line of benchmarks/results/loop.jsonl, and is not run again; `loop_page.py` makes the page.
 Arms: `hand` (somebody who knows the fault), `loop`, then `optuna` and `random` with the minutes that the loop took
-after its first attempt. What a shop asks for does not depend on what went wrong: the gate of all cells of a set stands 0.02
-below what the good configuration reaches on dev with the rows as they are (state `clean`). Faults of the labels are
-planted into more rows (state `clean-many`): thinned out or drawn anew, a few hundred would leave nothing to learn from.
+after its first attempt. What a shop asks for does not depend on what went wrong: the gate of all cells of a set
+stands 0.02 below what the good configuration reaches on dev with the rows as they are (state `clean`). Faults of the
+labels are planted into more rows (state `clean-many`): thinned out or drawn anew, a few hundred would leave nothing to
+learn from.
 """
 
 from __future__ import annotations

@@ -119,6 +119,7 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
     assert "| seen | 1 | 0 | 0 | 1 of 1 | 0.800 | 0 | 1 of 1 | 0 of 0 |" in page
     unharmed = looped | {"status": "passed", "attempts": attempts[:1]}
     (still,) = cells(done | {("en_intent_banking77", "a", "loop"): unharmed}, states)
-    assert still["harmless"] and summary([still])["seen"]["cells"] == 0, "a state that passed has nothing to name"
+    assert still["harmless"]
+    assert summary([still])["seen"]["cells"] == 0, "a state that passed has nothing to name"
     assert "overfitting → `train.epochs` = 2: 0.700 (expected +0.010, came +0.500)" in page
     assert "Missing: x/y/z." in page
