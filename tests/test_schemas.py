@@ -17,7 +17,7 @@ from fittingroom.offering import ModelTable
 from fittingroom.report.summary import ReportSummary
 from fittingroom.reviewing import Decided
 from fittingroom.searching import Searched
-from fittingroom.serving.predictor import Prediction
+from fittingroom.serving.answers import Prediction
 from fittingroom.stages.monitor import DriftReport
 from fittingroom.types import Page, Release, RunSummary
 from fittingroom.verifying import Verified

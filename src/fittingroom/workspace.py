@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from fittingroom.reviewing import Decided
     from fittingroom.run import Run
     from fittingroom.searching import Searched
-    from fittingroom.serving.predictor import Prediction, Written
+    from fittingroom.serving.answers import Prediction
     from fittingroom.serving.ranking import Ranked
+    from fittingroom.serving.writing import Written
     from fittingroom.sources.preferences import Handed, Preferred
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.verifying import Verified
