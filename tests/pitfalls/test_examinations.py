@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from fittingroom.pitfalls import detect_all
-from fittingroom.pitfalls.curves import RateLimits, outdoes
+from fittingroom.pitfalls.curves import RateLimits
+from fittingroom.pitfalls.rivals import outdoes
 from fittingroom.types import Examination, Rival
 
 LIMITS = RateLimits()
@@ -51,6 +54,63 @@ def causes(examination: Examination) -> list[tuple[str, bool]]:
     found = detect_all(examination, "examine", settings={}, disabled=[])
     assert not any("check_failed" in one.measured for one in found)
     return [(one.pitfall, one.proven) for one in found]
+
+
+def written(dev: list[float], own: list[float], *rivals: Rival, **facts: object) -> Examination:
+    """A training on free answers: the score is what the loss makes of it."""
+    evals = [
+        {"step": 19.0 * n, "epoch": float(n), "dev_loss": new, "dev_metric": math.exp(-new), "train_loss": seen,
+         "train_metric": math.exp(-seen)}
+        for n, (new, seen) in enumerate(zip(dev, own, strict=True))
+    ]  # fmt: skip
+    steps = [{"step": float(n), "epoch": n / 19, "loss": own[-1] + 1 / n} for n in range(1, 19 * (len(dev) - 1) + 1)]
+    best = min(evals, key=lambda entry: entry["dev_loss"])
+    return Examination(
+        steps=steps, evals=evals, best_step=int(best["step"]), stopped="completed", rivals=list(rivals),
+        facts={"free_answers": True, **facts}, rows={"train": 296, "dev": 120},
+    )  # fmt: skip
+
+
+def test_free_answers_are_no_rows_unlearnt_because_their_words_are_not_certain() -> None:
+    """A probability of 0.37 a token is a good model of what people write, and a poor macro-F1."""
+    healthy = [2.4, 1.3, 1.1, 1.02], [2.4, 1.25, 1.05, 1.0]
+
+    assert causes(written(*healthy)) == []
+    few_steps = {"start": 2.4, "losses": {"0.1": 1.6, "1": 1.2, "10": 1.3}}
+    assert causes(written(*healthy, rate_response=few_steps)) == []
+    lower = rival("rate", factor=0.1, own=1.04, dev=1.08, learnt=0.35, told=0.34)
+    assert causes(written(*healthy, lower)) == [], "as far at a lower rate says nothing of a loss that fell"
+
+
+def test_free_answers_lack_time_where_going_on_lowers_the_loss() -> None:
+    longer = rival("longer", own=0.9, dev=0.95, learnt=0.41, told=0.39)
+
+    (found,) = detect_all(
+        written([2.4, 1.3, 1.1, 1.02], [2.4, 1.25, 1.05, 1.0], longer), "examine", settings={}, disabled=[]
+    )
+
+    assert (found.pitfall, found.proven, found.strength) == ("underfitting", True, 1.0)
+    assert found.measured["train_loss"] == 1.0
+    assert found.measured["rise"] == 0.02, "what was gained is no score that the gate knows"
+    assert "macro-F1" not in found.summary.en + found.summary.zh
+
+
+def test_free_answers_are_learnt_once_the_loss_on_new_ones_turned() -> None:
+    risen = [2.4, 1.3, 1.1, 1.05, 1.12], [2.4, 1.2, 1.0, 0.95, 0.9]
+    longer = rival("longer", own=0.5, dev=0.98, learnt=0.6, told=0.37)
+
+    assert causes(written(*risen, longer)) == [], "six hundredths above the lowest, and below it on rows it has seen"
+    by_heart = [2.4, 1.3, 1.1, 1.2, 1.5], [2.4, 1.2, 0.9, 0.5, 0.3]
+    (found,) = detect_all(written(*by_heart), "examine", settings={}, disabled=[])
+    assert found.pitfall == "overfitting"
+    assert found.measured["gap"] == pytest.approx(0.8)
+    assert "loss is 0.30 on seen rows" in found.summary.en
+
+
+def test_free_answers_are_stuck_where_the_loss_ends_where_it_began() -> None:
+    lower = rival("rate", factor=0.1, own=2.3, dev=2.3, learnt=0.1, told=0.1)
+
+    assert causes(written([2.4, 2.6, 2.5], [2.4, 2.5, 2.45], lower)) == [("learning-rate-too-high", True)]
 
 
 COLLAPSED = [10.431, 10.226, 3.605, 3.584, 2.81, 2.572, 2.525], [0.026] * 7

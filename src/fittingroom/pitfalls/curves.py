@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import Field
 
-from fittingroom.types import Examination, Frozen, Rival
+from fittingroom.training.learnt import LEARNT, turned
+from fittingroom.types import Frozen, Text
 
 DEAD = "dead_gradients"
 """Why a training ended that had no gradient: neither rate nor length is to blame."""
@@ -37,8 +38,8 @@ class Watched(Protocol):
 class RateLimits(Frozen):
     """Limits of the pitfalls that share the reading of the rate response, so that one of them at most speaks."""
 
-    learnt: float = Field(default=0.95, gt=0, le=1)
-    """Macro-F1 on the training rows from which on they count as learnt."""
+    learnt: float = Field(default=LEARNT, gt=0, le=1)
+    """Macro-F1 on the training rows from which on they count as learnt. Free answers have none: see `Curves.lacks`."""
     gain: float = Field(default=0.1, gt=0, lt=1)
     """Share of the loss that another rate must save in the same few steps."""
     speed: float = Field(default=2.0, gt=1)
@@ -60,7 +61,8 @@ class RateLimits(Frozen):
 
 
 class Curves(NamedTuple):
-    """A training in a few numbers. Losses are nats per answer token, metrics are macro-F1."""
+    """A training in a few numbers. Losses are nats per answer token, metrics are macro-F1; of free answers the mean
+    probability of a token of the wanted one, exp(-loss)."""
 
     start_loss: float
     """Mean training loss of the first steps."""
@@ -85,19 +87,58 @@ class Curves(NamedTuple):
     last_epoch: float
     broken: bool
     """Whether training stopped because the loss left all bounds."""
+    first_train_loss: float = math.inf
+    """At the first evaluation."""
+    free: bool = False
+    """Whether answers are free text: no score says then how well the training rows are known."""
 
     @property
     def learnt(self) -> float:
-        """Macro-F1 on the training rows, at the end or at the checkpoint that was kept.
+        """The metric on the training rows, at the end or at the checkpoint that was kept.
 
         A run that was best on dev early has learnt its rows none the less.
         """
         return max(self.train_metric, self.last_train_metric)
 
+    def lacks(self, limits: RateLimits) -> bool:
+        """Whether the training rows were not learnt, so that rate, length or room may have been missing.
+
+        Of a closed set macro-F1 on them says so. The probability of a free answer's very words nears one only by heart:
+        there the rows are learnt once the dev loss turned upwards while that of training rows lies below it.
+        """
+        if self.free:
+            return not turned(self.best_dev_loss, self.last_dev_loss, self.last_train_loss)
+        return self.learnt < limits.learnt
+
     @property
     def stuck(self) -> bool:
-        """Whether macro-F1 on the training rows ended low and hardly higher than it was in the first quarter."""
+        """Whether macro-F1 on the training rows ended low and hardly higher than it was in the first quarter; with free
+        answers, whether their loss ended no lower than where it began."""
+        if self.free:
+            return self.last_train_loss >= self.first_train_loss
         return self.learnt < STUCK and self.last_train_metric < 1.5 * self.early_train_metric
+
+    @property
+    def fitted(self) -> dict[str, float]:
+        """How well the training rows were learnt, by its name in findings."""
+        return {"train_loss": self.last_train_loss} if self.free else {"train_macro_f1": self.learnt}
+
+    def wanted(self, limits: RateLimits) -> dict[str, float]:
+        """The limit of `fitted`; nobody knows how low the loss of free answers can get."""
+        return {} if self.free else {"train_macro_f1": limits.learnt}
+
+    def shortfall(self, limits: RateLimits) -> float:
+        """How far the training rows are from being learnt, 1 or more; 1 where that cannot be told."""
+        return 1.0 if self.free else max(1.0, limits.learnt / max(0.01, self.learnt))
+
+    def told(self) -> Text:
+        """`fitted` in words."""
+        if self.free:
+            return Text(
+                en=f"{self.last_train_loss:.2f} nats per token",
+                zh=f"每个 token 的损失为 {self.last_train_loss:.2f} nat",
+            )
+        return Text(en=f"macro-F1 {self.learnt:.2f}", zh=f"macro-F1 为 {self.learnt:.2f}")
 
     def jumped(self, nats: float) -> bool:
         """Whether the loss jumped by so much, where that is as large a share of its lowest value too."""
@@ -132,6 +173,8 @@ def read(trained: Watched) -> Curves | None:
         best_epoch=best["epoch"],
         last_epoch=last["epoch"],
         broken=broken,
+        first_train_loss=trained.evals[0]["train_loss"],
+        free=bool(trained.facts.get("free_answers", False)),
     )
 
 
@@ -207,90 +250,3 @@ def better_rate(curves: Curves, answer: Response, limits: RateLimits) -> float:
         return best
     lowest = min(answer.losses)
     return lowest if lowest < 1 and curves.stuck and answer.speed(lowest) >= limits.near else 1.0
-
-
-# ---------------------------------------------------------------------------------------------- rivals
-
-
-def tried(examined: Examination, change: str) -> Rival | None:
-    """The rival that made this change; None where none was trained."""
-    return next((one for one in examined.rivals if one.change == change), None)
-
-
-def outdoes(one: Rival, examined: Examination, limits: RateLimits) -> bool:
-    """Whether a rival got clearly further than the whole training, on rows that it learnt from and on others.
-
-    By its losses; or by macro-F1, where the losses are no higher: a model that says one label for everything has found
-    a low loss that is hard to get below in a few steps. One that began anew must have learnt from fewer rows.
-    """
-    if one.change != "longer" and one.share > limits.fraction:
-        return False
-    own, dev = _lowest(examined, "train_loss"), _lowest(examined, "dev_loss")
-    share = 1 - limits.ahead
-    if one.train_loss <= share * own and one.dev_loss <= share * dev:
-        return True
-    learnt, told = _highest(examined, "train_metric"), _highest(examined, "dev_metric")
-    further = one.train_metric >= learnt + limits.points and one.dev_metric >= told + limits.points
-    return further and one.train_loss <= (1 + limits.ahead) * own and one.dev_loss <= (1 + limits.ahead) * dev
-
-
-def unfinished(one: Rival, examined: Examination, limits: RateLimits) -> bool:
-    """Whether going on after few passes went on teaching the training rows, and cost nothing on other rows.
-
-    After one pass or two, dev often stands still for a while although the next passes bring it further: there it is
-    enough that training rows are learnt better.
-    """
-    passes = max((entry["epoch"] for entry in examined.evals), default=0.0)
-    taught = one.train_loss <= (1 - limits.gain) * _lowest(examined, "train_loss")
-    harmless = one.dev_loss <= (1 + limits.ahead) * _lowest(examined, "dev_loss")
-    return passes < limits.passes and taught and harmless
-
-
-def gained(one: Rival | None, examined: Examination, least: float = 0.02) -> float:
-    """By how much macro-F1 on dev should rise at least: what a rival reached already beyond the kept weights."""
-    curves = read(examined)
-    if one is None or curves is None:
-        return least
-    return round(max(least, one.dev_metric - curves.dev_metric), 3)
-
-
-def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> float:
-    """The factor on the rate that would have been right; 1 when the rate is not to blame.
-
-    A rival at another rate outranks the few steps of the response: it stands against the whole training. Where going on
-    was tried and another rate was not, the response had named none that was worth it. Where neither could be paid for,
-    the response alone says (`better_rate`), unless another rival has outdone the training.
-    """
-    one, answer = tried(examined, "rate"), response(examined)
-    if one is not None:
-        if outdoes(one, examined, limits):
-            enough = one.factor < 1 or one.factor >= limits.clear or curves.last_epoch >= limits.passes
-            return one.factor if enough else 1.0
-        plateau = (
-            one.factor < 1 and curves.stuck and one.train_loss <= (1 + limits.ahead) * _lowest(examined, "train_loss")
-        )
-        return one.factor if plateau or (one.factor < 1 and answer is not None and answer.rises()) else 1.0
-    if tried(examined, "longer") is not None:
-        return 1.0
-    others = any(outdoes(other, examined, limits) for other in examined.rivals if other.change != "same")
-    return 1.0 if answer is None or others else better_rate(curves, answer, limits)
-
-
-def proven_rate(examined: Examination, limits: RateLimits) -> bool:
-    """Whether a rival at another rate has outdone the training, or the first steps at the rate used raise the loss
-    while those at a lower one lower it.
-    """
-    one, answer = tried(examined, "rate"), response(examined)
-    if one is None:
-        return False
-    return outdoes(one, examined, limits) or (one.factor < 1 and answer is not None and answer.rises())
-
-
-def _lowest(examined: Watched, name: str) -> float:
-    after = [entry for entry in examined.evals if entry["step"] > 0] or examined.evals
-    return min((entry[name] for entry in after if math.isfinite(entry[name])), default=math.inf)
-
-
-def _highest(examined: Watched, name: str) -> float:
-    after = [entry for entry in examined.evals if entry["step"] > 0] or examined.evals
-    return max((entry[name] for entry in after), default=0.0)

@@ -27,7 +27,7 @@ from fittingroom.training.resumed import as_trained
 from fittingroom.training.rivals import Ground
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
 _LEAST_STEPS, _MOST_PASSES = 64, 6
 _TOLD = ("trainable", "trainable_tensors", "untouched")
@@ -88,6 +88,7 @@ def examine(
         facts={
             **{name: trained.facts[name] for name in _TOLD if name in trained.facts},
             **({"rate_response": response} if response else {}),
+            **({} if material.probe.answers else {"free_answers": True}),
         },
         rivals=rivals,
         data_curve=data_curve(splits, task, seed) if examine.curve and report.labels else [],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fittingroom.errors import RecipeError
 from fittingroom.tasks import classify, copywrite, recommend, reply
 from fittingroom.tasks.config import TaskConfig
@@ -31,3 +33,8 @@ def job_of_kind(kind: str) -> Job:
             place="task.kind",
         )
     return found
+
+
+def job_judged_by(metrics: Collection[str]) -> Job | None:
+    """The first job that has all these metrics; None for no metric, or where no job has them."""
+    return next((job for job in _JOBS.values() if metrics and set(metrics) <= set(job.metrics)), None)

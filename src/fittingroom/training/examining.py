@@ -12,12 +12,11 @@ from fittingroom.models.experts import relevance
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import targets, texts
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.learnt import learnt_rows
 from fittingroom.training.rivals import Ground, promising, rates, rival
 from fittingroom.training.rows import sample
 from fittingroom.types import Confused, EvalReport, Rival, Splits, Trained
 
-LEARNT = 0.95
-"""Macro-F1 on training rows from which on they count as learnt: then neither rate nor length nor room is missing."""
 _FEW_STEPS = 100
 _PASSES = 3.0
 _ENDED_BADLY = ("diverged", "non_finite", "dead_gradients")
@@ -62,10 +61,9 @@ class Case:
 
 def further(case: Case) -> tuple[dict[str, Any] | None, list[Rival]]:
     """The rate response and the rivals, as far as the budget goes and they are needed."""
-    best = [entry for entry in case.trained.evals if entry["step"] == case.trained.best_step]
-    learnt = max((entry["train_metric"] for entry in (*best, *case.trained.evals[-1:])), default=0.0)
+    learnt = learnt_rows(case.trained.evals, case.trained.best_step, free=not case.ground.probe.answers)
     broken = case.trained.stopped in _ENDED_BADLY
-    if not case.budget or (learnt >= LEARNT and not broken):
+    if not case.budget or (learnt and not broken):
         return None, []
     found: list[Rival] = []
     if not broken and (smaller := _smaller_batch(case)) is not None:

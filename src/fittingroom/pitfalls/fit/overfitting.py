@@ -7,7 +7,8 @@ Why it hurts
 How it is detected
     At the end, macro-F1 on the training sample is well above macro-F1 on dev, and the dev loss has risen from its
     lowest point while the training loss went on falling. Both count together: a gap of 0.1 needs a rise by a quarter,
-    one of 0.25 a rise by a tenth.
+    one of 0.25 a rise by a tenth. Free answers (reply, copywriting, recommendation) have no such score in training:
+    there the gap is the share by which the training loss lies below that of dev, and counts half.
 What the remedy does
     Trains for about as many epochs as the best checkpoint had, with stronger weight decay (up to 0.3) and dropout (up
     to 0.3).
@@ -38,6 +39,8 @@ class Settings(Frozen):
     """Share by which the dev loss rose above its lowest point; a tenth is usual, and the best checkpoint stays."""
     both: float = Field(default=0.025, gt=0)
     """Gap times rise: the wider the gap, the smaller the rise that is enough."""
+    free: float = Field(default=0.05, gt=0)
+    """The same where answers are free and the gap is one of losses, which is wider than that of a score."""
     jump: float = Field(default=0.5, gt=0)
     """Nats by which the training loss may jump; beyond, the rate is the cause."""
 
@@ -49,21 +52,30 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
         return
     last = examined.evals[-1]
     gap = last["train_metric"] - last["dev_metric"]
+    if curves.free:
+        gap = 1 - curves.last_train_loss / curves.last_dev_loss
     rise = curves.last_dev_loss / curves.best_dev_loss - 1
-    wide = gap >= settings.gap and rise >= settings.rise and gap * rise >= settings.both
+    both = settings.free if curves.free else settings.both
+    wide = gap >= settings.gap and rise >= settings.rise and gap * rise >= both
     if not wide or curves.last_train_loss >= curves.best_dev_loss:
         return
     yield Finding(
         severity=Severity.WARN,
-        summary=Text(
-            en=f"macro-F1 is {last['train_metric']:.2f} on seen rows and {last['dev_metric']:.2f} on dev, and the dev "
-            f"loss rose {rise:.0%} above its lowest point",
-            zh=f"见过的数据 macro-F1 为 {last['train_metric']:.2f}，开发集只有 {last['dev_metric']:.2f},"
-            f"开发集损失比最低点高 {rise:.0%}",
-        ),
+        summary=_told(last, rise, free=curves.free),
         measured={"gap": gap, "rise": rise, "best_epoch": curves.best_epoch, "last_epoch": curves.last_epoch},
         limits={"gap": settings.gap, "rise": settings.rise},
-        strength=gap * rise / settings.both,
+        strength=gap * rise / both,
+    )
+
+
+def _told(last: Mapping[str, float], rise: float, *, free: bool) -> Text:
+    what, more = ("loss", "损失") if free else ("macro-F1", " macro-F1 ")
+    which = "train_loss" if free else "train_metric", "dev_loss" if free else "dev_metric"
+    seen, new = (last[name] for name in which)
+    return Text(
+        en=f"{what} is {seen:.2f} on seen rows and {new:.2f} on dev, and the dev loss rose {rise:.0%} above its "
+        "lowest point",
+        zh=f"见过的数据{more}为 {seen:.2f}，开发集为 {new:.2f}，开发集损失比最低点高 {rise:.0%}",
     )
 
 
@@ -99,7 +111,8 @@ ZH = Page(
     what_goes_wrong="模型学完一般规律后训练仍在继续，此后只是在背训练数据。",
     why_it_hurts="见过的数据分数继续上升，新数据分数下降，而且答案过度自信。",
     how_it_is_detected="结束时训练样本的 macro-F1 明显高于开发集，"
-    "且开发集损失从最低点回升，而训练损失仍在下降。两者合看：差距 0.1 时需回升四分之一，差距 0.25 时回升一成即可。",
+    "且开发集损失从最低点回升，而训练损失仍在下降。两者合看：差距 0.1 时需回升四分之一，差距 0.25 时回升一成即可。"
+    "自由文本答案（回复、文案、推荐）训练时没有这样的分数：差距取训练损失低于开发集损失的比例，按一半计。",
     what_the_remedy_does="轮数减到最佳检查点附近，加大权重衰减（上限 0.3）与 dropout(上限 0.3)。",
     not_detected="多次尝试造成的对开发集的过拟合（由测试集把关）；泄漏进测试集的数据。",
     source="Prechelt,Early Stopping - But When?,1998;arXiv 2606.31048(最佳检查点在 1000 步中的第 200 步)。",

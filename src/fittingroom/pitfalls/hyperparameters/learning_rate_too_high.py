@@ -9,8 +9,10 @@ How it is detected
     half a nat and half of the lowest value it had before. Or the training rows were not learnt (macro-F1 below 0.95)
     and a rival that began anew at a lower rate got further than the whole training on a fraction of its rows (losses
     on training rows and on dev a twentieth lower, or both scores 0.1 higher), or as far where training is stuck
-    (macro-F1 on training rows below 0.45 and hardly higher than in the first quarter), or where the first few steps at
-    the rate used raise the loss while those at a lower one lower it. Where no rival could be paid for, a few steps from
+    (macro-F1 on training rows below 0.45 and hardly higher than in the first quarter; with free answers, their loss no
+    lower than at the start), or where the first few steps at
+    the rate used raise the loss while those at a lower one lower it. Whether free answers were learnt is told as in
+    `underfitting`. Where no rival could be paid for, a few steps from
     the same start at other rates stand in. The configured number is not looked at.
 What the remedy does
     Multiplies the rate that was used by the lower factor that did best in the rate response (a tenth without one), down
@@ -27,7 +29,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import RateLimits, blamed_rate, gained, proven_rate, read, response, tried
+from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.pitfalls.rivals import blamed_rate, further, gained, proven_rate, tried
 from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
 
 LOWEST = 1e-6
@@ -56,25 +59,20 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
         yield _finding(text, measured, {"jump": settings.jump}, curves.jump / settings.jump, proven=proven)
         return
     factor = blamed_rate(curves, examined, settings)
-    if curves.learnt >= settings.learnt or factor >= 1:
+    if not curves.lacks(settings) or factor >= 1:
         return
-    measured = {"train_macro_f1": curves.learnt, "best_factor": factor, "rise": rise}
-    limits = {"train_macro_f1": settings.learnt}
+    measured = {**curves.fitted, "best_factor": factor, "rise": rise}
+    limits = curves.wanted(settings)
     if other is not None:
-        text = Text(
-            en=f"on {other.share:.0%} of the rows, {factor:g} times the rate reaches macro-F1 {other.dev_metric:.2f} "
-            f"on dev, where the whole training came to {curves.dev_metric:.2f}",
-            zh=f"只用 {other.share:.0%} 的训练量，学习率乘以 {factor:g}，开发集 macro-F1 就达到 {other.dev_metric:.2f},"
-            f"而整个训练只到 {curves.dev_metric:.2f}",
-        )
-        yield _finding(text, measured, limits, settings.learnt / max(0.01, curves.learnt), proven=proven)
+        text = further(curves, other, factor)
+        yield _finding(text, measured, limits, curves.shortfall(settings), proven=proven)
         return
     assert answer is not None
     gain, speed = answer.gain(factor), answer.speed(factor)
     text = Text(
-        en=f"the training rows were not learnt (macro-F1 {curves.learnt:.2f}), and the same steps at {factor:g} times "
+        en=f"the training rows were not learnt ({curves.told().en}), and the same steps at {factor:g} times "
         f"the rate fall {speed:.2f} times as far",
-        zh=f"训练数据本身没有学会（macro-F1 {curves.learnt:.2f}）；同样步数下，学习率乘以 {factor:g},"
+        zh=f"训练数据本身没有学会（{curves.told().zh}）；同样步数下，学习率乘以 {factor:g}，"
         f"损失的降幅是原来的 {speed:.2f} 倍",
     )
     measured |= {"gain": gain, "speed": speed}
@@ -115,8 +113,10 @@ ZH = Page(
     how_it_is_detected="训练因损失非有限或失控而停止；或平滑后的训练损失比此前最低值跳升半个 nat 以上且超过其一半；"
     "或训练数据没有学会（macro-F1 低于 0.95），而以更低学习率重新开始的对照训练只用一小部分训练量就超过整个训练"
     "（训练数据与开发集损失都低二十分之一以上，或两项分数都高 0.1 以上）；"
-    "训练停滞时（训练数据 macro-F1 低于 0.45 且与前四分之一时相差无几）达到同样水平即可。"
-    "没有余量做对照训练时，以同一起点走几步的学习率响应代替。不看配置里的数字。",
+    "训练停滞时（训练数据 macro-F1 低于 0.45 且与前四分之一时相差无几；"
+    "自由文本答案为训练损失不低于起点）达到同样水平即可。"
+    "没有余量做对照训练时，以同一起点走几步的学习率响应代替。"
+    "自由文本答案是否学会，判断与 `underfitting` 相同。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数（没有响应时为十分之一），下限 1e-6。",
     not_detected="只略高的学习率，早停与调度能够包容。任何学习率都学不会的数据（标签全凭运气）也停在平台上，起初会被当作此坑。",
     source="Smith,arXiv 1506.01186(范围测试)。",

@@ -7,11 +7,12 @@ What goes wrong
 Why it hurts
     The model stays close to the untuned one. More data or more epochs help slowly and cost much.
 How it is detected
-    After training, macro-F1 on a fixed sample of the training rows themselves is still low (below 0.95). And a rival
-    that began anew at a higher rate got further than the whole training on a fraction of its rows: losses on training
-    rows and on dev a twentieth lower, or both scores 0.1 higher. A training of fewer than three passes must be outdone
-    at five times the rate or more, for else more passes are the answer. Where no rival could be paid for, a few steps
-    from the same start stand in: a tenth lower, or twice as far. The configured number is not looked at.
+    After training, macro-F1 on a fixed sample of the training rows themselves is still low (below 0.95; of free answers
+    it is told as in `underfitting`). And a rival that began anew at a higher rate got further than the whole training
+    on a fraction of its rows: losses on training rows and on dev a twentieth lower, or both scores 0.1 higher. A
+    training of fewer than three passes must be outdone at five times the rate or more, for else more passes are the
+    answer. Where no rival could be paid for, a few steps from the same start stand in: a tenth lower, or twice as far.
+    The configured number is not looked at.
 What the remedy does
     Multiplies the rate that was used by the factor that did best, up to 0.01.
 Not detected
@@ -27,7 +28,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fittingroom.pitfalls.curves import RateLimits, blamed_rate, gained, proven_rate, read, response, tried
+from fittingroom.pitfalls.curves import RateLimits, read, response
+from fittingroom.pitfalls.rivals import blamed_rate, further, gained, proven_rate, tried
 from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
 
 HIGHEST = 1e-2
@@ -36,24 +38,19 @@ HIGHEST = 1e-2
 def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     """Fires when the training rows were not learnt and a higher rate would have learnt them faster."""
     curves, answer, other = read(examined), response(examined), tried(examined, "rate")
-    if curves is None or curves.broken or curves.jumped(settings.jump) or curves.learnt >= settings.learnt:
+    if curves is None or curves.broken or curves.jumped(settings.jump) or not curves.lacks(settings):
         return
     best = blamed_rate(curves, examined, settings)
     if best <= 1:
         return
-    measured = {"train_macro_f1": curves.learnt, "best_factor": best, "rise": gained(other, examined, 0.05)}
+    measured = {**curves.fitted, "best_factor": best, "rise": gained(other, examined, 0.05)}
     if other is not None:
         yield Finding(
             severity=Severity.WARN,
-            summary=Text(
-                en=f"on {other.share:.0%} of the rows, {best:g} times the rate reaches macro-F1 {other.dev_metric:.2f} "
-                f"on dev, where the whole training came to {curves.dev_metric:.2f}",
-                zh=f"只用 {other.share:.0%} 的训练量，学习率乘以 {best:g}，开发集 macro-F1 就达到 "
-                f"{other.dev_metric:.2f}，而整个训练只到 {curves.dev_metric:.2f}",
-            ),
+            summary=further(curves, other, best),
             measured=measured,
-            limits={"train_macro_f1": settings.learnt},
-            strength=settings.learnt / max(0.01, curves.learnt),
+            limits=curves.wanted(settings),
+            strength=curves.shortfall(settings),
             proven=proven_rate(examined, settings),
         )
         return
@@ -66,13 +63,12 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"the training rows were not learnt (macro-F1 {curves.learnt:.3f}, below {settings.learnt:g}); in the "
+            en=f"the training rows were not learnt ({curves.told().en}); in the "
             f"same few steps at {best:g} times the rate the loss {told[0]}",
-            zh=f"训练数据本身没有学会（macro-F1 {curves.learnt:.3f}，低于 {settings.learnt:g}）；同样的少量步数下，"
-            f"学习率乘以 {best:g}，损失{told[1]}",
+            zh=f"训练数据本身没有学会（{curves.told().zh}）；同样的少量步数下，学习率乘以 {best:g}，损失{told[1]}",
         ),
         measured={**measured, "gain": gain, "speed": speed},
-        limits={"train_macro_f1": settings.learnt, "gain": settings.gain, "speed": settings.speed},
+        limits={**curves.wanted(settings), "gain": settings.gain, "speed": settings.speed},
         strength=max(gain / settings.gain, speed / settings.speed),
     )
 
@@ -97,7 +93,8 @@ ZH = Page(
     what_goes_wrong="每一步方向都对，但步子太小，训练结束时连训练数据都没学会。"
     "从大模型或全量微调文章里抄来的学习率，对小模型或 LoRA 往往小了十倍。",
     why_it_hurts="模型几乎停留在未微调的样子；加数据、加轮数见效慢、花费大。",
-    how_it_is_detected="训练后，在固定的一份训练样本上 macro-F1 仍低（低于 0.95）；"
+    how_it_is_detected="训练后，在固定的一份训练样本上 macro-F1 仍低（低于 0.95；"
+    "自由文本答案的判断与 `underfitting` 相同）；"
     "并且以更高学习率重新开始的对照训练只用一小部分训练量就超过整个训练：训练数据与开发集损失都低二十分之一以上，"
     "或两项分数都高 0.1 以上。不足三轮的训练要在五倍或更高的学习率下被超过，否则答案是多训练几轮。"
     "没有余量做对照训练时，以同一起点走几步代替：损失低一成以上，或降幅达到两倍。不看配置里的数字。",

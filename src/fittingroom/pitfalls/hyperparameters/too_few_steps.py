@@ -7,9 +7,9 @@ Why it hurts
     small ones, at the same number of rows seen and at any rate.
 How it is detected
     Fewer than 100 optimiser steps in three or more passes over the rows, and the training rows are not learnt (macro-F1
-    below 0.95). A rival on smaller batches got further than the whole training on a fraction of its rows; where none
-    could be paid for: no other rate would have learnt clearly faster, and the loss of the last quarter of the steps is
-    still a twentieth below that of the quarter before.
+    below 0.95; of free answers it is told as in `underfitting`). A rival on smaller batches got further than the whole
+    training on a fraction of its rows; where none could be paid for: no other rate would have learnt clearly faster,
+    and the loss of the last quarter of the steps is still a twentieth below that of the quarter before.
 What the remedy does
     Makes the batch smaller, by halves, until the same passes take 100 steps, but not below 4 rows; from there on more
     passes are the remedy of `underfitting`.
@@ -27,7 +27,8 @@ from typing import Any
 
 from pydantic import Field
 
-from fittingroom.pitfalls.curves import RateLimits, blamed_rate, gained, outdoes, read, tried
+from fittingroom.pitfalls.curves import RateLimits, read
+from fittingroom.pitfalls.rivals import blamed_rate, gained, outdoes, tried
 from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
 
 SMALLEST = 4
@@ -47,7 +48,7 @@ class Settings(RateLimits):
 def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     """Fires when few steps are all that many passes came to, and more of them would have learnt more."""
     curves, smaller = read(examined), tried(examined, "batch")
-    if curves is None or curves.broken or curves.jumped(settings.jump) or curves.learnt >= settings.learnt:
+    if curves is None or curves.broken or curves.jumped(settings.jump) or not curves.lacks(settings):
         return
     steps, fall = examined.steps[-1]["step"], _fall([step["loss"] for step in examined.steps])
     if steps >= settings.steps or curves.last_epoch < settings.passes:
@@ -69,10 +70,10 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
             "steps": steps,
             "epochs": curves.last_epoch,
             "fall": fall,
-            "train_macro_f1": curves.learnt,
+            **curves.fitted,
             "rise": gained(smaller, examined, 0.05),
         },
-        limits={"steps": float(settings.steps), "fall": settings.falling, "train_macro_f1": settings.learnt},
+        limits={"steps": float(settings.steps), "fall": settings.falling, **curves.wanted(settings)},
         strength=settings.steps / steps,
         proven=proven,
     )
@@ -109,7 +110,8 @@ ZH = Page(
     what_goes_wrong="数据看了好几遍，但批次太大，模型只走了几十步。",
     why_it_hurts="训练在损失仍下降时就结束了。"
     "LoRA 受害最深：看同样多的数据，少而大的步子学得比多而小的差，换什么学习率都一样。",
-    how_it_is_detected="三轮或更多，却不足 100 步；训练数据没有学会（macro-F1 低于 0.95）；"
+    how_it_is_detected="三轮或更多，却不足 100 步；训练数据没有学会（macro-F1 低于 0.95；"
+    "自由文本答案的判断与 `underfitting` 相同）；"
     "较小批次的对照训练只用一小部分训练量就超过整个训练。没有余量做对照训练时："
     "换别的学习率也不会明显更快，且最后四分之一的损失仍比前四分之一低二十分之一以上。",
     what_the_remedy_does="把批次逐次减半，直到同样的轮数有 100 步，最小 4 条；再往下由 `underfitting` 增加轮数。",
