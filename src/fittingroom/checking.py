@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from fittingroom.asks import Asks, asks_of
-from fittingroom.types import Frozen, Rows, Splits, Text
+from fittingroom.errors import Blocked
+from fittingroom.types import Finding, Frozen, Rows, Splits, Text
 
 if TYPE_CHECKING:
     from fittingroom.config import RunConfig
+    from fittingroom.run import Run
 
 _SHOWN = 5
 _LONGEST = 160
@@ -82,6 +84,26 @@ class Cost(Frozen):
         )
 
 
+class Checked(Frozen):
+    """What `check` says before anything is trained."""
+
+    recipe: str
+    ledger: dict[str, dict[str, int]]
+    """Stage -> rows kept, dropped, rejected (or per part)."""
+    facts: dict[str, dict[str, Any]]
+    plan: dict[str, Any]
+    findings: list[Finding]
+    rejected: list[tuple[str, str]] = Field(default_factory=list)
+    """Some rows that could not be read: `file:line` and why."""
+    reasons: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Stage -> why rows were dropped or rejected -> rows."""
+    examples: list[Shown] = Field(default_factory=list)
+    """Some kept rows, cleaned and redacted."""
+    cost: Cost | None = None
+    """Minutes, memory and money; null when nothing could be planned."""
+    blocked: Text | None = None
+
+
 def cost(
     config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_seconds: float, labelled: Rows | None = None
 ) -> Cost:
@@ -140,3 +162,37 @@ def examples(rows: Rows, config: RunConfig) -> list[Shown]:
             break
     head = found[0][: _SHOWN - 2] if found[1] or found[2] else found[0]
     return [*head, *found[1], *found[2]][:_SHOWN]
+
+
+def check(config: RunConfig, recipe: str, run: Run) -> Checked:
+    """Walk the data road and plan the training; no endpoint is asked, and a blocking finding ends it early."""
+    from fittingroom.pipeline import data_road
+    from fittingroom.reporting import first_rejected, reasons_of
+    from fittingroom.stages.configure import configure
+
+    blocked: Text | None = None
+    plan: dict[str, Any] = {}
+    price: Cost | None = None
+    unpaid = config.patched({"balance.teacher": None, "label.endpoint": None})
+    try:
+        splits = data_road(unpaid, run)
+        road = sum(event["worked"] for event in run.journal.read() if event["kind"] == "stage_done")
+        plan = run.step(configure, unpaid, splits).model_dump(mode="json")
+        labelled = run.outputs.get("label")
+        price = cost(config, plan, splits, road, labelled if isinstance(labelled, Rows) else None)
+    except Blocked as error:
+        blocked = Text(en=error.text("en"), zh=error.text("zh"))
+    prepared = run.outputs.get("prepare")
+    done = [event for event in run.journal.read() if event["kind"] == "stage_done"]
+    return Checked(
+        recipe=recipe,
+        ledger={event["stage"]: event["ledger"] for event in done if event["ledger"]},
+        facts={name: getattr(output, "facts", {}) for name, output in run.outputs.items()},
+        plan=plan,
+        findings=run.findings,
+        rejected=first_rejected(prepared) if isinstance(prepared, Rows) else [],
+        reasons={name: reasons_of(out) for name, out in run.outputs.items() if isinstance(out, Rows | Splits)},
+        examples=examples(prepared, config) if isinstance(prepared, Rows) else [],
+        cost=price,
+        blocked=blocked,
+    )
