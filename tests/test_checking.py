@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from fittingroom.checking import cost
+from fittingroom.checking import Checked, cost
 from fittingroom.cli import main
 from fittingroom.config import load
 from fittingroom.errors import RecipeError, UserError
 from fittingroom.models.memory import held_bytes, machine_bytes
-from fittingroom.workspace import Checked, Workspace
+from fittingroom.workspace import Workspace
 from shop import messages, write_csv, write_shop
 from tiny_shop import splits
 

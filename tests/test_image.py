@@ -77,7 +77,7 @@ def test_what_is_copied_exists_and_enters_the_build() -> None:
 
 
 def test_no_data_and_no_key_enters_the_build() -> None:
-    assert entering(IGNORED, "src/fittingroom/cli.py")
+    assert entering(IGNORED, "src/fittingroom/cli/__init__.py")
     for name in (
         ".env",
         "shop/.env",

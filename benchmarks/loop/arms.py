@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,22 @@ class Cell:
 
     def run(self, arm: str) -> Run:
         """A run of its own, whose journal is begun anew."""
-        folder = self.root / "runs" / f"bench-{arm}"
+        root = self._root(arm)
+        folder = root / "runs" / f"bench-{arm}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "events.jsonl").unlink(missing_ok=True)
-        return Run(folder, Store(self.root), root=self.root, secret=b"benchmark-key-000")
+        return Run(folder, Store(root), root=root, secret=b"benchmark-key-000")
+
+    def _root(self, arm: str) -> Path:
+        """What is planted into the code is in no key of the store: it has a workspace of its own, so that nothing is
+        recalled that was made without it.
+        """
+        if not self.state.plant or arm == "hand":
+            return self.root
+        root = self.root.with_name(f"{self.root.name}-{self.state.plant}")
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.root / "rows.jsonl", root / "rows.jsonl")
+        return root
 
     def planted(self) -> Any:
         """The road with the state's fault."""
@@ -179,7 +192,7 @@ def optuna(cell: Cell, minutes: float) -> Result:
         run = cell.run("optuna")
         try:
             splits = pipeline.data_road(config, run)
-            found = search_recipe(cell.root, config, splits, run, lambda what, done, total: None)
+            found = search_recipe(run.root, config, splits, run, lambda what, done, total: None)
         except Blocked as error:
             return {"dev": None, "test": None, "blocked": error.place}
         scores = judged_on_both(cell.run("optuna-best"), config.patched(found.patch)) if found.best is not None else {}

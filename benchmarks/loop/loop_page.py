@@ -37,6 +37,8 @@ def cells(done: dict[tuple[str, str, str], Cell], states: dict[str, State]) -> l
 
 def _cell(name: str, title: str, state: State, arms: dict[str, Cell]) -> Cell:
     looped = arms["loop"]
+    # Where the fault did so little harm that the gate passes as planted, there is nothing to name and nothing to mend.
+    harmless = state.kind != "healthy" and looped["status"] == "passed" and len(looped["attempts"]) == 1
     right = looped["named"] in state.causes if state.causes else looped["acted"] == ""
     scores = {"first": looped["first"], **arms}
     return {
@@ -47,6 +49,7 @@ def _cell(name: str, title: str, state: State, arms: dict[str, Cell]) -> Cell:
         "causes": state.causes,
         "named": looped["named"],
         "right": right,
+        "harmless": harmless,
         "attempts": len(looped["attempts"]),
         "minutes": looped["minutes"],
         "dev": {arm: one.get("dev") for arm, one in scores.items()},
@@ -77,10 +80,12 @@ def summary(found: list[Cell]) -> dict[str, Any]:
     """By kind: how often the first name was right, the median share recovered, who is ahead on test."""
     told = {}
     for kind in sorted({one["kind"] for one in found}):
-        own = [one for one in found if one["kind"] == kind]
+        harmless = sum(one["harmless"] for one in found if one["kind"] == kind)
+        own = [one for one in found if one["kind"] == kind and not one["harmless"]]
         shares = sorted(one["recovered"] for one in own if one["recovered"] is not None)
         told[kind] = {
             "cells": len(own),
+            "harmless": harmless,
             "named_right": sum(one["right"] for one in own),
             "recovered_80": sum(share >= 0.8 for share in shares),
             "with_a_loss": len(shares),
@@ -107,7 +112,9 @@ def told(whole: dict[str, Any]) -> str:
         (
             "Deliberately bad states on real sets, the built-in model, cut to what a core trains in minutes: the "
             "figures compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a "
-            f"good hand-made configuration that knows the fault; the gate of a cell stands {BELOW} below it on dev. "
+            "good hand-made configuration that knows the fault. The gate of all cells of a set stands "
+            f"{BELOW} below what the good configuration reaches on dev with clean rows; a state that passes it as "
+            "planted did no harm, has nothing to name and is counted apart. "
             "Optuna and random patches had the minutes that the loop took after its first attempt. Other work shared "
             "the machine. A healthy run is examined as if the gate had said no. Made by `loop_page.py`."
         ),
@@ -117,6 +124,7 @@ def told(whole: dict[str, Any]) -> str:
         _row(
             "kind",
             "cells",
+            "no harm",
             "cause named first",
             "≥ 80 % of the loss recovered",
             "median recovered",
@@ -124,13 +132,13 @@ def told(whole: dict[str, Any]) -> str:
             "ahead of Optuna",
             "ahead of random",
         ),
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for kind, one in whole["summary"].items():
         lines.append(
-            f"| {kind} | {one['cells']} | {one['named_right']} | {one['recovered_80']} of {one['with_a_loss']} "
-            f"| {_shown(one['median_recovered'])} | {one['worse_than_the_first']} | {one['ahead_of_optuna']} "
-            f"| {one['ahead_of_random']} |"
+            f"| {kind} | {one['cells']} | {one['harmless']} | {one['named_right']} "
+            f"| {one['recovered_80']} of {one['with_a_loss']} | {_shown(one['median_recovered'])} "
+            f"| {one['worse_than_the_first']} | {one['ahead_of_optuna']} | {one['ahead_of_random']} |"
         )
     lines += [
         "",
@@ -154,7 +162,7 @@ def told(whole: dict[str, Any]) -> str:
         pairs = " | ".join(_pair(one, arm) for arm in ("first", "loop", "hand", "optuna", "random"))
         lines.append(
             f"| {one['set']}{' (only judged)' if one['judged_only'] else ''} | {one['state']} | {one['named'] or '–'} "
-            f"| {'yes' if one['right'] else 'no'} | {one['attempts']} | {one['minutes']:.1f} | {pairs} "
+            f"| {_verdict(one)} | {one['attempts']} | {one['minutes']:.1f} | {pairs} "
             f"| {_shown(one['recovered'])} |"
         )
     lines += ["", "What the loop did, attempt by attempt (expected and came: change of macro-F1 on dev):", ""]
@@ -163,6 +171,10 @@ def told(whole: dict[str, Any]) -> str:
     if missing:
         lines += ["", "Missing: " + ", ".join(missing) + "."]
     return "\n".join(lines) + "\n"
+
+
+def _verdict(one: Cell) -> str:
+    return "no harm" if one["harmless"] else "yes" if one["right"] else "no"
 
 
 def _row(*names: str) -> str:

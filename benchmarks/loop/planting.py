@@ -24,6 +24,7 @@ from fittingroom.types import Rows, Splits
 
 VERSION = real.VERSION
 LIBRARIES = real.LIBRARIES
+_PROMPT = "prompt_in_the_loss"
 PLANTED: dict[str, float] = {}
 """What the state under way asks for; set by `planted`."""
 
@@ -92,17 +93,16 @@ def planted(data: Mapping[str, float], plant: str = "") -> Iterator[None]:
     """The road with this fault in it."""
     from fittingroom import pipeline
 
-    beyond, whole = planting_unseen.BEYOND_A_RECIPE, plant == "prompt_in_the_loss"
-    if plant and not whole and plant not in beyond:
-        raise ValueError(f"no such fault to plant: {plant}")
     before, example = pipeline.split, Renderer.example
+    if plant not in ("", _PROMPT, *planting_unseen.BEYOND_A_RECIPE):
+        raise ValueError(f"no such fault to plant: {plant}")
+    PLANTED.clear()
+    PLANTED.update(data)
+    if plant:
+        PLANTED[plant] = planting_unseen.BEYOND_A_RECIPE.get(plant, 1.0)
     try:
-        PLANTED.clear()
-        PLANTED.update(data)
-        if plant in beyond:
-            PLANTED[plant] = beyond[plant]
         pipeline.split = split  # type: ignore[attr-defined]
-        if whole:
+        if plant == _PROMPT:
             Renderer.example = _whole(example)  # type: ignore[method-assign]
         yield
     finally:

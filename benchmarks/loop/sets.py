@@ -21,6 +21,8 @@ class Set(NamedTuple):
     """The most frequent labels of the file that are used."""
     most: int
     """Rows of a label at most."""
+    many: int
+    """The same for faults of the labels."""
     longest: int
     """Characters of a text; longer ones are left out."""
     names: dict[str, str]
@@ -31,13 +33,13 @@ class Set(NamedTuple):
 
 SETS = {
     "zh_shop_reviews": Set(
-        "zh_shop_reviews/reviews.csv", "review", "label", 2, 400, 40, {"0": "负面", "1": "正面"}, "判断评价的情感。",
-        judged_only=False,
+        "zh_shop_reviews/reviews.csv", "review", "label", 2, 400, 1000, 40, {"0": "负面", "1": "正面"},
+        "判断评价的情感。", judged_only=False,
     ),
     "en_intent_banking77": Set(
-        "en_intent_banking77/train.csv", "text", "category", 8, 75, 80, {}, "", judged_only=False
+        "en_intent_banking77/train.csv", "text", "category", 8, 75, 180, 80, {}, "", judged_only=False
     ),
-    "zh_nlu_smp2019": Set("zh_nlu_smp2019/nlu.jsonl", "text", "domain", 8, 80, 40, {}, "", judged_only=True),
+    "zh_nlu_smp2019": Set("zh_nlu_smp2019/nlu.jsonl", "text", "domain", 8, 80, 180, 40, {}, "", judged_only=True),
 }  # fmt: skip
 
 HAND: dict[str, Any] = {

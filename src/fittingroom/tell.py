@@ -13,12 +13,11 @@ from fittingroom.report.words import speaker
 from fittingroom.training.worded import laid_out
 
 if TYPE_CHECKING:
-    from fittingroom.checking import Shown
+    from fittingroom.checking import Checked, Shown
     from fittingroom.forgetting import Forgotten
     from fittingroom.searching import Searched
     from fittingroom.stages.monitor import DriftReport
     from fittingroom.types import Attempt, Finding, Page, RunSummary
-    from fittingroom.workspace import Checked
 
 _STATUS_ZH = {
     "running": "运行中",

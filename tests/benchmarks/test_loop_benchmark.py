@@ -143,7 +143,7 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
     ]
     looped = {
         "first": {"dev": 0.2, "test": 0.2}, "dev": 0.7, "test": 0.68, "named": "overfitting", "acted": "overfitting",
-        "attempts": attempts, "minutes": 3.0,
+        "attempts": attempts, "minutes": 3.0, "status": "failed",
     }  # fmt: skip
     done = {
         ("en_intent_banking77", "a", "loop"): looped,
@@ -158,6 +158,10 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
 
     (one,) = found
     assert (one["right"], one["recovered"], one["worse"]) == (False, 0.8, False)
-    assert "| seen | 1 | 0 | 1 of 1 | 0.800 | 0 | 1 of 1 | 0 of 0 |" in page
+    assert "| seen | 1 | 0 | 0 | 1 of 1 | 0.800 | 0 | 1 of 1 | 0 of 0 |" in page
+    unharmed = looped | {"status": "passed", "attempts": attempts[:1]}
+    (still,) = cells(done | {("en_intent_banking77", "a", "loop"): unharmed}, states)
+    assert still["harmless"]
+    assert summary([still])["seen"]["cells"] == 0, "a state that passed has nothing to name"
     assert "overfitting → `train.epochs` = 2: 0.700 (expected +0.010, came +0.500)" in page
     assert "Missing: x/y/z." in page

@@ -170,6 +170,19 @@ def test_in_a_training_of_one_pass_time_is_missing_before_the_rate_is_blamed() -
     assert causes(examined([10.4, 2.76], [0.026, 0.077], far, longer)) == [("learning-rate-too-low", True)]
 
 
+def test_a_pass_that_left_rows_unlearnt_wants_more_passes_though_dev_stands_still() -> None:
+    """Recorded: nano on reviews, one pass at a good rate; three steps alone would ask for a higher one."""
+    response = {"0.1": 5.409877, "0.3": 3.752845, "1": 1.479025, "3": 0.694459, "10": 1.031296}
+    longer = rival("longer", share=0.64, own=0.080271, dev=0.178512, learnt=0.916, told=0.744)
+    one_pass = [6.206, 0.176], [0.466, 0.741]
+
+    assert causes(examined(*one_pass, longer, response=response, start=6.39)) == [("underfitting", False)]
+    harmful = longer.model_copy(update={"dev_loss": 0.2})
+    assert causes(examined(*one_pass, harmful, response=response, start=6.39)) == []
+    many = [6.206, 0.9, 0.4, 0.2, 0.176], [0.466, 0.6, 0.7, 0.74, 0.741]
+    assert causes(examined(*many, longer, response=response, start=6.39)) == [], "after many passes dev must follow"
+
+
 def test_more_rank_is_called_for_where_only_room_helps() -> None:
     same = rival("same", own=1.0, dev=1.1, learnt=0.5, told=0.5)
     wider = rival("rank", factor=4.0, own=0.8, dev=0.95, learnt=0.6, told=0.58)

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fittingroom.errors import UserError
+from fittingroom.serving.answers import Chat, Prediction
 from fittingroom.serving.champions import Served
 from fittingroom.serving.generation import Sampling, Stream
-from fittingroom.serving.predictor import Chat, Prediction, RawInput
+from fittingroom.serving.inputs import RawInput
 from fittingroom.serving.ranking import Ranked, RawQuestion
 from fittingroom.serving.recorder import Record
 from fittingroom.serving.writing import Written

@@ -29,10 +29,10 @@ def rows() -> Encoded:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints after every step."""
-    from fittingroom.training import trainer
+    from fittingroom.training import callback
 
-    monkeypatch.setattr(trainer, "_SECONDS", 0.0)
-    monkeypatch.setattr(trainer, "_SHARE", 1e9)
+    monkeypatch.setattr(callback, "_SECONDS", 0.0)
+    monkeypatch.setattr(callback, "_SHARE", 1e9)
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "experts"])

@@ -133,10 +133,10 @@ def test_the_share_is_one_of_the_loss(share: float, rows: Encoded, tmp_path: Pat
 def test_resumed_equals_undisturbed_and_general_rows_hold_the_model(
     rows: Encoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fittingroom.training import trainer
+    from fittingroom.training import callback
 
-    monkeypatch.setattr(trainer, "_SECONDS", 0.0)
-    monkeypatch.setattr(trainer, "_SHARE", 1e9)
+    monkeypatch.setattr(callback, "_SECONDS", 0.0)
+    monkeypatch.setattr(callback, "_SHARE", 1e9)
     extra = read(written(tmp_path, *[talk(f"question {at}", "thank you") for at in range(5)]))
     both, replay = mixed(rows, extra, share=0.25, batch_size=8)
     this = plan("full", steps=9, epochs=1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fittingroom.errors import ModelError
-from fittingroom.training import trainer
+from fittingroom.training import callback, trainer
 from fittingroom.training.rows import Encoded
 from fittingroom.training.shortage import is_shortage
 from training.test_fit import Killed, plan, rows, run, same
@@ -36,8 +36,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         return loss
 
     monkeypatch.setattr(trainer, "loss_sum", loss_sum)
-    monkeypatch.setattr(trainer, "_SECONDS", 0.0)
-    monkeypatch.setattr(trainer, "_SHARE", 1e9)
+    monkeypatch.setattr(callback, "_SECONDS", 0.0)
+    monkeypatch.setattr(callback, "_SHARE", 1e9)
     return seen
 
 

@@ -30,6 +30,18 @@ def outdoes(one: Rival, examined: Examination, limits: RateLimits) -> bool:
     return further and one.train_loss <= (1 + limits.ahead) * own and one.dev_loss <= (1 + limits.ahead) * dev
 
 
+def unfinished(one: Rival, examined: Examination, limits: RateLimits) -> bool:
+    """Whether going on after few passes went on teaching the training rows, and cost nothing on other rows.
+
+    After one pass or two, dev often stands still for a while although the next passes bring it further: there it is
+    enough that training rows are learnt better.
+    """
+    passes = max((entry["epoch"] for entry in examined.evals), default=0.0)
+    taught = one.train_loss <= (1 - limits.gain) * _lowest(examined, "train_loss")
+    harmless = one.dev_loss <= (1 + limits.ahead) * _lowest(examined, "dev_loss")
+    return passes < limits.passes and taught and harmless
+
+
 def gained(one: Rival | None, examined: Examination, least: float = 0.02) -> float:
     """By how much the gate's metric on dev should rise at least: of macro-F1 what a rival reached already beyond the
     kept weights. What free answers are judged by is not measured in training."""
@@ -42,8 +54,9 @@ def gained(one: Rival | None, examined: Examination, least: float = 0.02) -> flo
 def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> float:
     """The factor on the rate that would have been right; 1 when the rate is not to blame.
 
-    A rival at another rate outranks the few steps of the response: it stands against the whole training. Where none
-    could be paid for, the response alone says (`better_rate`), unless another rival has outdone the training.
+    A rival at another rate outranks the few steps of the response: it stands against the whole training. Where going on
+    was tried and another rate was not, the response had named none that was worth it. Where neither could be paid for,
+    the response alone says (`better_rate`), unless another rival has outdone the training.
     """
     one, answer = tried(examined, "rate"), response(examined)
     if one is not None:
@@ -54,6 +67,8 @@ def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> fl
             one.factor < 1 and curves.stuck and one.train_loss <= (1 + limits.ahead) * _lowest(examined, "train_loss")
         )
         return one.factor if plateau or (one.factor < 1 and answer is not None and answer.rises()) else 1.0
+    if tried(examined, "longer") is not None:
+        return 1.0
     others = any(outdoes(other, examined, limits) for other in examined.rivals if other.change != "same")
     return 1.0 if answer is None or others else better_rate(curves, answer, limits)
 

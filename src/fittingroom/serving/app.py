@@ -26,11 +26,12 @@ from fastapi.responses import JSONResponse
 
 from fittingroom.errors import UserError
 from fittingroom.serving import problems
+from fittingroom.serving.answers import Prediction
 from fittingroom.serving.auth import Door, Token
 from fittingroom.serving.champions import Provider, Served
+from fittingroom.serving.generation import Reply, Sampling
 from fittingroom.serving.limits import Limits, Queue
 from fittingroom.serving.metrics import CONTENT_TYPE, Metrics
-from fittingroom.serving.predictor import Prediction, Reply, Sampling, Written
 from fittingroom.serving.problems import ApiError
 from fittingroom.serving.recorder import Record, Sink
 from fittingroom.serving.talk import AI_HEADER, HeldStream, Talk
@@ -49,6 +50,7 @@ from fittingroom.serving.wire import (
     WriteRequest,
     WrittenAnswer,
 )
+from fittingroom.serving.writing import Written
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter

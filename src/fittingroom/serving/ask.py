@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fittingroom.serving.answers import Prediction
+from fittingroom.serving.inputs import RawInput
 from fittingroom.serving.load import load_release
-from fittingroom.serving.predictor import Prediction, RawInput, Written
 from fittingroom.serving.ranking import Ranked
 from fittingroom.serving.registry import CHAMPION, alias_target
+from fittingroom.serving.writing import Written
 
 
 def ask(root: Path, given: RawInput, *, alias: str = CHAMPION) -> Prediction | Written | Ranked:

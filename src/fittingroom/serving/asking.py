@@ -9,7 +9,8 @@ from fittingroom.errors import UserError
 from fittingroom.tasks.config import QUESTION
 
 if TYPE_CHECKING:
-    from fittingroom.serving.predictor import Prediction, Predictor
+    from fittingroom.serving.answers import Prediction
+    from fittingroom.serving.predictor import Predictor
 
 
 def ask_each(predictor: Predictor, given: Mapping[str, str]) -> dict[str, Prediction]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from fittingroom.errors import FittingroomError, StoreError
+from fittingroom.serving.answers import Answers
 from fittingroom.serving.metrics import Metrics
-from fittingroom.serving.predictor import Answers
 from fittingroom.serving.registry import CHAMPION, alias_target
 from fittingroom.types import Release
 

@@ -243,6 +243,7 @@ def confused_of(report: EvalReport) -> list[Confused]:
 
 def labels_of_audit(splits: Splits) -> dict[str, float]:
     """See `Examination.labels`."""
+    told = splits.facts.get("labels", {})
     names = ("trusted", "estimated_noise", "remaining_noise", "model_accuracy")
-    found = {name: float(splits.facts[name]) for name in names if name in splits.facts}
-    return {**found, "changed": float(splits.facts.get("relabelled", 0) + splits.facts.get("removed", 0))}
+    found = {name: float(told[name]) for name in names if name in told}
+    return {**found, "changed": float(told.get("relabelled", 0) + told.get("removed", 0))}

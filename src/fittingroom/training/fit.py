@@ -245,7 +245,8 @@ def _run(
     ranks: Ranks,
 ) -> dict[str, Tensor]:
     """The loop itself; returns the best weights."""
-    from fittingroom.training.trainer import AnswerTrainer, Parts
+    from fittingroom.training.parts import Parts
+    from fittingroom.training.trainer import AnswerTrainer
 
     parts = Parts(
         plan=plan,

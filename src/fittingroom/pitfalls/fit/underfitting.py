@@ -8,10 +8,11 @@ Why it hurts
 How it is detected
     Macro-F1 on the training rows themselves stays low although the loss did not diverge and neither another rate nor
     smaller batches outdid the training. A rival says which is missing: going on from the kept weights lowers the loss
-    on dev and on training rows by a twentieth (time), or the same short training with four times the rank ends with a
-    loss a tenth lower (room). Where rivals were trained and none did better, nothing is said. Free answers (reply,
-    copywriting, recommendation) have no score on training rows: they count as learnt once the dev loss rose a twentieth
-    above its lowest while that of training rows lies below it, and without a rival nothing is said.
+    on dev and on training rows by a twentieth (time; after fewer than three passes a tenth on training rows is enough,
+    where dev is not harmed), or the same short training with four times the rank ends with a loss a tenth lower (room).
+    Where rivals were trained and none did better, nothing is said. Free answers (reply, copywriting, recommendation)
+    have no score on training rows: they count as learnt once the dev loss rose a twentieth above its lowest while that
+    of training rows lies below it, and without a rival nothing is said.
 What the remedy does
     Where room is missing: four times the rank (up to 256), then all weights instead of LoRA. Else, where early stopping
     ended training, makes it three times as patient (up to 20 evaluations); or doubles the epochs, at least to 3 (up to
@@ -28,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fittingroom.pitfalls.curves import DEAD, RateLimits, read
-from fittingroom.pitfalls.rivals import blamed_rate, gained, outdoes, tried
+from fittingroom.pitfalls.rivals import blamed_rate, gained, outdoes, tried, unfinished
 from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
 
 MOST_EPOCHS = 40
@@ -53,7 +54,8 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     if blamed_rate(curves, examined, settings) != 1 or (smaller is not None and outdoes(smaller, examined, settings)):
         return
     longer, room = tried(examined, "longer"), _room(examined)
-    time = longer is not None and outdoes(longer, examined, settings)
+    shown = longer is not None and outdoes(longer, examined, settings)
+    time = shown or (longer is not None and unfinished(longer, examined, settings))
     # How low the loss of free answers can get nobody knows: there only a rival tells that something was missing.
     if (examined.rivals or curves.free) and not time and room < settings.gain:
         return
@@ -76,7 +78,7 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
         },
         limits=curves.wanted(settings) or {"room": settings.gain},
         strength=curves.shortfall(settings),
-        proven=time or room >= settings.gain,
+        proven=shown or room >= settings.gain,
     )
 
 
@@ -135,7 +137,7 @@ ZH = Page(
     what_goes_wrong="训练数据还没学会训练就结束了，或可训练的部分太小：轮数太少、LoRA 秩太低、正则过强。",
     why_it_hurts="模型在本店任务上不比简单基线好，反而怪数据不好。",
     how_it_is_detected="训练数据上的 macro-F1 仍低，损失没有发散，换学习率或更小批次的对照训练也没有超过它。"
-    "对照训练说明缺什么：从保留的权重继续训练，开发集与训练数据损失都再降二十分之一以上（缺时间）；"
+    "对照训练说明缺什么：从保留的权重继续训练，开发集与训练数据损失都再降二十分之一以上（缺时间；不足三轮时，训练数据损失再降一成而开发集未变差即可）；"
     "或同样的短训练把秩提高到四倍，损失低一成以上（缺容量）。做过对照训练而都没有更好时，不作判断。"
     "自由文本答案（回复、文案、推荐）在训练数据上没有分数：开发集损失比最低点回升二十分之一以上，"
     "而训练数据损失更低，即算学会；没有对照训练时不作判断。",
