@@ -55,7 +55,8 @@ def pinned(config: RunConfig, base: BaseModelInfo) -> RunConfig:
 
 
 def expire(root: Path, config: RunConfig, secret: bytes) -> None:
-    """Take what is past its retention out of the store before a run. Not while another run works: the next does."""
+    """Take what is past its retention out of the store before a run. Not while another run works, or a search: the
+    next does."""
     from fittingroom.forgetting import forget, searching, under_way
 
     limits, before = limits_of(config)

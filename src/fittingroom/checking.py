@@ -51,6 +51,9 @@ class Cost(Frozen):
     money: float | None = None
     """For one attempt; null when a price is missing."""
     money_at_most: float | None = None
+    pending: Text | None = None
+    """Why no training could be planned yet: its labels are what an endpoint would bring. `minutes` are then those of
+    the data road as far as it was walked, `asks` what the labels cost."""
     asks: list[Asks] = Field(default_factory=list)
     """What endpoints would be asked, by purpose. What they cost in another currency stands here alone."""
     not_priced: list[str] = Field(default_factory=list)
@@ -70,7 +73,9 @@ class Cost(Frozen):
             asked_zh += (
                 f"；向 {one.endpoint} 提问 {one.calls} 次（{one.purpose}），约 {tokens:,} 个 token（{price}{day}）"
             )
-        if self.money is None:
+        if self.pending is not None:
+            money_en, money_zh = self.pending.en, self.pending.zh
+        elif self.money is None:
             keys = ", ".join(self.not_priced)
             money_en, money_zh = f"money: not priced (set {keys})", f"费用：未定价（请设置 {keys}）"
         else:
