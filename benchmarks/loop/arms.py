@@ -99,37 +99,38 @@ def loop(cell: Cell, wanted: float) -> Result:
             pipeline.release = release
         minutes = _minutes(started)
         if not run.attempts:
-            nothing: Result = {"dev": None, "test": None} | stopped
-            return nothing | {
-                "status": outcome.status, "advice": outcome.message.en, "first": nothing, "named": "", "acted": "",
-                "suspected": [], "attempts": [], "minutes": _worked(run), "wall_minutes": minutes,
-            }  # fmt: skip
+            return _never_began(outcome, stopped, minutes)
         best = max(run.attempts, key=lambda one: (one.metrics.get(f"dev.{_METRIC}", -1.0), -one.number))
-        scores = judged_on_both(cell.run("loop-best"), _config_of(config, run.attempts, best))
+        scores = judged_on_both(cell.run("loop-best"), _config_of(config, run.attempts, best)) | stopped
         first = judged_on_both(cell.run("loop-first"), config)
     diagnosed = [event for event in run.journal.read() if event["kind"] == "diagnosed"]
-    return (
-        scores
-        | stopped
-        | {
-            "status": outcome.status,
-            "advice": outcome.message.en,
-            "first": first,
-            "named": _named(diagnosed),
-            "acted": diagnosed[0]["cause"] if diagnosed else "",
-            "suspected": [one.pitfall + ("!" if one.proven else "") for one in ranked(run.attempts[0].findings)],
-            "attempts": [_told(one) for one in run.attempts],
-            "best": best.number,
-            "minutes": _worked(run),
-            "wall_minutes": minutes,
-            "first_minutes": _worked(run, 1),
-            "examined": [
-                {"stage": event["stage"], "seconds": event["worked"]}
-                for event in run.journal.read()
-                if event["kind"] == "stage_done" and event["stage"] in {"train", "examine"}
-            ],
-        }
-    )
+    return scores | {
+        "status": outcome.status,
+        "advice": outcome.message.en,
+        "first": first,
+        "named": _named(diagnosed),
+        "acted": diagnosed[0]["cause"] if diagnosed else "",
+        "suspected": [one.pitfall + ("!" if one.proven else "") for one in ranked(run.attempts[0].findings)],
+        "attempts": [_told(one) for one in run.attempts],
+        "best": best.number,
+        "minutes": _worked(run),
+        "wall_minutes": minutes,
+        "first_minutes": _worked(run, 1),
+        "examined": [
+            {"stage": event["stage"], "seconds": event["worked"]}
+            for event in run.journal.read()
+            if event["kind"] == "stage_done" and event["stage"] in {"train", "examine"}
+        ],
+    }
+
+
+def _never_began(outcome: pipeline.Outcome, stopped: Result, minutes: float) -> Result:
+    """A loop that ended before its first attempt did."""
+    nothing: Result = {"dev": None, "test": None} | stopped
+    return nothing | {
+        "status": outcome.status, "advice": outcome.message.en, "first": nothing, "named": "", "acted": "",
+        "suspected": [], "attempts": [], "minutes": minutes, "wall_minutes": minutes,
+    }  # fmt: skip
 
 
 _PASSED = pipeline.Text(en="passed", zh="通过")
