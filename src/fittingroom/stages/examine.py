@@ -28,7 +28,7 @@ from fittingroom.training.resumed import as_trained
 from fittingroom.training.rivals import Ground
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
 _LEAST_STEPS, _MOST_PASSES = 64, 6
 _FEW_TOKENS = 150_000
