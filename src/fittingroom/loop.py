@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis
 from fittingroom.run import Run
-from fittingroom.types import Attempt, Came, Plan, RunStatus, Splits, Text, Verdict
+from fittingroom.types import Attempt, Came, Plan, RunStatus, Splits, Text, Trained, Verdict
 
 
 class Stand(NamedTuple):
@@ -17,11 +17,29 @@ class Stand(NamedTuple):
     config: RunConfig
     plan: Plan | None
     splits: Splits | None
+    digest: str = ""
+    """Store digest of the splits: a run forgets the outputs of an attempt when the next one begins."""
+    reached: float | None = None
+    """The best score on dev while it was trained (`Trained.evals`); None where nothing was trained."""
 
     @property
     def score(self) -> float:
         """What the gate judges, on dev; below all others where the attempt was stopped before it was judged."""
         return self.attempt.metrics.get(f"dev.{self.config.gate.metric}", -1.0)
+
+
+def stood(ended: Attempt, config: RunConfig, run: Run, splits: Splits | None) -> Stand:
+    """What the loop keeps of the attempt that `run` has just ended."""
+    plan, trained = run.outputs.get("configure"), run.outputs.get("train")
+    evals = trained.evals if isinstance(trained, Trained) else []
+    return Stand(
+        ended,
+        config,
+        plan if isinstance(plan, Plan) else None,
+        splits,
+        run.digest(splits) if splits is not None else "",
+        max((entry["dev_metric"] for entry in evals), default=None),
+    )
 
 
 def worse(now: Stand, best: Stand) -> bool:

@@ -13,7 +13,7 @@ from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis, diagnose
 from fittingroom.errors import Blocked
 from fittingroom.evaluating.preferred import waits_for_people
-from fittingroom.loop import Stand, came_of, gave_up, noted, worse
+from fittingroom.loop import Stand, came_of, gave_up, noted, stood, worse
 from fittingroom.openings import Openings
 from fittingroom.resorting import by_search
 from fittingroom.run import Run, scores
@@ -110,7 +110,7 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
             return release(config, run, judged)
         if judged and asked is not None:
             return Outcome("waiting", asked)  # another training would only give people other answers to read
-        last = Stand(ended, config, _plan(run), judged.splits if judged else None)
+        last = stood(ended, config, run, judged.splits if judged else None)
         best = last if best is None or not worse(last, best) else best
         proposal = diagnose(best.attempt.findings, best.config, best.plan, run.tried)
         if proposal.config is None:
@@ -176,11 +176,6 @@ def _ended(this: Attempt, run: Run, judged: Judged | None, best: Stand | None, s
             "minutes": round((time.monotonic() - started) / 60, 4),
         }
     )
-
-
-def _plan(run: Run) -> Plan | None:
-    plan = run.outputs.get("configure")
-    return plan if isinstance(plan, Plan) else None
 
 
 def _undecided(decision: GateDecision) -> Text:

@@ -15,7 +15,7 @@ from fittingroom.loop import Stand
 from fittingroom.run import Run
 from fittingroom.searching import search_recipe
 from fittingroom.training.finders.space import SearchConfig
-from fittingroom.types import Expected, Text, Trained
+from fittingroom.types import Expected, Text
 
 CAUSE = "search"
 _AROUND = 30.0
@@ -40,11 +40,14 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
         return left
     if importlib.util.find_spec("optuna") is None:
         return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})
+    splits, before = best.splits, best.reached
+    assert splits is not None  # _usable
+    assert before is not None
+    run.known(splits, best.digest)  # the best attempt need not be the last one
     wanted = config.patched({"search": _space(best, minutes)})
-    found = search_recipe(run.root, wanted, best.splits, run, run.progress)  # type: ignore[arg-type]  # _usable
+    found = search_recipe(run.root, wanted, splits, run, run.progress, best.plan)
     score = next((one.score for one in found.trials if one.number == found.best), None)
-    before = _reached(run)
-    if score is None or before is None or score < before + _CLEARLY:
+    if score is None or score < before + _CLEARLY:
         return left
     patched = config.patched(found.patch)
     if run.tried(patched):
@@ -64,8 +67,8 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
 
 
 def _usable(best: Stand) -> bool:
-    """Whether the attempt came as far as a plan for its rows."""
-    return best.splits is not None and best.plan is not None
+    """Whether the attempt came as far as a training of its rows that can be beaten."""
+    return best.splits is not None and best.plan is not None and best.reached is not None
 
 
 def _space(best: Stand, minutes: float) -> dict[str, Any]:
@@ -88,14 +91,6 @@ def _around(config: RunConfig, used: dict[str, Any]) -> SearchConfig:
         minutes=config.search.minutes,
         share=config.search.share,
     )
-
-
-def _reached(run: Run) -> float | None:
-    """Macro-F1 that the last training reached on the rows that judge trainings."""
-    trained = run.outputs.get("train")
-    if not isinstance(trained, Trained):
-        return None
-    return max((entry["dev_metric"] for entry in trained.evals), default=None)
 
 
 def _joined(*texts: Text) -> Text:

@@ -66,12 +66,16 @@ def refuse(config: RunConfig) -> None:
     refuse_unsearchable(config.search, config.train)
 
 
-def search_recipe(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any) -> Searched:
-    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data."""
+def search_recipe(
+    root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any, plan: Plan | None = None
+) -> Searched:
+    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data; `plan`: where
+    it was made already.
+    """
     name = _name(config, run.digest(splits))
     folder = root / "searches" / name
     context = Context(root=root, scratch=folder / "trials", secret=run.secret, progress=progress)
-    bench = _Bench(config, splits, run.step(configure, config, splits), context)
+    bench = _Bench(config, splits, plan or run.step(configure, config, splits), context)
     study = search(
         folder,
         config.search,
