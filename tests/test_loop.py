@@ -60,7 +60,7 @@ class Road:
 def trained(reached: float) -> Callable[..., Stand]:
     """Stands in for `stood`: every attempt came to `reached` while it was trained."""
     splits: Any = SimpleNamespace()
-    return lambda ended, config, run, judged: Stand(ended, config, PLAN, splits, "digest", reached)
+    return lambda ended, config, run, judged, decision: Stand(ended, config, PLAN, splits, "digest", reached)
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_remedy_without_a_number_must_not_make_things_worse(tmp_path: Path, mo
     config = load(write_shop(tmp_path) / "recipe.yaml")
     plain = Remedy(title=WORDS, safety=Safety.AUTOMATIC, patch={"train.epochs": 9})
     monkeypatch.setattr("fittingroom.diagnose.catalog", lambda: {
-        "overfitting": SimpleNamespace(rank=1, remedy=lambda finding, used: plain)
+        "overfitting": SimpleNamespace(rank=1, moves=("score",), remedy=lambda finding, used: plain)
     })  # fmt: skip
 
     found = diagnose([OVER], config, None, lambda config: False)

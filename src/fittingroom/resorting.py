@@ -33,10 +33,10 @@ _MISSING = Text(
 
 def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     """What a search proposes on top of the best attempt; `left` (the diagnosis that found nothing new) where it is not
-    asked for, cannot be made, is out of time, or finds nothing better.
+    asked for, cannot help or be made, is out of time, or finds nothing better.
     """
     config, minutes = best.config, best.config.adapt.max_minutes - run.minutes
-    if not config.adapt.search or not _usable(best) or minutes <= 0 or run.bound(config):
+    if not (config.adapt.search and left.trainable and _usable(best)) or minutes <= 0 or run.bound(config):
         return left
     if importlib.util.find_spec("optuna") is None:
         return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})

@@ -496,6 +496,8 @@ class Pitfall:
     rank: int = 50
     guards: bool = False
     """Whether nothing may be trained unless this detector has looked: when it raises, the attempt is blocked."""
+    moves: tuple[str, ...] = ("score",)
+    """Which conditions of the gate its remedy can move: score, forgetting, latency."""
 
 
 # ---------------------------------------------------------------------------------------------- runs
