@@ -11,6 +11,7 @@ from fittingroom.config import RunConfig
 from fittingroom.errors import RecipeError
 from fittingroom.pitfalls import catalog
 from fittingroom.pitfalls.refusal import SCORE, moved_by, only_rows, unmet
+from fittingroom.tasks.jobs import job_of
 from fittingroom.types import (
     Check,
     Expected,
@@ -25,6 +26,7 @@ from fittingroom.types import (
     Verdict,
 )
 
+MACRO_F1 = "macro_f1"
 _MOST_ADVICE = 3
 _LEAST = 0.0
 """What a remedy that names no number must do at least: not make things worse."""
@@ -165,8 +167,7 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _proposed(finding: Finding, remedy: Remedy, config: RunConfig) -> Diagnosis:
-    expected = remedy.expected or Expected(change=_LEAST)
-    expected = expected.model_copy(update={"metric": expected.metric or config.gate.metric})
+    expected = in_its_unit(remedy.expected or Expected(change=_LEAST, metric=config.gate.metric), config)
     return Diagnosis(
         cause=finding.pitfall,
         patch=remedy.patch,
@@ -176,6 +177,18 @@ def _proposed(finding: Finding, remedy: Remedy, config: RunConfig) -> Diagnosis:
         expected=expected,
         waits_for_person=remedy.safety is Safety.ASK,
     )
+
+
+def in_its_unit(expected: Expected, config: RunConfig) -> Expected:
+    """An expectation that names no metric is one of the score that training watches: macro-F1 where the job knows it,
+    whatever the gate judges. Of free answers that is the probability of their tokens, from which no gain in ROUGE-L or
+    NDCG follows: there the gate's metric must only not fall (by more than was said).
+    """
+    if expected.metric:
+        return expected
+    if MACRO_F1 in job_of(config.task).metrics:
+        return expected.model_copy(update={"metric": MACRO_F1})
+    return Expected(change=min(expected.change, _LEAST), metric=config.gate.metric)
 
 
 def worded(expected: Expected, more: Text | None = None) -> Text:

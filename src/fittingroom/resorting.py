@@ -10,7 +10,7 @@ import importlib.util
 from typing import Any
 
 from fittingroom.config import RunConfig
-from fittingroom.diagnose import Diagnosis, used_values, worded
+from fittingroom.diagnose import Diagnosis, in_its_unit, used_values, worded
 from fittingroom.loop import Stand
 from fittingroom.run import Run
 from fittingroom.searching import search_recipe
@@ -24,7 +24,7 @@ _BATCHES = (4, 8, 16, 32, 64)
 _RANKS = (8, 16, 32, 64)
 _HIGHEST = 0.1
 _CLEARLY = 0.005
-"""Macro-F1 by which a short training of the search must beat the whole one that is to be replaced."""
+"""Score on dev (`Trained.evals`) by which a short training of the search must beat the whole one that is to be replaced."""
 _MISSING = Text(
     en="`adapt.search` asks for Optuna, which is not installed: pip install 'fittingroom[search]'",
     zh="`adapt.search` 需要 Optuna，但尚未安装：pip install 'fittingroom[search]'",
@@ -52,7 +52,7 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     patched = config.patched(found.patch)
     if run.tried(patched):
         return left
-    expected = Expected(change=round(score - before, 4), metric=config.gate.metric)
+    expected = in_its_unit(Expected(change=round(score - before, 4)), config)
     return Diagnosis(
         cause=CAUSE,
         patch=found.patch,

@@ -125,7 +125,7 @@ class _Bench:
         return {**own, **rest, "dropout": plan.dropout}
 
     def judge(self, values: Values, report: Report) -> float:
-        """A short training with these values; its best macro-F1 on dev. Taken up again where a kill cut it off."""
+        """A short training with these values; its best score on dev (`Trained.evals`). Taken up again after a kill."""
         train = with_values(self.config.train, values)
         plan = _planned(self.plan, train, values, len(self.material.rows))
         scratch = self.context.scratch / hashlib.sha256(canonical(values).encode()).hexdigest()[:16]

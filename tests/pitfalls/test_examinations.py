@@ -195,3 +195,19 @@ def test_more_rank_is_called_for_where_only_room_helps() -> None:
     assert found.measured["room"] == pytest.approx(0.2)
     worse_on_dev = wider.model_copy(update={"dev_loss": 1.2})
     assert causes(examined(*curves, longer, same, worse_on_dev)) == []
+
+
+def test_a_slice_is_judged_by_the_score_of_its_job() -> None:
+    """Rankings and free answers have no accuracy; their slices say what they are scored by."""
+    slices = [
+        {"by": "goods", "value": "known", "rows": 90, "metric": "ndcg@10", "ndcg@10": 0.5, "low": 0.45, "high": 0.55},
+        {"by": "goods", "value": "new", "rows": 40, "metric": "ndcg@10", "ndcg@10": 0.1, "low": 0.05, "high": 0.15},
+    ]
+    healthy = written([2.4, 1.3, 1.1, 1.02], [2.4, 1.25, 1.05, 1.0])
+    ranked = healthy.model_copy(update={"slices": slices, "scores": {"ndcg@10": 0.4}})
+
+    (found,) = detect_all(ranked, "examine", settings={}, disabled=[])
+
+    assert found.pitfall == "weak-slice"
+    assert "goods new: ndcg@10 0.10 on 40 rows, 0.40 on all" in found.summary.en
+    assert causes(healthy.model_copy(update={"slices": slices[:1], "scores": {"ndcg@10": 0.4}})) == []
