@@ -24,7 +24,7 @@ _BATCHES = (4, 8, 16, 32, 64)
 _RANKS = (8, 16, 32, 64)
 _HIGHEST = 0.1
 _CLEARLY = 0.005
-"""Score on dev (`Trained.evals`) by which a short training of the search must beat the whole one that is to be replaced."""
+"""Score on dev (`Trained.evals`) by which a short training of the search must beat the whole one."""
 _MISSING = Text(
     en="`adapt.search` asks for Optuna, which is not installed: pip install 'fittingroom[search]'",
     zh="`adapt.search` 需要 Optuna，但尚未安装：pip install 'fittingroom[search]'",
