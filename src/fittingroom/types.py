@@ -217,7 +217,8 @@ class Trained(Output):
     steps: list[dict[str, float]]
     """One record per logged optimiser step: step, epoch, loss, learning_rate, grad_norm, update_ratio."""
     evals: list[dict[str, float]]
-    """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample)."""
+    """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample). The
+    metrics are macro-F1; of free answers the mean probability of a token of the wanted one, exp(-loss)."""
     best_step: int
     stopped: str
     """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite, dead_gradients."""
@@ -433,7 +434,7 @@ class Expected(Frozen):
     change: float
     """By how much the metric rises at least (falls, when negative)."""
     metric: str = ""
-    """A metric of the dev part; empty: the one that the gate judges."""
+    """A metric of the dev part; empty: the score that training watches (see `diagnose.in_its_unit`)."""
 
 
 class Came(Frozen):
@@ -497,6 +498,8 @@ class Pitfall:
     rank: int = 50
     guards: bool = False
     """Whether nothing may be trained unless this detector has looked: when it raises, the attempt is blocked."""
+    moves: tuple[str, ...] = ("score",)
+    """Which conditions of the gate its remedy can move: score, forgetting, latency."""
 
 
 # ---------------------------------------------------------------------------------------------- runs
