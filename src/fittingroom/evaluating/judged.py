@@ -13,7 +13,8 @@ from fittingroom.evaluating.setting import Setting
 from fittingroom.models.endpoint_config import allowed
 from fittingroom.models.judge import Judge, Pair, Winner, agreement
 from fittingroom.sources.preferences import words_of
-from fittingroom.statistics.intervals import interval, resamples
+from fittingroom.statistics.bounds import mean_interval
+from fittingroom.statistics.intervals import resamples
 from fittingroom.types import EvalReport
 
 _WORTH: dict[Winner | None, float] = {"a": 1.0, "tie": 0.5, "b": 0.0}
@@ -49,11 +50,7 @@ def judged(setting: Setting, report: EvalReport) -> dict[str, Any]:
             [pair.group or pair.row for pair, _ in scored], replicates=setting.config.replicates, seed=setting.seed
         )
         values = np.array([_WORTH[winner] for _, winner in scored])
-        sums = np.bincount(drawn.unit, weights=values, minlength=drawn.groups)
-        many = np.bincount(drawn.unit, minlength=drawn.groups)
-        weights = drawn.weights.astype(np.float64)
-        spread = (weights @ sums) / (weights @ many)
-        rate = interval(float(values.mean()), spread, groups=drawn.groups, floor=0.0, ceiling=1.0)
+        rate = mean_interval(values, drawn)
         facts["win_rate"] = rate.model_dump()
     people: dict[str, Winner] = {
         row: {"ours": "a", "theirs": "b", "tie": "tie"}[word]  # type: ignore[misc]

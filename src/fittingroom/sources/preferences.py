@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from fittingroom.errors import StoreError
 from fittingroom.journal import Journal
 from fittingroom.statistics.agreement import cohen_kappa
-from fittingroom.statistics.intervals import interval, resamples
+from fittingroom.statistics.bounds import mean_interval
+from fittingroom.statistics.intervals import resamples
 from fittingroom.store import digest_of, write_text
 from fittingroom.types import EvalReport, Frozen, Interval
 
@@ -150,11 +151,7 @@ def result(root: Path, handed: Handed) -> Preferred:
     if judged:
         values = np.array([np.mean([_WORTH[word] for word in words[pair.id] if word]) for pair in judged])
         drawn = resamples([pair.group for pair in judged], replicates=_REPLICATES, seed=_SEED)
-        rows = np.bincount(drawn.unit, minlength=drawn.groups)
-        sums = np.bincount(drawn.unit, weights=values, minlength=drawn.groups)
-        weights = drawn.weights.astype(np.float64)
-        spread = (weights @ sums) / (weights @ rows)
-        rate = interval(float(values.mean()), spread, groups=drawn.groups, floor=0.0, ceiling=1.0)
+        rate = mean_interval(values, drawn)
     kappa = cohen_kappa([str(one) for one, _ in both], [str(other) for _, other in both])
     return Preferred(
         **handed.model_dump(include={"code", "run", "part", "against", "answers", "equal"}),
