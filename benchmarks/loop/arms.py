@@ -49,9 +49,9 @@ def judged_on_both(run: Run, config: RunConfig) -> Result:
     """One attempt and its scores on dev and test. The test part is only looked at here, never by an arm."""
     try:
         done = pipeline.attempt(config, run)
+        report: EvalReport = run.step(evaluate, config, done.bundle, done.splits, part="test")
     except Blocked as error:
         return {"dev": None, "test": None, "blocked": error.place}
-    report: EvalReport = run.step(evaluate, config, done.bundle, done.splits, part="test")
     return {"dev": _score(done.report), "test": _score(report)}
 
 
@@ -76,33 +76,47 @@ def loop(cell: Cell, wanted: float) -> Result:
     with cell.planted():
         # The end of a run that passes (test opened, release deployed) is not what is measured here.
         release, pipeline.release = pipeline.release, lambda config, run, judged: pipeline.Outcome("passed", _PASSED)
+        stopped: Result = {}
         try:
             outcome = pipeline.adapt(config, run)
+        except Blocked as error:  # from what follows an attempt; within one it is the loop's own to read
+            outcome = pipeline.Outcome("failed", pipeline.Text(en=error.text("en"), zh=error.text("zh")))
+            stopped = {"blocked": error.place}
         finally:
             pipeline.release = release
         minutes = _minutes(started)
+        if not run.attempts:
+            nothing: Result = {"dev": None, "test": None} | stopped
+            return nothing | {
+                "status": outcome.status, "advice": outcome.message.en, "first": nothing, "named": "", "acted": "",
+                "suspected": [], "attempts": [], "minutes": _worked(run), "wall_minutes": minutes,
+            }  # fmt: skip
         best = max(run.attempts, key=lambda one: (one.metrics.get(f"dev.{_METRIC}", -1.0), -one.number))
         scores = judged_on_both(cell.run("loop-best"), _config_of(config, run.attempts, best))
         first = judged_on_both(cell.run("loop-first"), config)
     diagnosed = [event for event in run.journal.read() if event["kind"] == "diagnosed"]
-    return scores | {
-        "status": outcome.status,
-        "advice": outcome.message.en,
-        "first": first,
-        "named": _named(diagnosed),
-        "acted": diagnosed[0]["cause"] if diagnosed else "",
-        "suspected": [one.pitfall + ("!" if one.proven else "") for one in ranked(run.attempts[0].findings)],
-        "attempts": [_told(one) for one in run.attempts],
-        "best": best.number,
-        "minutes": _worked(run),
-        "wall_minutes": minutes,
-        "first_minutes": _worked(run, 1),
-        "examined": [
-            {"stage": event["stage"], "seconds": event["worked"]}
-            for event in run.journal.read()
-            if event["kind"] == "stage_done" and event["stage"] in {"train", "examine"}
-        ],
-    }
+    return (
+        scores
+        | stopped
+        | {
+            "status": outcome.status,
+            "advice": outcome.message.en,
+            "first": first,
+            "named": _named(diagnosed),
+            "acted": diagnosed[0]["cause"] if diagnosed else "",
+            "suspected": [one.pitfall + ("!" if one.proven else "") for one in ranked(run.attempts[0].findings)],
+            "attempts": [_told(one) for one in run.attempts],
+            "best": best.number,
+            "minutes": _worked(run),
+            "wall_minutes": minutes,
+            "first_minutes": _worked(run, 1),
+            "examined": [
+                {"stage": event["stage"], "seconds": event["worked"]}
+                for event in run.journal.read()
+                if event["kind"] == "stage_done" and event["stage"] in {"train", "examine"}
+            ],
+        }
+    )
 
 
 _PASSED = pipeline.Text(en="passed", zh="通过")

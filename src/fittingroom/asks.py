@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -33,6 +34,8 @@ class Asks(Frozen):
     currency: str = ""
     as_of: str = ""
     """The day of the price, where it was published."""
+    waiting: int | None = None
+    """Rows that nobody has labelled, where that is not the number of calls; `label.endpoint.max_rows` bounds these."""
     not_priced: list[str] = Field(default_factory=list)
     """Keys of the recipe that would have to say a price."""
 
@@ -50,6 +53,26 @@ def asks_of(config: RunConfig, splits: Splits, labelled: Rows | None) -> list[As
     if config.evaluate.api is not None:
         found.append(_contestant(config, splits))
     return found
+
+
+def labels_before_any(config: RunConfig, prepared: Rows, root: Path) -> Asks:
+    """What is asked where too few rows carry a label for the road to be walked without the endpoint: by what `prepare`
+    put out, as if no rule spoke. Raises RecipeError where it would have nothing to choose among.
+    """
+    from fittingroom.sources import decisions
+    from fittingroom.tasks.labeller import choices_of
+    from fittingroom.tasks.voices import Voices
+
+    section = config.label.endpoint
+    assert section is not None
+    voices = Voices(prepared.kept, config.task, decisions.read(root))
+    known = choices_of(voices)
+    texts = list(_texts(prepared.kept))
+    silent = [text for row, text in enumerate(texts) if not voices.spoken(row)]
+    checked = [text for row, text in enumerate(texts) if voices.spoken(row)][: section.check_rows]
+    asked = [*silent[: section.max_rows], *checked, *checked]
+    found = _priced(config, "label", section.name, _questions(asked, known), _LABEL_TOKENS * len(asked))
+    return found.model_copy(update={"waiting": len(silent)})
 
 
 def _teacher(config: RunConfig, splits: Splits) -> Asks:

@@ -7,11 +7,13 @@ Nothing is bought while checking: no endpoint is asked, its tokens are reckoned 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from fittingroom.asks import Asks, asks_of
+from fittingroom.asks import Asks, asks_of, labels_before_any
+from fittingroom.errors import UserError
 from fittingroom.types import Frozen, Rows, Splits, Text
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ class Cost(Frozen):
     money: float | None = None
     """For one attempt; null when a price is missing."""
     money_at_most: float | None = None
+    pending: Text | None = None
+    """Why no training could be planned yet: its labels are what an endpoint would bring. `minutes` are then those of
+    the data road as far as it was walked, `asks` what the labels cost."""
     asks: list[Asks] = Field(default_factory=list)
     """What endpoints would be asked, by purpose. What they cost in another currency stands here alone."""
     not_priced: list[str] = Field(default_factory=list)
@@ -68,7 +73,9 @@ class Cost(Frozen):
             asked_zh += (
                 f"；向 {one.endpoint} 提问 {one.calls} 次（{one.purpose}），约 {tokens:,} 个 token（{price}{day}）"
             )
-        if self.money is None:
+        if self.pending is not None:
+            money_en, money_zh = self.pending.en, self.pending.zh
+        elif self.money is None:
             keys = ", ".join(self.not_priced)
             money_en, money_zh = f"money: not priced (set {keys})", f"费用：未定价（请设置 {keys}）"
         else:
@@ -80,6 +87,35 @@ class Cost(Frozen):
             zh=f"代价：约 {self.minutes:.1f} 分钟，至多 {self.minutes_at_most:.1f}；内存约 {memory}"
             f"（检查时程序本身占用 {held}）{asked_zh}；{money_zh}",
         )
+
+
+def cost_before_labels(config: RunConfig, rows: Rows, root: Path, seconds: float, why: UserError) -> Cost:
+    """What can be told where the road cannot be walked without the labels that an endpoint would bring: what these
+    cost. `rows` as `prepare` put them out; `why`: what ended the road. Raises RecipeError where the endpoint would have
+    no label to choose, and `why` itself where no row waits for a label.
+    """
+    from fittingroom.models.memory import held_bytes
+
+    asks = labels_before_any(config, rows, root)
+    if not asks.waiting:
+        raise why
+    now, most = held_bytes()
+    minutes = round(seconds / 60, 2)
+    return Cost(
+        minutes=minutes,
+        minutes_at_most=minutes,
+        memory_bytes=max(now, most),
+        process_bytes=most,
+        currency=config.prices.currency,
+        asks=[asks],
+        not_priced=asks.not_priced,
+        pending=Text(
+            en=f"{asks.waiting} of {rows.kept.rows} rows wait for a label of `{asks.endpoint}`; what a training takes "
+            f"can be told once they have one (without them: {why.text('en')})",
+            zh=f"{rows.kept.rows} 行中有 {asks.waiting} 行等待 `{asks.endpoint}` 打标；有了标签才能估计训练的代价"
+            f"（没有它们时：{why.text('zh')}）",
+        ),
+    )
 
 
 def cost(

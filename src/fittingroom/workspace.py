@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from fittingroom.checking import Cost, Shown, cost, examples
+from fittingroom.checking import Cost, Shown, cost, cost_before_labels, examples
 from fittingroom.engine import Note, NoteSink, ProgressSink, silent, unheard
-from fittingroom.errors import Blocked, FittingroomError, Interrupted, RecipeError, StoreError, UserError
+from fittingroom.errors import Blocked, FittingroomError, Interrupted, ModelError, RecipeError, StoreError, UserError
 from fittingroom.journal import Journal, alone
 from fittingroom.types import Finding, Frozen, Page, Release, Rows, RunSummary, Splits, Text
 
@@ -135,6 +135,8 @@ class Workspace:
             price = cost(config, plan, splits, road, labelled if isinstance(labelled, Rows) else None)
         except Blocked as error:
             blocked = Text(en=error.text("en"), zh=error.text("zh"))
+        except UserError as error:
+            price = self._before_labels(config, run, error)
         prepared = run.outputs.get("prepare")
         done = [event for event in run.journal.read() if event["kind"] == "stage_done"]
         return Checked(
@@ -149,6 +151,14 @@ class Workspace:
             cost=price,
             blocked=blocked,
         )
+
+    def _before_labels(self, config: RunConfig, run: Run, why: UserError) -> Cost:
+        """What the labels of an endpoint would cost, where the road ends without them; else the error itself."""
+        prepared = run.outputs.get("prepare")
+        if config.label.endpoint is None or not isinstance(prepared, Rows) or isinstance(why, RecipeError | ModelError):
+            raise why
+        seconds = sum(event["worked"] for event in run.journal.read() if event["kind"] == "stage_done")
+        return cost_before_labels(config, prepared, self.root, seconds, why)
 
     # ------------------------------------------------------------------------------------------ runs
 
@@ -580,11 +590,12 @@ class Workspace:
         return base
 
     def _expire(self, config: RunConfig) -> None:
-        """Take what is past its retention out of the store before a run. Not while another run works: the next does."""
-        from fittingroom.forgetting import forget, under_way
+        """Take what is past its retention out of the store before a run. Not while another run works, or a search: the
+        next does."""
+        from fittingroom.forgetting import forget, searching, under_way
 
         limits, before = _limits(config)
-        if (limits or before) and not under_way(self.root):
+        if (limits or before) and not (under_way(self.root) or searching(self.root)):
             forget(self.root, self._secret(), limits=limits, requests_before=before)
 
     def _secret(self) -> bytes:

@@ -20,6 +20,8 @@ def render_markdown(summary: ReportSummary, language: str = "en") -> str:
     parts = [f"## {_escaped(summary.name)} · {say(summary.status)}", _top(summary, say, language)]
     if summary.contestants:
         parts += [f"### {say('scores')}", _scores(summary, say)]
+    if summary.beside:
+        parts += [f"### {say('beside_scores')}", _beside(summary, language)]
     if summary.checks:
         parts += [f"### {say('gate')}", _gate(summary, say, language)]
     parts += [f"### {say('attempts')}", _attempts(summary, say, language)]
@@ -53,6 +55,12 @@ def _standing(one: Standing, metric: str, say: Say, *, ours: bool) -> list[str]:
     if value is None:
         return [name, f"{say('not_scored')}: {_escaped(one.error)}", "", ""]
     return [name, _span(value), _span(gap, signed=True) if gap is not None else "", str(one.rows)]
+
+
+def _beside(summary: ReportSummary, language: str) -> str:
+    colon = "：" if language.startswith("zh") else ": "
+    return "\n".join(f"- {_escaped(one.name.say(language))}{colon}{_escaped(one.said.say(language))}"
+                     for one in summary.beside)  # fmt: skip
 
 
 def _gate(summary: ReportSummary, say: Say, language: str) -> str:

@@ -27,7 +27,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
     judged, decision = data.last_judged(), data.last_decision()
     if judged is not None:
         parts += [tag("h2", say("scores")), scores(judged, decision, metric, say, language)]
-        parts.append(measured(data, judged, say, language))
+    parts.append(measured(data, judged, say, language))
     if decision is not None:
         parts += [tag("h2", say("gate")), gate(decision, say, language)]
     if data.test is not None:

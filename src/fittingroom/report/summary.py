@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from fittingroom.report.beside import Told, beside
 from fittingroom.report.data import AttemptView, Change, ReportData
 from fittingroom.report.scores import primary
 from fittingroom.types import Check, EvalReport, Frozen, Interval, RunStatus, Score, Text, Verdict
@@ -64,6 +65,8 @@ class ReportSummary(Frozen):
     unscored: int = 0
     contestants: list[Standing] = Field(default_factory=list)
     """Our model first."""
+    beside: list[Told] = Field(default_factory=list)
+    """What a judge model said and how far people agree, what an API labelled, at which cost; what could be ranked."""
     verdict: Verdict | None = None
     checks: list[Check] = Field(default_factory=list)
     calibration: dict[str, float] = Field(default_factory=dict)
@@ -90,6 +93,7 @@ def summary_of(data: ReportData, page: str = "") -> ReportSummary:
         rows=judged.rows if judged is not None else 0,
         unscored=judged.unscored if judged is not None else 0,
         contestants=_contestants(judged) if judged is not None else [],
+        beside=beside(data),
         verdict=decision.verdict if decision is not None else None,
         checks=decision.checks if decision is not None else [],
         calibration={name: float(value) for name, value in found.items() if isinstance(value, int | float)},

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -197,14 +197,16 @@ def fingerprint(root: Path) -> str:
     return digest_of(said) if any(said.values()) else ""
 
 
-def forget(root: Path, rows: set[str]) -> int:
-    """Take the pairs of these rows out; returns how many words went."""
+def forget(root: Path, rows: Collection[str], names: Collection[str] = ()) -> int:
+    """Take the pairs of these rows, or of these customers (pseudonyms), out; returns how many words went."""
     gone = 0
     for handed in handed_out(root):
-        stay = [pair for pair in handed.pairs if pair.id not in rows]
+        going = {pair.id for pair in handed.pairs if pair.id in rows or pair.group in names}
+        stay = [pair for pair in handed.pairs if pair.id not in going]
         path = root / FOLDER / f"{handed.code}.said.jsonl"
         events = list(Journal(path).read())
-        left = [event for event in events if event["row"] not in rows]
+        # A start that was killed here has taken words out and left their pairs: both are looked at each time.
+        left = [event for event in events if event["row"] not in going and event["row"] not in rows]
         if len(left) < len(events):
             gone += len(events) - len(left)
             lines = (json.dumps(event, ensure_ascii=False) for event in left)
