@@ -164,7 +164,9 @@ def cost(
     planned = int(plan["memory_bytes"])
     not_priced = [] if prices.machine_hour is not None else ["prices.machine_hour"]
     not_priced += dict.fromkeys(key for one in asks for key in one.not_priced)
-    asked = sum(one.money or 0.0 for one in asks if one.currency == prices.currency)
+    bought = [(one.money or 0.0, one.again) for one in asks if one.currency == prices.currency]
+    asked = sum(money for money, _ in bought)
+    asked_again = sum(money * again for money, again in bought) * (config.adapt.max_attempts - 1)
     hour = prices.machine_hour or 0.0
     return Cost(
         minutes=round(road + once, 2),
@@ -176,7 +178,7 @@ def cost(
         asks=asks,
         currency=prices.currency,
         money=None if not_priced else round((road + once) / 60 * hour + asked, 4),
-        money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked, 4),
+        money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked + asked_again, 4),
         not_priced=not_priced,
     )
 

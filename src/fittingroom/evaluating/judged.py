@@ -6,6 +6,7 @@ A judge is no measure of its own: its word counts for as much as it agrees with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fittingroom.errors import UserError
@@ -65,6 +66,11 @@ def _questions(setting: Setting) -> dict[str, str]:
     found = {}
     for batch in setting.rows.batches():
         for name, fields in zip(batch.column("id").to_pylist(), batch.column("input").to_pylist(), strict=True):
-            filled = {key: text for key, text in fields.items() if text}
-            found[name] = "\n".join(f"{key}: {text}" if len(filled) > 1 else text for key, text in filled.items())
+            found[name] = question_of(fields)
     return found
+
+
+def question_of(fields: Mapping[str, str | None]) -> str:
+    """What a row was given, in one text: a field alone as it is, several by name, one a line."""
+    filled = {key: text for key, text in fields.items() if text}
+    return "\n".join(f"{key}: {text}" if len(filled) > 1 else text for key, text in filled.items())

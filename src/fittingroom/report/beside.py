@@ -11,6 +11,7 @@ from typing import Any
 
 from fittingroom.report.data import ReportData
 from fittingroom.report.html import number
+from fittingroom.report.words import WORDS
 from fittingroom.types import Frozen, Text
 
 
@@ -30,6 +31,7 @@ def beside(data: ReportData) -> list[Told]:
     )
     found = [
         *_candidates(facts.get("candidates", {})),
+        *_reach(facts.get("reach", {})),
         *_judge(facts.get("judge", {})),
         *_api(facts.get("baseline_facts", {}).get("api", {})),
         *_labeller(label.get("endpoint", {})),
@@ -57,6 +59,28 @@ def _candidates(facts: Mapping[str, float]) -> Iterator[_Line]:
             f"模型排序的候选平均 {many} 个，其中包含应得答案的 {share}",
         ),
     )
+
+
+def _reach(facts: Mapping[str, Mapping[str, float]]) -> Iterator[_Line]:
+    """What is shown to customers at all: a ranking of bestsellers alone is right often and shows few goods."""
+    for kind, name in (
+        ("coverage", ("share of the goods of training that is ever shown", "训练所知商品中被展示过的比例")),
+        ("novelty", ("how little known what is shown is, in bits", "所展示商品的新颖度（比特）")),
+    ):
+        found = [(who, value) for who, one in facts.items() for key, value in one.items() if key.startswith(kind)]
+        if found:
+            told = [(WORDS[who] if who in WORDS else _text(who, who), _worth(kind, value)) for who, value in found]
+            yield (
+                name,
+                (
+                    ", ".join(f"{who.en} {value}" for who, value in told),
+                    "，".join(f"{who.zh} {value}" for who, value in told),
+                ),
+            )
+
+
+def _worth(kind: str, value: float) -> str:
+    return f"{value:.1%}" if kind == "coverage" else f"{value:.2f}"
 
 
 def _judge(facts: Mapping[str, Any]) -> Iterator[_Line]:
@@ -88,6 +112,7 @@ def _judge(facts: Mapping[str, Any]) -> Iterator[_Line]:
 def _api(facts: Mapping[str, Any]) -> Iterator[_Line]:
     if "questions" in facts:
         yield ("hosted model", "云端模型"), _versions(facts)
+        yield from _left_out(facts["not_used"], ("its answers that are unscored", "它的未评分的回答"))
         yield ("cost of the hosted model", "云端模型的费用"), _cost(facts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fittingroom.report.html import number
-from fittingroom.report.side import shown
+from fittingroom.report.side import paid, shown
 from fittingroom.report.summary import AttemptLine, ReportSummary, Standing
 from fittingroom.report.words import Say, speaker
 from fittingroom.types import Interval, Verdict
@@ -19,7 +19,9 @@ def render_markdown(summary: ReportSummary, language: str = "en") -> str:
     say = speaker(language)
     parts = [f"## {_escaped(summary.name)} · {say(summary.status)}", _top(summary, say, language)]
     if summary.contestants:
-        parts += [f"### {say('scores')}", _scores(summary, say)]
+        parts += [f"### {say('scores')}"]
+        parts += [summary.whose.say(language)] if summary.whose is not None else []
+        parts += [_scores(summary, say)]
     if summary.beside:
         parts += [f"### {say('beside_scores')}", _beside(summary, language)]
     if summary.checks:
@@ -72,7 +74,11 @@ def _gate(summary: ReportSummary, say: Say, language: str) -> str:
 def _attempts(summary: ReportSummary, say: Say, language: str) -> str:
     head = ["#", say("cause"), say("changed"), say("expected"), f"{say(summary.metric)} · {say('dev')}",
             say("verdict"), say("minutes")]  # fmt: skip
-    return _table(head, [_attempt(line, summary.metric, say, language) for line in summary.attempts])
+    rows = [_attempt(line, summary.metric, say, language) for line in summary.attempts]
+    if any(line.cost for line in summary.attempts):
+        head.append(say("api_cost"))
+        rows = [[*row, paid(line.cost)] for row, line in zip(rows, summary.attempts, strict=True)]
+    return _table(head, rows)
 
 
 def _attempt(line: AttemptLine, metric: str, say: Say, language: str) -> list[str]:

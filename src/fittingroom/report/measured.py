@@ -176,6 +176,17 @@ def free(facts: dict[str, Any]) -> Iterator[_Line]:
 
 
 def _contestants(facts: dict[str, Any]) -> Iterator[_Line]:
+    for name, one in facts.get("baseline_facts", {}).items():
+        cut, thoughts = one.get("cut_answers", 0), one.get("truncated_thoughts", 0)
+        if cut:
+            who = WORDS.get(name, _text(name, name))
+            yield (
+                _text(f"answers that were cut: {who.en}", f"被截断的回答：{who.zh}"),
+                _text(
+                    f"{cut} rows, {thoughts} of them in the middle of a thought",
+                    f"{cut} 行，其中 {thoughts} 行仍在思考",
+                ),
+            )
     shots, champion = facts.get("baseline_facts", {}).get("few_shot"), facts.get("champion", {})
     if shots:
         shown = f"{shots['examples']} / {shots['wanted']}"

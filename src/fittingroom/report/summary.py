@@ -27,6 +27,8 @@ class AttemptLine(Frozen):
     verdict: Verdict | None = None
     """None where it was stopped before it could be judged."""
     minutes: float = 0.0
+    cost: dict[str, float] = Field(default_factory=dict)
+    """What endpoints asked for it, by currency."""
     findings: list[str] = Field(default_factory=list)
     """Ids of the pitfalls that were met."""
 
@@ -61,6 +63,10 @@ class ReportSummary(Frozen):
     """The metric that the gate judges."""
     part: str = ""
     """The part that counts: test where it was opened, else dev; empty where nothing was judged."""
+    attempt: int = 0
+    """Number of the attempt whose scores these are; 0 where nothing was judged."""
+    whose: Text | None = None
+    """Said where a later attempt was judged and is not better."""
     rows: int = 0
     unscored: int = 0
     contestants: list[Standing] = Field(default_factory=list)
@@ -90,6 +96,8 @@ def summary_of(data: ReportData, page: str = "") -> ReportSummary:
         stand_in=data.stand_in,
         metric=primary(data),
         part=judged.part if judged is not None else "",
+        attempt=_number(data),
+        whose=whose(data),
         rows=judged.rows if judged is not None else 0,
         unscored=judged.unscored if judged is not None else 0,
         contestants=_contestants(judged) if judged is not None else [],
@@ -100,6 +108,23 @@ def summary_of(data: ReportData, page: str = "") -> ReportSummary:
         attempts=[_line(view) for view in data.attempts],
         minutes=data.minutes,
         release=data.run.release,
+    )
+
+
+def _number(data: ReportData) -> int:
+    leading = data.leading()
+    return leading.attempt.number if leading is not None else 0
+
+
+def whose(data: ReportData) -> Text | None:
+    """Which attempt the scores are of, where a later one was judged and is not better."""
+    number = _number(data)
+    later = [view.attempt.number for view in data.attempts if view.report is not None and view.attempt.number > number]
+    if data.test is not None or not later:
+        return None
+    return Text(
+        en=f"These are the scores of attempt {number}, the best one; attempt {later[-1]} came after it and is no better.",
+        zh=f"以下是第 {number} 次尝试（最好的一次）的分数；其后的第 {later[-1]} 次没有更好。",
     )
 
 
@@ -125,5 +150,6 @@ def _line(view: AttemptView) -> AttemptLine:
         metrics=attempt.metrics,
         verdict=attempt.verdict,
         minutes=attempt.minutes,
+        cost=attempt.cost,
         findings=list(dict.fromkeys(one.finding.pitfall for one in view.findings)),
     )
