@@ -24,7 +24,7 @@ from fittingroom.training.expertise import chosen_experts, learning_share
 from fittingroom.training.finders.planned import found, wanted
 from fittingroom.training.fit import base_weights, prepared, takes_block_masks
 from fittingroom.training.freezing import plan_of
-from fittingroom.training.needs import spread_over
+from fittingroom.training.needs import sharing_memory, spread_over
 from fittingroom.training.passes import Layout
 from fittingroom.training.plan import Choice, choose
 from fittingroom.training.preflight import Examples, Measured, Subject, preflight
@@ -38,11 +38,11 @@ from fittingroom.training.worded import laid_out
 from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 5
+VERSION = 6
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 
@@ -77,7 +77,8 @@ def configure(
     if context.engine.processes > 1:
         refuse_apart(method=train.method, device=used.kind, sharding=context.engine.sharding)
     base = resolve(model, context.root)
-    renderer = Renderer(load_tokenizer(base.path), model.think)
+    tokenizer = load_tokenizer(base.path)
+    renderer = Renderer(tokenizer, model.think)
     loaded = load_model(base.path)
     chosen: dict[str, str] = {}
     reads = int(loaded.config.max_position_embeddings)
@@ -92,10 +93,14 @@ def configure(
     replay = replayed(extra, train, choice.batch)
     tokens = tokens_of(rows) | {"reads": float(reads)}
     tokens["max"] = max(tokens["max"], replay.get("longest", 0.0))
-    layout, fitting, experts = _fitted(base, loaded, renderer, rows, train, choice, tokens, chosen, seed, context)
+    layout, fitting, experts = _fitted(
+        base, loaded, int(tokenizer.pad_token_id), rows, train, choice, tokens, chosen, seed, context
+    )
     passes = laid(rows, layout, choice.batch, seed)
     resolved = train.model_copy(update={"learning_rate": choice.rate, "batch_size": choice.batch})
-    checks, examples = _preflight(base, renderer, splits, task, rows, loaded, resolved, seed, experts)
+    checks, examples = _preflight(
+        base, tokenizer, renderer, splits, task, rows, loaded, resolved, seed, experts, context
+    )
     plan = Plan(
         **_steps(train, choice),
         **_in_memory(fitting),
@@ -121,7 +126,7 @@ def configure(
 def _fitted(
     base: BaseModelInfo,
     loaded: PreTrainedModel,
-    renderer: Renderer,
+    pad: int,
     rows: Encoded,
     train: TrainConfig,
     choice: Choice,
@@ -133,7 +138,7 @@ def _fitted(
     """How rows are laid out, what memory allows, and of a mixture the experts that learn."""
     # As training will lay them out: the model at hand has another attention than it is given for a GPU.
     blocks = takes_block_masks(loaded, device(train.device).kind, train)
-    layout = Layout.of(loaded, renderer.eos_id, packing=train.packing == "auto", blocks=blocks)
+    layout = Layout.of(loaded, pad, packing=train.packing == "auto", blocks=blocks)
     experts: Chosen = {}
     if train.method == "experts":
         looking = partial(context.progress, "look at experts")
@@ -241,6 +246,7 @@ _LOOKED_AT = 200
 
 def _preflight(
     base: BaseModelInfo,
+    tokenizer: PreTrainedTokenizerFast,
     renderer: Renderer,
     splits: Splits,
     task: TaskConfig,
@@ -249,9 +255,9 @@ def _preflight(
     train: TrainConfig,
     seed: int,
     experts: Chosen,
+    context: Context,
 ) -> tuple[Measured, Examples]:
     """Everything that is looked at before a paid minute."""
-    tokenizer = load_tokenizer(base.path)
     job = job_of(task)
     labels = job.labels(splits, task)
     some = splits.train.arrow().sort_by("id").slice(0, _LOOKED_AT)
@@ -271,6 +277,7 @@ def _preflight(
             train=train,
             seed=seed,
             experts=experts,
+            sharing=sharing_memory(context.engine, device(train.device).kind),
         )
     )
 
