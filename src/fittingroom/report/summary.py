@@ -123,7 +123,7 @@ def whose(data: ReportData) -> Text | None:
     if data.test is not None or not later:
         return None
     return Text(
-        en=f"These are the scores of attempt {number}, the best one; attempt {later[-1]} came after it and is no better.",
+        en=f"These are the scores of attempt {number}, the best; attempt {later[-1]} came after it and is no better.",
         zh=f"以下是第 {number} 次尝试（最好的一次）的分数；其后的第 {later[-1]} 次没有更好。",
     )
 
