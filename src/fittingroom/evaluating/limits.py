@@ -74,6 +74,8 @@ def _ask_more(asked: int, in_time: bool) -> Text:
     wanted = TELLING if asked < TELLING else 2 * asked
     way = Text(en="pass", zh="通过") if in_time else Text(en="fail", zh="不通过")
     return Text(
-        en=f"; at least {wanted} must be asked to decide ({way.en}), {wanted - asked} more: raise evaluate.latency_rows",
-        zh=f"；至少要询问 {wanted} 次才能得出结论（{way.zh}），即再加 {wanted - asked} 次：请调大 evaluate.latency_rows",
+        en=f"; at least {wanted} must be asked to decide ({way.en}), {wanted - asked} more: raise "
+        "evaluate.latency_rows",
+        zh=f"；至少要询问 {wanted} 次才能得出结论（{way.zh}），即再加 {wanted - asked} 次："
+        "请调大 evaluate.latency_rows",
     )

@@ -28,8 +28,8 @@ class PairsGate(Frozen):
     fewest: int = Field(default=20, ge=1)
     """Pairs that must be judged before anything is said: by both raters, unless `kappa` is -1."""
     kappa: float = Field(default=0.2, ge=-1, le=1)
-    """How far the two raters must agree (Cohen's kappa) where both judged; below it their word decides nothing. -1: they
-    need not agree, and one rater is enough."""
+    """How far the two raters must agree (Cohen's kappa) where both judged; below it their word decides nothing. -1:
+    they need not agree, and one rater is enough."""
 
 
 def checks(report: EvalReport, wanted: PairsGate | None, decide: Decide, root: Path) -> Iterator[Check]:
