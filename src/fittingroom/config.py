@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
+from fittingroom.evaluating.sense import refuse_senseless
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.endpoint_prices import prices_of
 from fittingroom.models.load import ModelConfig
@@ -212,8 +213,7 @@ class RunConfig(Frozen):
             )
         if self.gate.forgetting is not None and not self.evaluate.forgetting.measure:
             raise ValueError("gate.forgetting has a limit, but evaluate.forgetting.measure is false: set it to true")
-        if self.gate.latency_ms is not None and not self.evaluate.latency_rows:
-            raise ValueError("gate.latency_ms has a limit, but evaluate.latency_rows is 0: raise it")
+        refuse_senseless(self.task, self.evaluate, self.gate)
         return self
 
     @property

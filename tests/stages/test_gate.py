@@ -94,6 +94,19 @@ def test_too_many_unjudged_rows_leave_the_gate_open() -> None:
     assert _gate(_report((0.85, 0.81, 0.89), WON, unscored=40)).verdict is OPEN
 
 
+def test_of_rankings_questions_are_counted_those_not_drawn_included() -> None:
+    def judged(unscored: int, passed_over: int) -> GateDecision:
+        facts = {"questions": {"judged": 100, "unrankable": unscored, "untold": 0, "passed_over": passed_over}}
+        return _gate(_report((0.85, 0.81, 0.89), WON, labels=[], rows=100, unscored=unscored, facts=facts))
+
+    hardly_any = judged(900, 0)
+    assert hardly_any.verdict is OPEN
+    assert "900 of 1000 questions" in hardly_any.checks[-1].reason.en
+    assert "1000 个问题中有 900 个问题" in hardly_any.checks[-1].reason.zh
+    assert judged(3, 400).verdict is PASS
+    assert judged(3, 100).verdict is OPEN
+
+
 def test_an_open_verdict_says_how_many_rows_it_would_take() -> None:
     reason = _gate(_report((0.82, 0.78, 0.86), WON)).checks[0].reason
     assert "about 1500 rows" in reason.en

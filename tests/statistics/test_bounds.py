@@ -56,11 +56,11 @@ def test_a_difference_is_above_zero_when_the_sign_test_says_so(better: int, beat
     theirs[:better] = 1 - theirs[:better]
     drawn = resamples(_units(200), replicates=2000)
     found = paired_bootstrap(target, target, theirs, 2, drawn)
-    assert (found["accuracy"].low > 0) is beats is (binomtest(better, better).pvalue < 0.05)
+    assert (found["accuracy"].low > 0) is beats is bool(binomtest(better, better).pvalue < 0.05)
     if better != 5:  # p = .063: too near for a thousand draws
         assert (found["macro_f1"].low > 0) is beats
     low, high = exact_gap(better, 3, 200)
-    assert (low > 0) is (binomtest(better, better + 3).pvalue < 0.05)
+    assert (low > 0) is bool(binomtest(better, better + 3).pvalue < 0.05)
     assert low < (better - 3) / 200 < high
     assert (low, high) == (-exact_gap(3, better, 200)[1], -exact_gap(3, better, 200)[0])
 

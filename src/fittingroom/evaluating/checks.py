@@ -174,20 +174,31 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
 
 
 def unscored(report: EvalReport) -> Iterator[Check]:
-    """Too many rows that could not be judged."""
-    rows = report.rows + report.unscored
+    """Too many rows (of rankings: questions, those that were not drawn included) that could not be judged."""
+    questions: dict[str, int] | None = report.facts.get("questions") if not report.labels else None
+    what = _QUESTIONS if questions is not None else _ROWS
+    rows = report.rows + report.unscored + (questions or {}).get("passed_over", 0)
     share = report.unscored / rows
     if share <= UNSCORED_LIMIT:
         return
     lacking = report.unscored - int(UNSCORED_LIMIT * rows)
     reason = Text(
-        en=f"{report.unscored} of {rows} rows could not be judged ({share:.1%}); at most {UNSCORED_LIMIT:.0%} may: "
-        f"{lacking} more of them must be made judgeable",
-        zh=f"{rows} 行中有 {report.unscored} 行无法评判（{share:.1%}），最多允许 {UNSCORED_LIMIT:.0%}："
-        f"其中至少还要有 {lacking} 行变得可评判",
+        en=f"{report.unscored} of {rows} {what.en} could not be judged ({share:.1%}); at most {UNSCORED_LIMIT:.0%} "
+        f"may: {lacking} more of them must be made judgeable",
+        zh=f"{rows} {what.zh}中有 {report.unscored} {what.zh}无法评判（{share:.1%}），最多允许 {UNSCORED_LIMIT:.0%}："
+        f"其中至少还要有 {lacking} {what.zh}变得可评判",
     )
+    if questions is not None:
+        reason = Text(
+            en=f"{reason.en} (a question needs a title that is right and one that is not: see "
+            "task.recommend.relevant and strangers)",
+            zh=f"{reason.zh}（每个问题既要有对的标题也要有不对的：见 task.recommend.relevant 与 strangers）",
+        )
     measured = {"unscored": float(report.unscored), "share": share}
     yield Check(name="unscored", verdict=Verdict.INCONCLUSIVE, measured=measured, limit=UNSCORED_LIMIT, reason=reason)
+
+
+_ROWS, _QUESTIONS = Text(en="rows", zh="行"), Text(en="questions", zh="个问题")
 
 
 def _not_scored(name: str, who: Text, baseline: Score | None) -> Text:

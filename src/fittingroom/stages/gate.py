@@ -49,7 +49,7 @@ def _checks(report: EvalReport, gate: GateConfig) -> Iterator[Check]:
     if gate.forgetting is not None:
         yield limits.forgotten(report, gate.forgetting, gate.decide)
     if gate.latency_ms is not None:
-        yield limits.slow(report, gate.latency_ms)
+        yield limits.slow(report, gate.latency_ms, gate.decide)
     yield from checks.unscored(report)
 
 

@@ -70,8 +70,8 @@ def mean_interval(column: Floats, drawn: Resamples, *, floor: float = 0.0, ceili
     if not sums.many.any():
         raise ValueError("the value applies to no row")
     low, high = _bounds(scaled[np.isfinite(scaled)], sums, drawn)
-    value = float(sums.total.sum() / sums.many.sum())
-    return held(value * width + floor, low * width + floor, high * width + floor)
+    value = float(np.nansum(column) / sums.many.sum())  # not by way of the scale, which would round it
+    return held(value, low * width + floor, high * width + floor)
 
 
 def held(value: float, low: float, high: float) -> Interval:
