@@ -14,7 +14,7 @@ import yaml
 
 from fittingroom.config import RunConfig, load
 from fittingroom.models.memory import Shape, estimate
-from fittingroom.stages import configure
+from fittingroom.training import capacity
 from fittingroom.training.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -206,4 +206,4 @@ def test_the_page_agrees_with_what_plans_a_training(method: Any, checkpointing: 
     assert theirs.total == pytest.approx(sum(mine.values()), rel=0.1)
     for part in ("gradients", "optimizer", "mask", "logits"):
         assert theirs.parts[part] == mine[part], part
-    assert configure._MEMORY_SHARE == plan.SHARE
+    assert capacity.MEMORY_SHARE == plan.SHARE

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from fittingroom.checking import Checked
 from fittingroom.discovering import Discovered
+from fittingroom.explaining import PitfallRow
 from fittingroom.exporting import Exported
 from fittingroom.forgetting import Forgotten
 from fittingroom.offering import ModelTable
@@ -21,7 +23,6 @@ from fittingroom.serving.answers import Prediction
 from fittingroom.stages.monitor import DriftReport
 from fittingroom.types import Page, Release, RunSummary
 from fittingroom.verifying import Verified
-from fittingroom.workspace import Checked, PitfallRow
 
 GOLDEN = Path(__file__).parent / "golden_schemas.json"
 SHOWN: tuple[type[BaseModel], ...] = (

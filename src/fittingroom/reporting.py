@@ -91,6 +91,7 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
         command=f"fittingroom run {_recipe_name(folder)}",
         recipe=_as_yaml(config),
         versions=dict(_versions()),
+        metric=config.gate.metric or "",
         machine_hour=config.prices.machine_hour,
         currency=config.prices.currency,
     )
@@ -100,7 +101,7 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
 def _telling(data: ReportData, events: list[Event], store: Store) -> list[RowView]:
     """The rows to look at, with their texts where the last attempt's rows are still in the store."""
     judged = data.last_judged()
-    rows = telling_rows(judged) if judged is not None else []
+    rows = telling_rows(judged, data.metric) if judged is not None else []
     read = [event for event in events if event["kind"] == "stage_done" and event["stage"] == "prepare"]
     if not rows or not read:
         return rows

@@ -356,7 +356,8 @@ class Examination(Output):
     facts: dict[str, Any] = Field(default_factory=dict)
     """`rate_response`: {start, losses {factor: loss}, steps}, the loss after the same few steps at other rates; of the
     training: trainable, trainable_tensors, untouched; `free_answers`: the metrics of `evals` are then no macro-F1, but
-    the mean probability of a token of the wanted answer."""
+    the mean probability of a token of the wanted answer; `left_out`: what was not tried although it was its turn
+    (rate_response, batch, rate, longer, rank, experts) -> what did not reach (rows or time)."""
     rivals: list[Rival] = Field(default_factory=list)
     data_curve: list[dict[str, float]] = Field(default_factory=list)
     """rows, macro_f1 and accuracy on dev of a linear model that learnt from so many of the training rows."""

@@ -10,8 +10,8 @@ import pytest
 from fittingroom.engine import Context, Note
 from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.load import ModelConfig
-from fittingroom.stages import configure as stage
 from fittingroom.stages.configure import TrainConfig, configure, observes
+from fittingroom.training import capacity
 from fittingroom.training import plan as rules
 from fittingroom.types import Plan, Splits
 from tiny_model import tiny_folder
@@ -79,7 +79,7 @@ def test_memory_cuts_the_pass_and_then_says_no(context: Context, monkeypatch: py
     said = {"batch_size": 32, "activation_checkpointing": "off"}
     whole = planned(context, splits(), **said)
     small = int(whole.memory_bytes * 0.9 / 0.8)
-    monkeypatch.setattr(stage, "machine_bytes", lambda wanted: ("a small GPU", small))
+    monkeypatch.setattr(capacity, "machine_bytes", lambda wanted: ("a small GPU", small))
     cut = planned(context, splits(), **said)
     assert cut.pass_tokens < whole.pass_tokens
     assert cut.layout["passes"] >= whole.layout["passes"]
@@ -89,7 +89,7 @@ def test_memory_cuts_the_pass_and_then_says_no(context: Context, monkeypatch: py
     assert thrifty.activation_checkpointing
     assert "only small passes without it" in thrifty.chosen["activation_checkpointing"]
     assert thrifty.pass_tokens > cut.pass_tokens
-    monkeypatch.setattr(stage, "machine_bytes", lambda wanted: ("a tiny GPU", 1000))
+    monkeypatch.setattr(capacity, "machine_bytes", lambda wanted: ("a tiny GPU", 1000))
     with pytest.raises(ModelError, match="a tiny GPU"):
         planned(context, splits(), batch_size=32)
 

@@ -13,8 +13,8 @@ from fittingroom.errors import RecipeError
 from fittingroom.models.load import ModelConfig, load_model
 from fittingroom.models.memory import Memory, estimate
 from fittingroom.models.shape import Shape
-from fittingroom.stages import configure as stage
 from fittingroom.stages.configure import TrainConfig, configure, observes
+from fittingroom.training import capacity
 from fittingroom.training.needs import in_parts, sharing_memory
 from fittingroom.training.split import cuts_of
 from fittingroom.types import Plan
@@ -54,9 +54,9 @@ def test_weights_are_spread_where_one_process_does_not_hold_them(
 ) -> None:
     apart = EngineConfig(kind="torchrun", processes=2)
     assert planned(context, apart).sharding == "none"
-    monkeypatch.setattr(stage, "needed", lambda *_, **__: Memory({"weights": 1000}))
-    monkeypatch.setattr(stage, "in_parts", lambda *_: Memory({"weights": 600}))
-    monkeypatch.setattr(stage, "machine_bytes", lambda wanted: ("a small GPU", 1000))
+    monkeypatch.setattr(capacity, "needed", lambda *_, **__: Memory({"weights": 1000}))
+    monkeypatch.setattr(capacity, "in_parts", lambda *_: Memory({"weights": 600}))
+    monkeypatch.setattr(capacity, "machine_bytes", lambda wanted: ("a small GPU", 1000))
     plan = planned(context, apart)
     assert plan.sharding == "full"
     assert plan.memory_bytes == 600

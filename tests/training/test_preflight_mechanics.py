@@ -21,6 +21,7 @@ from fittingroom.training.preflight.gradients import packing
 from fittingroom.training.preflight.wrapped import as_planned, expected
 from fittingroom.training.rows import Encoded
 from fittingroom.types import Severity
+from fp8_model import store_as_fp8
 from models.test_packing import MODELS
 from pitfalls.tiny_preflight import plan, rows, short, subject, trained, with_adapters
 from tiny_model import tiny_folder
@@ -209,3 +210,37 @@ def test_what_the_loader_mends_in_the_files_is_told(tmp_path: Path) -> None:
     assert found["saving"] == {"valid": 1.0, "saved": 1.0, "fails": 0.0, "contradict": 1.0}
     assert {told[name].severity for name in ("no-pad-token", "model-cannot-be-saved")} == {Severity.INFO}
     assert mechanics.measured(subject(LORA))["saving"]["contradict"] == 0
+
+
+@pytest.mark.parametrize(("scaled", "method"), [(True, "full"), (False, "full"), (False, "lora")])
+def test_codes_that_lost_their_scales_are_found(tmp_path: Path, scaled: bool, method: str) -> None:
+    from safetensors.torch import load_file
+
+    store_as_fp8(tiny_folder(), tmp_path / "fp8")
+    model: Any = load_model(tmp_path / "fp8")
+    if not scaled:
+        for name, codes in load_file(tmp_path / "fp8" / "model.safetensors").items():
+            if codes.dtype == torch.float8_e4m3fn and name in dict(model.named_parameters()):
+                model.get_parameter(name).data.copy_(codes.float())
+
+    found = storage.stored(model, tmp_path / "fp8")
+
+    assert found["files_8"] > 0
+    assert found["loaded_8"] == 0
+    assert found["raw"] == float(not scaled)
+    train = TrainConfig(method=method, learning_rate=1e-3, batch_size=32)
+    said = detect_all(plan(train, {"stored": found}), "configure", settings={}, disabled=[])
+    assert [one.pitfall for one in said] == ([] if scaled else ["weights-not-trainable"])
+    if not scaled:
+        assert said[0].severity is Severity.BLOCK
+        assert "scales" in said[0].summary.en
+
+
+def test_processes_on_one_processor_are_judged_by_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "machine_bytes", lambda wanted: ("a device", 1000))
+    for sharing, wanted in ((1, []), (2, ["memory-almost-full"])):
+        checks = {"device": storage.device("cpu", sharing)}
+        assert checks["device"]["bytes"] == 1000 / sharing
+        planned = plan(FULL, checks, memory_bytes=400)
+        said = detect_all(planned, "configure", settings={}, disabled=[])
+        assert [one.pitfall for one in said] == wanted

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fittingroom.evaluating.deciding import NOTHING, above, contestant, metric_name, more, span
+from fittingroom.evaluating.deciding import (
+    DIFFERENCE,
+    NOTHING,
+    P_LIMIT,
+    above,
+    by_chance,
+    contestant,
+    metric_name,
+    more,
+    span,
+)
 from fittingroom.evaluating.gate_config import GateConfig, SliceFloor
 from fittingroom.types import Check, EvalReport, Interval, Score, Text, Verdict
 
@@ -41,7 +51,7 @@ _REACHED = {
 
 
 def beaten(name: str, baseline: Score | None, report: EvalReport, config: GateConfig) -> Check:
-    """The paired difference to one baseline against `margin`."""
+    """The paired difference to one baseline against `margin`; where the bound decides, the paired test must agree."""
     title, who = f"{config.metric} better_than {name}", contestant(name)
     if baseline is None or config.metric not in baseline.difference:
         reason = _not_scored(name, who, baseline)
@@ -49,10 +59,15 @@ def beaten(name: str, baseline: Score | None, report: EvalReport, config: GateCo
     found, limit = baseline.difference[config.metric], config.margin
     verdict = above(found, limit, config.decide, strictly=True)
     rows = _rows_of(name, report)
-    tail = more(found, limit, rows, verdict)
+    tail = more(found, limit, rows, verdict, within=DIFFERENCE)
     measured = {"difference": found.value, "low": found.low, "high": found.high, "rows": float(rows)}
     if config.metric in baseline.p_values:
-        measured["p"] = baseline.p_values[config.metric]
+        measured["p"] = p = baseline.p_values[config.metric]
+        if verdict is Verdict.PASS and p > P_LIMIT and config.decide == "bound":
+            verdict, tail = Verdict.INCONCLUSIVE, by_chance(p, rows)
+    if _same_answers(name, report):
+        verdict = Verdict.FAIL
+        tail = Text(en="; it says the same on every row", zh="；每一行的回答都相同")
     by = Text(en=f" by more than {limit:.3f}", zh=f"（超出 {limit:.3f} 以上）") if limit else NOTHING
     said = {
         Verdict.PASS: Text(en=f"beats {who.en}{by.en}", zh=f"优于{who.zh}{by.zh}"),
@@ -79,7 +94,7 @@ def no_worse(report: EvalReport, config: GateConfig, margin: float) -> Check:
         return Check(name=title, verdict=Verdict.INCONCLUSIVE, measured={}, limit=-margin, reason=reason)
     found, rows = champion.difference[config.metric], _rows_of(name, report)
     verdict = above(found, -margin, config.decide)
-    tail = more(found, -margin, rows, verdict)
+    tail = more(found, -margin, rows, verdict, within=DIFFERENCE)
     by = Text(en=f"more than {margin:.3f} ", zh=f"（超过 {margin:.3f}）") if margin else NOTHING
     said = {
         Verdict.PASS: Text(en=f"is not {by.en}worse than {who.en}", zh=f"不比{who.zh}差{by.zh}"),
@@ -193,6 +208,15 @@ def _difference(metric: str, said: Text, found: Interval, tail: Text) -> Text:
 
 def _measured(found: Interval, rows: int) -> dict[str, float]:
     return {"value": found.value, "low": found.low, "high": found.high, "rows": float(rows)}
+
+
+def _same_answers(name: str, report: EvalReport) -> bool:
+    """Whether a baseline says what we say on every row that it was asked: more of them would not part the two."""
+    frame = report.predictions.frame()
+    if not {name, "predicted"} <= set(frame.columns):
+        return False
+    both = frame.select("predicted", name).drop_nulls()
+    return both.height > 0 and bool((both["predicted"] == both[name]).all())
 
 
 def _rows_of(name: str, report: EvalReport) -> int:

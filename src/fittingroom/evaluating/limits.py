@@ -21,7 +21,7 @@ def forgotten(report: EvalReport, limit: float, decide: Decide) -> Check:
     found = Interval(value=facts["rise"], low=facts["low"], high=facts["high"])
     verdict, shown = below(found, limit, decide), span(found, "+")
     texts = Text(en="texts", zh="条文本")
-    tail = more(found, limit, int(facts["texts"]), verdict, of=texts, at_most=True)
+    tail = more(found, limit, int(facts["texts"]), verdict, within=None, of=texts, at_most=True)
     said = {
         Verdict.PASS: Text(en="stays within", zh="没有超过"),
         Verdict.FAIL: Text(en="exceeds", zh="超过了"),

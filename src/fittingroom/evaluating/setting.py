@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import FittingroomError, UserError
@@ -66,6 +66,16 @@ class Setting:
         """
         order = sorted(range(len(ids)), key=lambda place: lot(ids[place], self.seed))
         return sorted(order[: self.config.untuned_rows if most is None else most])
+
+
+class Spoken(NamedTuple):
+    """What a contestant said where answers are free."""
+
+    places: list[int]
+    """In the exam: the rows that it answered."""
+    texts: list[str]
+    facts: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    """For `facts.baseline_facts`: what it cost, what was cut, why rows are unscored."""
 
 
 def unbalanced(splits: Splits) -> Table:

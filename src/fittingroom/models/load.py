@@ -18,6 +18,7 @@ from fittingroom.errors import ModelError
 from fittingroom.models import catalog, hubs
 from fittingroom.models.anatomy import anatomy
 from fittingroom.models.belonging import refuse_foreign_tokenizer
+from fittingroom.models.complete import refuse_unlike
 from fittingroom.models.configuration import read_config, weights_of
 from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_pickles
 from fittingroom.models.formats import ThinkPolicy
@@ -115,7 +116,7 @@ def check_folder(path: Path, place: str) -> Inventory:
             "缺少 tokenizer.json：请把同一模型的分词器文件放入该文件夹",
             place=place,
         )
-    refuse_untrainable(config, held.bytes_by_dtype, place)
+    refuse_untrainable(config, held.bytes_by_dtype, place, held.shapes)
     refuse_foreign_tokenizer(path, config, held.embedded, place)
     refuse_too_large(weights_of(config, held), place)
     return held
@@ -242,7 +243,9 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
             "权重以 FP8 存储，不能再转为 4 位：请把 train.method 设为 lora，或使用该模型的 bf16 副本",
             place=path.name,
         )
-    refuse_too_large(weights_of(config, inventory(path, path.name)), path.name, _EACH[stored])
+    held = inventory(path, path.name)
+    refuse_untrainable(config, held.bytes_by_dtype, path.name, held.shapes)
+    refuse_too_large(weights_of(config, held), path.name, _EACH[stored])
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
     options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
     if is_fp8(config):
@@ -263,15 +266,7 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
         # The conversions remember the scales, and saving (transformers 5.23) cannot turn these back: with none kept it
         # takes those of the class, and writes plain weights.
         model._weight_conversions = None
-    missing = sorted(report["missing_keys"]) + sorted(str(item) for item in report.get("mismatched_keys", []))
-    if missing:
-        # transformers would fill these with random numbers and go on.
-        raise ModelError(
-            f"weights are missing or of the wrong shape ({len(missing)}, first: {missing[0]}): the files do not belong "
-            "together, download the model again",
-            f"权重缺失或形状不符（{len(missing)} 个，首个：{missing[0]}）：文件不属于同一模型，请重新下载",
-            place=path.name,
-        )
+    refuse_unlike(report, path.name)
     settled: Any = _settled(model, path)
     return cast("PreTrainedModel", settled if stored == "nf4" else settled.to(device))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fittingroom.report.beside import beside
 from fittingroom.report.data import ReportData
 from fittingroom.report.html import Child, Html, join, number, table, tag
 from fittingroom.report.words import WORDS, Say
@@ -13,10 +14,19 @@ from fittingroom.types import EvalReport, Text
 _Line = tuple[Text, Text]
 
 
-def measured(data: ReportData, report: EvalReport, say: Say, language: str) -> Html:
+def measured(data: ReportData, report: EvalReport | None, say: Say, language: str) -> Html:
     """A table of one line per measurement; empty where nothing beside the scores was measured."""
+    found = list(_of_report(data, report)) if report is not None else []
+    found += [(one.name, one.said) for one in beside(data)]
+    rows: list[list[Child]] = [[name.say(language), said.say(language)] for name, said in found]
+    if not rows:
+        return Html("")
+    return join(tag("h3", say("beside_scores")), table(["", say("measured")], rows))
+
+
+def _of_report(data: ReportData, report: EvalReport) -> list[_Line]:
     facts = report.facts
-    found = [
+    return [
         *_speed(data, report.timing),
         *_forgetting(facts.get("forgetting", {})),
         *_cut(facts),
@@ -27,10 +37,6 @@ def measured(data: ReportData, report: EvalReport, say: Say, language: str) -> H
         *_contestants(facts),
         *free(facts),
     ]
-    rows: list[list[Child]] = [[name.say(language), said.say(language)] for name, said in found]
-    if not rows:
-        return Html("")
-    return join(tag("h3", say("beside_scores")), table(["", say("measured")], rows))
 
 
 def _text(en: str, zh: str) -> Text:
@@ -170,6 +176,17 @@ def free(facts: dict[str, Any]) -> Iterator[_Line]:
 
 
 def _contestants(facts: dict[str, Any]) -> Iterator[_Line]:
+    for name, one in facts.get("baseline_facts", {}).items():
+        cut, thoughts = one.get("cut_answers", 0), one.get("truncated_thoughts", 0)
+        if cut:
+            who = WORDS.get(name, _text(name, name))
+            yield (
+                _text(f"answers that were cut: {who.en}", f"被截断的回答：{who.zh}"),
+                _text(
+                    f"{cut} rows, {thoughts} of them in the middle of a thought",
+                    f"{cut} 行，其中 {thoughts} 行仍在思考",
+                ),
+            )
     shots, champion = facts.get("baseline_facts", {}).get("few_shot"), facts.get("champion", {})
     if shots:
         shown = f"{shots['examples']} / {shots['wanted']}"

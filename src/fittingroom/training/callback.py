@@ -87,7 +87,7 @@ class Watch(TrainerCallback):
         held = (value.detach() for _, value in _trainable(model) if local(value) is value)
         self.parts.ranks.same_weights(lambda: _size(held))
         if self.parts.recorder.evaluated(step, epoch, measured):
-            self.parts.best = state.copied(model, self.parts.ranks)
+            self.parts.best = state.copied(model, self.parts.ranks, into=self.parts.best)
         recorder = self.parts.recorder
         if self.parts.enough is not None and self.parts.enough(recorder) and not recorder.stopped:
             recorder.stopped = "pruned"

@@ -10,9 +10,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from fittingroom.training.config import TrainConfig
 
 _SMALL = 500_000_000
 """Parameters below which a model is trained like a small one."""
+
+
+class Choice(NamedTuple):
+    """What the steps of a training are made of."""
+
+    batch: int
+    epochs: float
+    rate: float
+    steps: int
+
+
+def choose(train: TrainConfig, rows: int, parameters: int, chosen: dict[str, str]) -> Choice:
+    """The recipe's values, or for what it leaves to `auto` (or to be found) those of the rules, told in `chosen`."""
+    batch, count, rate = train.batch_size, train.epochs, train.learning_rate
+    if batch == "auto":
+        batch, chosen["batch_size"] = batch_size(rows, train.method)
+    if batch > rows:
+        batch, chosen["batch_size"] = rows, f"all {rows} rows at once: there are fewer than {batch}"
+    if count == "auto":
+        count, chosen["epochs"] = epochs(rows, batch, parameters)
+    if isinstance(rate, str):
+        rate, chosen["learning_rate"] = learning_rate(parameters, train.method)
+    return Choice(batch, count, rate, steps=max(1, math.ceil(math.ceil(rows / batch) * count)))
 
 
 def batch_size(rows: int, method: str) -> tuple[int, str]:

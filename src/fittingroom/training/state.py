@@ -20,16 +20,23 @@ def trainable(model: Module) -> dict[str, Tensor]:
     return {name: value for name, value in model.named_parameters() if waits_or_learns(value)}
 
 
-def copied(model: Module, ranks: Ranks = ALONE) -> dict[str, Tensor]:
-    """Copies of the tensors that learn, whole and on the CPU; of several processes the main one keeps them."""
-    return _kept(((name, value.detach()) for name, value in trainable(model).items()), ranks)
+def copied(model: Module, ranks: Ranks = ALONE, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """Copies of the tensors that learn, whole and on the CPU; of several processes the main one keeps them.
+
+    `into`: earlier copies, which are overwritten and returned: two sets of them never take memory at once.
+    """
+    return _kept(((name, value.detach()) for name, value in trainable(model).items()), ranks, into)
 
 
-def _kept(values: Iterable[tuple[str, Tensor]], ranks: Ranks) -> dict[str, Tensor]:
-    found = {}
+def _kept(
+    values: Iterable[tuple[str, Tensor]], ranks: Ranks, into: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    found = {} if into is None else into
     for name, value in values:
         full = whole(value) if ranks.sharded else value
-        if ranks.main:
+        if ranks.main and name in found:
+            found[name].copy_(full)
+        elif ranks.main:
             found[name] = full.to("cpu", copy=True)
     return found
 

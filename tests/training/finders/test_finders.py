@@ -13,8 +13,8 @@ import pytest
 from fittingroom.engine import Context
 from fittingroom.errors import ModelError
 from fittingroom.models.load import ModelConfig, load_model
-from fittingroom.stages import configure as stage
 from fittingroom.stages.configure import configure
+from fittingroom.training import capacity
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders import batch as sizes
 from fittingroom.training.finders.batch import largest_pass
@@ -121,7 +121,7 @@ def test_the_plan_takes_the_size_that_was_found(context: Context, monkeypatch: p
     assert plan.layout == fixed.layout
     assert planned(context, pass_tokens=40, batch_size=16, method="full").pass_tokens == 40
     # The estimate lets it pass, the measurement (the process alone holds more) does not.
-    monkeypatch.setattr(stage, "machine_bytes", lambda *asked: ("a small machine", 2 * plan.memory_bytes + 2**20))
+    monkeypatch.setattr(capacity, "machine_bytes", lambda *asked: ("a small machine", 2 * plan.memory_bytes + 2**20))
     with pytest.raises(ModelError, match=r"train\.pass_tokens"):
         planned(context, pass_tokens="find", batch_size=16, method="full")
 

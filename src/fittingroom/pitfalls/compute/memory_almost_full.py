@@ -6,8 +6,8 @@ What goes wrong
 Why it hurts
     Training ends somewhere in the first epoch with "out of memory", or the machine starts to swap and takes days.
 How it is detected
-    The plan's estimate over the memory of the device that trains: more than 0.7. (What does not fit with a single row
-    is refused before.)
+    The plan's estimate over the memory of the device that trains: more than 0.7. Several processes on one processor
+    share its memory, and each is judged by its share. (What does not fit with a single row is refused before.)
 What the remedy does
     Advises shorter rows, adapters instead of all weights, a smaller base model or a larger device. Passes are cut
     already until they fit.
@@ -43,8 +43,9 @@ def detect(plan: Plan, settings: Settings) -> Iterator[Finding]:
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
-            en=f"training is estimated to take {share:.0%} of the {whole / 2**30:.1f} GiB of the device",
-            zh=f"训练预计占用设备 {whole / 2**30:.1f} GiB 内存的 {share:.0%}",
+            en=f"training is estimated to take {share:.0%} of the {whole / 2**30:.1f} GiB that a process has of the "
+            "device",
+            zh=f"训练预计占用每个进程可用的 {whole / 2**30:.1f} GiB 设备内存的 {share:.0%}",
         ),
         measured={"share": share, "bytes": float(plan.memory_bytes)},
         limits={"share": settings.share},
@@ -62,7 +63,8 @@ ZH = Page(
     title="设备内存快满了",
     what_goes_wrong="内存估计放得下，但剩余太少：计算内核的工作区、碎片和几行长数据就会占满。",
     why_it_hurts="训练在第一轮中途因内存不足而终止，或机器开始换页，要跑好几天。",
-    how_it_is_detected="计划的内存估计与训练设备内存之比：超过 0.7。（一行都放不下的情况此前已拒绝。）",
+    how_it_is_detected="计划的内存估计与训练设备内存之比：超过 0.7。同一处理器上的多个进程分享内存，各按其份额判断。"
+    "（一行都放不下的情况此前已拒绝。）",
     what_the_remedy_does="建议缩短每行、用适配器代替全部权重、换更小的基座模型或更大的设备。每次计算的行数已经减到放得下为止。",
     not_detected="其他程序占用的内存。",
     source="公式见 models/memory.py;PyTorch 文档（内存管理）。",

@@ -107,8 +107,8 @@ ZH = Page(
     why_it_hurts="剩下的步数照样付费，却收效甚微；加轮数之所以有用，只是因为把下降的时刻往后推了。",
     how_it_is_detected="记录下来的学习率在前 0.45 的步数内降到最高值的一半且不再回升；"
     "此前一成步数的训练损失比再前一成低二十分之一以上，"
-    "此后下降的速度不到原来的四分之一。最终训练数据没有学会"
-    "（macro-F1 低于 0.95；自由文本答案的判断与 `underfitting` 相同），"
+    "此后下降的速度不到原来的四分之一。最终训练数据没有学会（macro-F1 低于 0.95；"
+    "自由文本答案的判断与 `underfitting` 相同），"
     "换学习率也没有更好。",
     what_the_remedy_does="前七成步数保持学习率，之后再下降（`train.schedule: wsd`、`train.decay: 0.3`）。",
     not_detected="均匀下降的学习率（cosine、linear）：那里需要的是更多轮数，见 `underfitting`。",

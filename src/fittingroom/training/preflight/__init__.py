@@ -47,6 +47,8 @@ class Subject(NamedTuple):
     seed: int
     experts: Mapping[str, list[int]] = MappingProxyType({})
     """Which experts would learn, with the method of that name."""
+    sharing: int = 1
+    """Processes that share the memory of the device."""
 
 
 def preflight(subject: Subject) -> tuple[Measured, Examples]:

@@ -26,7 +26,7 @@ def measured(subject: Subject) -> Measured:
         "weights": storage.weights(model),
         "stored": storage.stored(model, subject.folder),
         "padding": {**storage.padding(model, subject.layout.pad), **files.padding(subject.folder)},
-        "device": storage.device(subject.train.device),
+        "device": storage.device(subject.train.device, subject.sharing),
         **as_trained(subject, rows, wrapped.as_planned(subject.train, dict(subject.experts))),
     }
     if str(subject.train.method) == "qlora":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.device import Wanted
-from fittingroom.models.folder import inventory
+from fittingroom.models.folder import inventory, read_header
 from fittingroom.models.memory import machine_bytes
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def in_four_bit(model: Any) -> dict[str, float]:
 
 
 def stored(model: Any, folder: Path) -> dict[str, float]:
-    """Shares of bytes in 8-bit and in 4-bit floating point, in the folder's files and in the model as it was loaded."""
+    """Shares of bytes in 8-bit and in 4-bit floating point, in the folder's files and in the model as it was loaded;
+    `raw`: of the tensors that lie in the files in 8 bits, the share (of some, evenly) whose numbers in the model are
+    the bare codes of the files, so that the loader has left out their scales.
+    """
     sizes = inventory(folder, folder.name).bytes_by_dtype
     total = max(1, sum(sizes.values()))
     bytes_of = weights(model)
@@ -64,7 +67,40 @@ def stored(model: Any, folder: Path) -> dict[str, float]:
         "files_4": sum(sizes.get(kind, 0) for kind in _FOUR) / total,
         "loaded_8": sum(size for width, size in widths if width == 8) / max(1.0, bytes_of["total"]),
         "loaded_4": sum(size for width, size in widths if width == 4) / max(1.0, bytes_of["total"]),
+        "raw": _raw(model, folder) if any(sizes.get(kind, 0) for kind in _EIGHT) else 0.0,
     }
+
+
+_COMPARED = 8
+"""Tensors that are compared with their codes."""
+
+
+def _raw(model: Any, folder: Path) -> float:
+    """Only tensors that have the same name in the files as in the model; of experts, which are put together while they
+    are loaded, nothing is compared.
+    """
+    held = dict(model.named_parameters())
+    lying = [
+        (file, name)
+        for file in sorted(folder.glob("*.safetensors"))
+        for name, facts in sorted(read_header(file, file.name).items())
+        if facts["dtype"] in _EIGHT and name in held and held[name].shape == tuple(facts["shape"])
+    ]
+    step = max(1, len(lying) // _COMPARED)
+    some = lying[::step][:_COMPARED]
+    return sum(_are_codes(file, name, held[name]) for file, name in some) / max(1, len(some))
+
+
+def _are_codes(file: Path, name: str, value: Tensor) -> bool:
+    """Whether the first row's numbers are the codes as they lie in the file."""
+    import torch
+    from safetensors import safe_open
+
+    opener: Any = safe_open  # its stubs know no slices
+    with opener(str(file), framework="pt") as opened:
+        codes = opened.get_slice(name)[:1]
+    plain = codes.float()
+    return bool(plain.any()) and torch.equal(value.detach()[:1].float().cpu(), plain)
 
 
 def saving(model: Any) -> dict[str, float]:
@@ -96,9 +132,9 @@ def padding(model: Any, pad: int) -> dict[str, float]:
     }
 
 
-def device(wanted: Wanted) -> dict[str, float]:
-    """Bytes of the device that trains."""
-    return {"bytes": float(machine_bytes(wanted)[1])}
+def device(wanted: Wanted, sharing: int = 1) -> dict[str, float]:
+    """Bytes that a process has of the device that trains, where so many processes share its memory (`sharing`)."""
+    return {"bytes": float(machine_bytes(wanted)[1] // sharing), "sharing": float(sharing)}
 
 
 def _tables(model: Any) -> list[Any]:
