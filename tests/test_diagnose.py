@@ -162,6 +162,7 @@ def test_of_free_answers_only_that_they_get_no_worse() -> None:
     values = {
         "task": {"kind": "reply", "input": ["question"], "target": "answer"},
         "sources": [{"kind": "jsonl", "path": "rows.jsonl", "key": "id"}],
+        "train": {"epochs": 4},
     }
     free = parse(values, "test")
 

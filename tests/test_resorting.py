@@ -23,6 +23,7 @@ from fittingroom.training.config import TrainConfig
 from fittingroom.types import Attempt, Folder, Plan, Splits, Trained
 from shop import write_shop
 
+SETS = ["adapt.search=true", "adapt.max_attempts=6", "search.trials=2"]
 VERSION = 1
 REACHED = {1e-3: 0.6, 1e-2: 0.2}
 """Rate -> the best score on dev of a whole training."""
@@ -76,14 +77,14 @@ class Bench:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     folder = write_shop(tmp_path)
-    config = load(folder / "recipe.yaml", ["adapt.search=true", "search.trials=2"])
+    config = load(folder / "recipe.yaml", SETS)
     monkeypatch.setattr(searching, "_Bench", Bench)
     return Run(History(folder).create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
 
 
 def walked(run: Run, rate: float, *, blocked: bool = False) -> Stand:
     """One attempt at a rate, by the steps of a real run; `blocked`: stopped before it was trained."""
-    config = load(run.root / "recipe.yaml", ["adapt.search=true", "search.trials=2", f"train.learning_rate={rate}"])
+    config = load(run.root / "recipe.yaml", [*SETS, f"train.learning_rate={rate}"])
     attempt = Attempt(number=len(run.attempts) + 1, config_digest=config.digest)
     run.begin(attempt)
     if blocked:
