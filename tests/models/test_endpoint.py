@@ -273,9 +273,7 @@ def test_what_nobody_counted_costs_the_most_it_can(api: Api, context: Context) -
     assert sum(note.data["amount"] for note in told) == pytest.approx(most + 2 * usual, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    "count", [float("inf"), float("nan"), -1_000_000, 10**30, "many", True, [1], None], ids=repr
-)
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), -1_000_000, 10**30, "many", True, [1], None], ids=repr)
 @pytest.mark.parametrize("kind", ["prompt_tokens", "completion_tokens"])
 def test_a_count_that_is_nonsense_costs_the_most_and_never_fills_the_budget(
     api: Api, context: Context, kind: str, count: Any
