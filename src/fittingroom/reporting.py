@@ -36,6 +36,8 @@ from fittingroom.types import (
     Trained,
 )
 
+_SEARCH = "search"
+"""The cause of an attempt that a search proposed: no pitfall."""
 _KINDS: dict[str, type[Output]] = {
     "prepare": Rows,
     "label": Rows,
@@ -261,6 +263,8 @@ def _finding(finding: Finding, texts: _Texts) -> FindingView:
 
 
 def _title(pitfall: str) -> Text:
+    if pitfall == _SEARCH:
+        return Text(en="a search over the settings", zh="对配置的搜索")
     known = pitfalls.catalog().get(pitfall)
     if known is None:
         return Text(en=pitfall, zh=pitfall)

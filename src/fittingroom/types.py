@@ -259,6 +259,12 @@ class Score(Frozen):
     """For a baseline: how often a difference as large would come of two that are alike (paired randomisation test)."""
     error: str = ""
     """Why it could not be scored; then `metrics` is empty and the rest of the report still stands."""
+    error_zh: str = ""
+    """The same in Chinese."""
+
+    def why(self, language: str) -> str:
+        """The reason in that language."""
+        return self.error_zh or self.error if language.startswith("zh") else self.error
 
 
 class EvalReport(Output):

@@ -17,6 +17,7 @@ from fittingroom.evaluating.deciding import (
     span,
 )
 from fittingroom.evaluating.gate_config import GateConfig, SliceFloor
+from fittingroom.evaluating.slices import slice_name
 from fittingroom.types import Check, EvalReport, Interval, Score, Text, Verdict
 
 UNSCORED_LIMIT = 0.01
@@ -125,7 +126,8 @@ def floors(report: EvalReport, config: GateConfig) -> Iterator[Check]:
             reason = Text(
                 en=f"no rows in the slice {by} {names}".rstrip() + ": nothing can be said; take it out of gate.slices "
                 "or add such rows",
-                zh=f"切片 {by} {names}".rstrip() + " 没有数据，无法判断：请从 gate.slices 中去掉，或补充这类数据",
+                zh=f"切片 {slice_name(by, names).zh}".rstrip()
+                + " 没有数据，无法判断：请从 gate.slices 中去掉，或补充这类数据",
             )
             yield Check(
                 name=f"slices {by}", verdict=Verdict.INCONCLUSIVE, measured={}, limit=floor.at_least, reason=reason
@@ -150,6 +152,7 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
     found = Interval(value=entry[entry["metric"]], low=entry["low"], high=entry["high"])
     many, name = int(entry["groups"]), metric_name(entry["metric"])
     head, shown = f"{entry['by']} {entry['value']}", span(found)
+    head_zh = slice_name(entry["by"], entry["value"]).zh
     title, limit = f"slices {head}", floor.at_least
     measured = {**_measured(found, int(entry["rows"])), "groups": float(many)}
     if many < floor.fewest:
@@ -160,7 +163,7 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
         )
         reason = Text(
             en=f"{head}: {name.en} {shown.en}, on {many} customers or rows, fewer than {floor.fewest}: {tail.en}",
-            zh=f"{head}：{name.zh} {shown.zh}，只有 {many} 个客户或行，少于 {floor.fewest}：{tail.zh}",
+            zh=f"{head_zh}：{name.zh} {shown.zh}，只有 {many} 个客户或行，少于 {floor.fewest}：{tail.zh}",
         )
         verdict = Verdict.PASS if skipped else Verdict.INCONCLUSIVE
         return Check(name=title, verdict=verdict, measured=measured, limit=limit, reason=reason)
@@ -168,7 +171,7 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
     tail, said = more(found, limit, int(entry["rows"]), verdict), _REACHED[verdict]
     reason = Text(
         en=f"{head}: {name.en} {shown.en} {said.en} the floor {limit:.3f}{tail.en}",
-        zh=f"{head}：{name.zh} {shown.zh}{said.zh}下限 {limit:.3f}{tail.zh}",
+        zh=f"{head_zh}：{name.zh} {shown.zh}{said.zh}下限 {limit:.3f}{tail.zh}",
     )
     return Check(name=title, verdict=verdict, measured=measured, limit=limit, reason=reason)
 
@@ -202,11 +205,12 @@ _ROWS, _QUESTIONS = Text(en="rows", zh="行"), Text(en="questions", zh="个问�
 
 
 def _not_scored(name: str, who: Text, baseline: Score | None) -> Text:
-    why = baseline.error if baseline is not None else ""
+    why, why_zh = (baseline.why("en"), baseline.why("zh")) if baseline is not None else ("", "")
     return Text(
         en=f"{who.en} was not scored, so nothing can be said"
         + (f": {why}" if why else f"; add `{name}` to evaluate.baselines"),
-        zh=f"{who.zh}没有得到评分，无法比较" + (f"：{why}" if why else f"；请把 `{name}` 加入 evaluate.baselines"),
+        zh=f"{who.zh}没有得到评分，无法比较"
+        + (f"：{why_zh}" if why_zh else f"；请把 `{name}` 加入 evaluate.baselines"),
     )
 
 

@@ -15,7 +15,7 @@ from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import champion, hosted, retrieval, template
 from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.measures import Measure
-from fittingroom.evaluating.setting import FAILURES, Setting, Spoken, nothing_to_judge, truncated, why
+from fittingroom.evaluating.setting import FAILURES, Setting, Spoken, nothing_to_judge, truncated, untold
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.models.formats import THINK_END
 from fittingroom.statistics.intervals import Resamples, resamples
@@ -184,7 +184,7 @@ def _baselines(judged: _Judged, setting: Setting, train: Exam) -> tuple[list[Sco
                 raise _not_offered(name, setting.task.kind)
             said[name] = BASELINES[name](judged.exam, setting, train)
         except FAILURES as error:
-            scores.append(Score(name=name, metrics={}, error=why(error)))
+            scores.append(Score(name=name, metrics={}, **untold(error)))
             continue
         scores.append(_beside(judged, name, said[name].places, said[name].texts))
     return scores, said

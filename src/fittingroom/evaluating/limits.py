@@ -15,9 +15,10 @@ def forgotten(report: EvalReport, limit: float, decide: Decide) -> Check:
     facts: dict[str, Any] = report.facts.get("forgetting", {})
     if "rise" not in facts:
         why = facts.get("error", "evaluate.forgetting.measure is false")
+        why_zh = facts.get("error_zh") or facts.get("error", "evaluate.forgetting.measure 为 false")
         reason = Text(
             en=f"forgetting was not measured, so nothing can be said: {why}",
-            zh=f"没有测量遗忘，无法判断：{why}",
+            zh=f"没有测量遗忘，无法判断：{why_zh}",
         )
         return Check(name="forgetting", verdict=Verdict.INCONCLUSIVE, measured={}, limit=limit, reason=reason)
     found = Interval(value=facts["rise"], low=facts["low"], high=facts["high"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import bm25, champion, item_knn, popularity, untuned_ranking
 from fittingroom.evaluating.latency import one_at_a_time
-from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, why
+from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, untold
 from fittingroom.evaluating.slices import Cut, sliced
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.means import bootstrap_means, paired_means
@@ -157,7 +157,7 @@ def _baselines(
         try:
             lists = BASELINES[name](exam.questions, shelf, setting)
         except FAILURES as error:
-            scores.append(Score(name=name, metrics={}, error=why(error)))
+            scores.append(Score(name=name, metrics={}, **untold(error)))
             continue
         rankings[name] = lists
         places = [place for place, ranked in enumerate(lists) if ranked is not None]

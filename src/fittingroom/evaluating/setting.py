@@ -127,6 +127,16 @@ def why(error: Exception) -> str:
     return f"internal error: {type(error).__name__}"
 
 
+def why_zh(error: Exception) -> str:
+    """The same in Chinese."""
+    return error.text("zh") if isinstance(error, FittingroomError) else f"内部错误：{type(error).__name__}"
+
+
+def untold(error: Exception) -> dict[str, str]:
+    """Why something could not be measured, in both languages: `error` and `error_zh` of a score or of facts."""
+    return {"error": why(error), "error_zh": why_zh(error)}
+
+
 def lot(row: str, seed: int) -> str:
     """A row's place in the draw: the same in every run, in no relation to its content."""
     return hashlib.blake2b(f"{seed}:{row}".encode(), digest_size=8).hexdigest()

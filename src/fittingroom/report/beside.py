@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fittingroom.reasons import in_chinese
 from fittingroom.report.data import ReportData
 from fittingroom.report.html import number
 from fittingroom.report.words import WORDS
@@ -86,7 +87,7 @@ def _worth(kind: str, value: float) -> str:
 def _judge(facts: Mapping[str, Any]) -> Iterator[_Line]:
     name = ("judge model", "评判模型")
     if "error" in facts:
-        yield name, (f"gave no verdict: {facts['error']}", f"没有给出评判：{facts['error']}")
+        yield name, (f"gave no verdict: {facts['error']}", f"没有给出评判：{facts.get('error_zh') or facts['error']}")
     if "pairs" not in facts:
         return
     yield name, _versions(facts)
@@ -136,8 +137,13 @@ def _labeller(facts: Mapping[str, Any]) -> Iterator[_Line]:
 
 def _left_out(faults: Mapping[str, int], name: _Pair) -> Iterator[_Line]:
     if faults:
-        said = ", ".join(f"{fault} {count}" for fault, count in faults.items())
-        yield name, (said, said)
+        yield (
+            name,
+            (
+                ", ".join(f"{fault} {count}" for fault, count in faults.items()),
+                "，".join(f"{in_chinese(fault)} {count}" for fault, count in faults.items()),
+            ),
+        )
 
 
 def _versions(facts: Mapping[str, Any]) -> _Pair:

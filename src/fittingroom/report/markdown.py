@@ -21,7 +21,7 @@ def render_markdown(summary: ReportSummary, language: str = "en") -> str:
     if summary.contestants:
         parts += [f"### {say('scores')}"]
         parts += [summary.whose.say(language)] if summary.whose is not None else []
-        parts += [_scores(summary, say)]
+        parts += [_scores(summary, say, language)]
     if summary.beside:
         parts += [f"### {say('beside_scores')}", _beside(summary, language)]
     if summary.checks:
@@ -42,20 +42,21 @@ def _top(summary: ReportSummary, say: Say, language: str) -> str:
     return "\n\n".join(lines)
 
 
-def _scores(summary: ReportSummary, say: Say) -> str:
+def _scores(summary: ReportSummary, say: Say, language: str) -> str:
     metric = summary.metric
     head = [say("contestant"), f"{say(metric)} · {say(summary.part)}", say("difference"), say("rows")]
-    rows = [_standing(one, metric, say, ours=at == 0) for at, one in enumerate(summary.contestants)]
+    rows = [_standing(one, metric, say, language, ours=at == 0) for at, one in enumerate(summary.contestants)]
     table = _table(head, rows)
     left = f"\n\n{say('unscored')}: {summary.unscored}" if summary.unscored else ""
     return f"{table}{left}"
 
 
-def _standing(one: Standing, metric: str, say: Say, *, ours: bool) -> list[str]:
+def _standing(one: Standing, metric: str, say: Say, language: str, *, ours: bool) -> list[str]:
     name = f"**{say(one.name)}**" if ours else say(one.name)
+    why = one.error_zh if language.startswith("zh") else one.error
     value, gap = one.metrics.get(metric), one.difference.get(metric)
     if value is None:
-        return [name, f"{say('not_scored')}: {_escaped(one.error)}", "", ""]
+        return [name, f"{say('not_scored')}: {_escaped(why)}", "", ""]
     return [name, _span(value), _span(gap, signed=True) if gap is not None else "", str(one.rows)]
 
 

@@ -68,7 +68,7 @@ def _speed(data: ReportData, timing: dict[str, float]) -> Iterator[_Line]:
 def _forgetting(facts: dict[str, Any]) -> Iterator[_Line]:
     name = _text("forgetting", "遗忘")
     if "error" in facts:
-        yield name, _text(f"not measured: {facts['error']}", f"未能测量：{facts['error']}")
+        yield name, _text(f"not measured: {facts['error']}", f"未能测量：{facts.get('error_zh') or facts['error']}")
     if "rise" in facts:
         rise = f"{facts['rise']:+.3f} ({facts['low']:+.3f} … {facts['high']:+.3f})"
         across, many = f"{facts['before']:.3f} → {facts['after']:.3f}", facts["texts"]
@@ -169,8 +169,14 @@ def free(facts: dict[str, Any]) -> Iterator[_Line]:
     bleu = f"{told['corpus_bleu']:.3f}" + (f" ({beside})" if beside else "")
     yield _text("BLEU of all answers together", "全部回答的 BLEU"), _text(bleu, bleu)
     if told.get("unsupported"):
-        kinds = ", ".join(f"{kind} {count}" for kind, count in told["unsupported"].items())
-        yield _text("claims that stand in no fact", "没有事实依据的说法"), _text(kinds, kinds)
+        kinds = [(WORDS.get(kind, _text(kind, kind)), count) for kind, count in told["unsupported"].items()]
+        yield (
+            _text("claims that stand in no fact", "没有事实依据的说法"),
+            _text(
+                ", ".join(f"{kind.en} {count}" for kind, count in kinds),
+                "，".join(f"{kind.zh} {count}" for kind, count in kinds),
+            ),
+        )
     for note in facts["notes"]:
         yield _text("mind", "注意"), _text(note["en"], note["zh"])
 

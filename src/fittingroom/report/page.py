@@ -39,7 +39,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
         parts += [tag("h2", say("road")), road(walked, say, language)]
     if judged is not None:
         parts += [tag("h2", say("errors")), errors(judged, say)]
-        parts += [tag("div", tag("div", trust(judged, say, language)), slices(judged, say), class_="pair")]
+        parts += [tag("div", tag("div", trust(judged, say, language)), slices(judged, say, language), class_="pair")]
         parts.append(rows_to_look_at(data, say))
     parts += [tag("h2", say("reproduce")), _again(data, say), tag("footer", f"fittingroom · {data.created}")]
     return parts

@@ -44,6 +44,8 @@ class Standing(Frozen):
     """Rows that it answered; a slow baseline may have seen a sample."""
     error: str = ""
     """Why it could not be scored."""
+    error_zh: str = ""
+    """The same in Chinese."""
 
 
 class ReportSummary(Frozen):
@@ -134,7 +136,12 @@ def _contestants(report: EvalReport) -> list[Standing]:
     def standing(score: Score) -> Standing:
         rows = seen.get(score.name, report.rows if score.metrics else 0)
         return Standing(
-            name=score.name, metrics=score.metrics, difference=score.difference, rows=rows, error=score.error
+            name=score.name,
+            metrics=score.metrics,
+            difference=score.difference,
+            rows=rows,
+            error=score.error,
+            error_zh=score.why("zh"),
         )
 
     return [standing(score) for score in (report.model, *report.baselines)]
