@@ -1,9 +1,10 @@
 """Freed memory goes back to the system where training needs it.
 
-glibc raises the size from which a block is given back at once to 32 MiB as a program frees large ones, and keeps smaller
-ones between blocks in use: of some trainings on a processor the process then holds up to 2.1 times its tensors, which
-are what the estimate counts (`benchmarks/memory_estimate`). A fixed size of 1 MiB brings it within a tenth of them. It
-costs the system a fresh page for every such block, so it is set only where memory would not hold twice the estimate.
+glibc raises the size from which a block is given back at once to 32 MiB as a program frees large ones, and keeps
+smaller ones between blocks in use: of some trainings on a processor the process then holds up to 2.1 times its tensors,
+which are what the estimate counts (`benchmarks/memory_estimate`). A fixed size of 1 MiB brings it within a tenth of
+them. It costs the system fresh pages for every such block, so it is set only where memory would not hold twice the
+estimate.
 """
 
 from __future__ import annotations
