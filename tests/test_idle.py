@@ -46,6 +46,7 @@ def test_refused_where_it_is_written(tmp_path: Path, sections: dict[str, Any], k
         {"train": {"method": "lora", "lora_rank": 8}},
         {"train": {"method": "experts", "experts": {"share": 0.5}}},
         {"train": {"schedule": "wsd", "decay": 0.3}},
+        {"train": {"decay": 0.3}, "search": {"schedule": ["cosine", "wsd"]}},
         {"train": {"method": "full", "freeze": {"layers": 1, "unfreeze_after": 0.2}}},
         {"engine": {"kind": "ray", "address": "auto"}},
         {"train": {"method": "full", "lora_rank": 16, "decay": 0.1}},

@@ -255,7 +255,7 @@ def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
             raise RecipeError("write it as path=value", "请写成 path=value", place=f"--set {item}")
         set_path(values, name.strip(), _yaml_value(item, value))
     config = parse(values, place=str(path))
-    refuse_idle(values, config.train, config.engine, place=str(path))
+    refuse_idle(values, config.train, config.search, config.engine, place=str(path))
     return config
 
 

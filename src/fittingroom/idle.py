@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.training.config import TrainConfig
+from fittingroom.training.finders.space import SearchConfig
 
 _OF_ADAPTERS = ("lora_rank", "lora_alpha")
 
@@ -24,9 +25,11 @@ class Idle(NamedTuple):
     """What it would take for it to have one."""
 
 
-def refuse_idle(values: Mapping[str, Any], train: TrainConfig, engine: EngineConfig, *, place: str) -> None:
+def refuse_idle(
+    values: Mapping[str, Any], train: TrainConfig, search: SearchConfig, engine: EngineConfig, *, place: str
+) -> None:
     """`values`: the recipe as it was written. Raises RecipeError for the first key that would change nothing."""
-    for key, wants in _idle(train, engine):
+    for key, wants in _idle(train, search, engine):
         if _written(values, key) and _differs(key, train, engine):
             raise RecipeError(
                 f"changes nothing here, it is for {wants}: take it out, or set that",
@@ -35,13 +38,13 @@ def refuse_idle(values: Mapping[str, Any], train: TrainConfig, engine: EngineCon
             )
 
 
-def _idle(train: TrainConfig, engine: EngineConfig) -> Iterator[Idle]:
+def _idle(train: TrainConfig, search: SearchConfig, engine: EngineConfig) -> Iterator[Idle]:
     if train.method not in ("lora", "qlora"):
         for name in _OF_ADAPTERS:
             yield Idle(f"train.{name}", "train.method: lora / qlora")
     if train.method != "experts":
         yield Idle("train.experts", "train.method: experts")
-    if train.schedule != "wsd":
+    if "wsd" not in (train.schedule, *search.choices().get("schedule", [])):
         yield Idle("train.decay", "train.schedule: wsd")
     if not (train.freeze.layers or train.freeze.embeddings):
         for name in ("unfreeze_after", "unfreeze_over"):

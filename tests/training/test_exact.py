@@ -58,7 +58,7 @@ def test_loss_and_gradients_are_those_of_the_padded_batch(name: str, packed: boo
 
     assert any("ends" in one for one in passes) == packed
     assert len(passes) > 1 or budget == 400
-    assert loss.item() == pytest.approx(reference.item(), rel=1e-6)
+    assert loss.item() == pytest.approx(reference.item(), rel=2e-6)
     table = wanted["model.embed_tokens.weight"]
     never = sorted(set(range(VOCABULARY)) - {token for row in ids for token in row})
     assert worst(found, wanted) <= 1e-5
