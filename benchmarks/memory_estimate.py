@@ -131,7 +131,8 @@ def told(whole: dict[str, Any]) -> str:
         "",
         "Ratio: estimate over measured; above 1 the estimate is on the safe side. It counts tensors. By default",
         "glibc keeps freed blocks of up to 32 MiB inside the process, between blocks in use, so that it holds more",
-        f"than its tensors; with `{_THRESHOLD}=1048576` it gives them back. Both are shown. Trying sizes of passes",
+        f"than its tensors; with `{_THRESHOLD}=1048576` it gives them back. Both are shown. Training sets this itself",
+        "where memory would not hold twice the estimate (`training/heap.py`). Trying sizes of passes",
         "(`train.pass_tokens: find`) measures the process as it is. No GPU was at hand: nothing is said of one.",
     ]
     for title, cases in whole["runs"].items():

@@ -13,6 +13,7 @@ from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
 from fittingroom.evaluating.sense import refuse_senseless
+from fittingroom.idle import refuse_idle
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.endpoint_prices import prices_of
 from fittingroom.models.load import ModelConfig
@@ -134,6 +135,8 @@ class RunConfig(Frozen):
                 raise ValueError(f"{key} compares answers, and a task of the kind recommend ranks: take it out")
             if name not in (None, "target", *self.evaluate.baselines):
                 raise ValueError(f"{key}.against names {name}, which evaluate.baselines does not hold: add it there")
+        if self.adapt.search and self.engine.processes > 1:
+            raise ValueError("adapt.search trains in one process: set engine.processes to 1, or adapt.search to false")
         if self.adapt.max_cost is not None:
             self._one_currency({name for name in named.values() if name is not None})
         return self
@@ -264,7 +267,9 @@ def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
         if not separator:
             raise RecipeError("write it as path=value", "请写成 path=value", place=f"--set {item}")
         set_path(values, name.strip(), _yaml_value(item, value))
-    return parse(values, place=str(path))
+    config = parse(values, place=str(path))
+    refuse_idle(values, config.train, config.search, config.engine, place=str(path))
+    return config
 
 
 def _yaml_value(item: str, text: str) -> Any:

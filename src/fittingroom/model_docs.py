@@ -23,8 +23,8 @@ relying on a model, run `fittingroom verify --base PATH` on your own copy.
 `model.base` takes `nano`, a local folder, a Hugging Face id `org/name` (`HF_ENDPOINT` names a mirror) or
 `modelscope:org/name`. A branch or tag becomes a commit, which is recorded and loaded. A folder is recognised by shapes,
 marks and chat format, never by its name. Refused before a weight is read: remote code, pickle anywhere in the folder,
-torn or foreign files, a tokenizer of another model, FP4 and foreign quantisation, more weights than memory. FP8 blocks
-are turned into plain weights while loading.
+torn or foreign files, a tokenizer of another model, FP4 and foreign quantisation, codes without scales, more weights
+than memory. FP8 blocks are turned into plain weights while loading.
 
 Memory in GiB: weights and optimiser, without activations; base in bf16, adapters of rank 16. × is not loaded here.
 """,
@@ -41,7 +41,7 @@ Memory in GiB: weights and optimiser, without activations; base in bf16, adapter
 `model.base` 可以是 `nano`、本地文件夹、Hugging Face 编号 `org/name`（`HF_ENDPOINT` 可指定镜像）或
 `modelscope:org/name`。分支或标签会解析为一个提交，记录并加载的就是该提交。文件夹按形状、标记与对话格式识别，绝不按名称。
 以下情况在读取权重之前即被拒绝：需要远程代码、文件夹任何位置含有 pickle、文件损坏或不配套、分词器属于另一模型、
-FP4 与外来量化、权重超出内存。FP8 分块在加载时转为普通权重。
+FP4 与外来量化、缺少缩放系数的编码、权重超出内存。FP8 分块在加载时转为普通权重。
 
 内存（GiB）：权重与优化器，不含激活；基座 bf16，适配器秩 16。× 表示本工具不加载。
 """,

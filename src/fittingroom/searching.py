@@ -64,6 +64,15 @@ def refuse(config: RunConfig) -> None:
             place="search",
         )
     refuse_unsearchable(config.search, config.train)
+    if config.engine.processes > 1:
+        raise RecipeError(
+            "a search trains in one process, and the recipe's training is spread over several, where values are worth "
+            "something else or do not fit at all: search with --set engine.processes=1 on a model that fits, or leave "
+            "the search out",
+            "搜索只在一个进程中训练，而配方的训练分布在多个进程上，取值的效果会不同，甚至放不下："
+            "请用 --set engine.processes=1 在放得下的模型上搜索，或不做搜索",
+            place="engine.processes",
+        )
 
 
 def search_recipe(

@@ -138,6 +138,8 @@ def gradients(model: Any, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def worst(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
     assert found.keys() == wanted.keys()
+    for name, grad in wanted.items():
+        assert float(grad.norm()) > 0 or not bool(found[name].any()), f"{name} has no gradient, and was given one"
     return max(
         float((found[name] - grad).norm() / grad.norm()) for name, grad in wanted.items() if float(grad.norm()) > 0
     )

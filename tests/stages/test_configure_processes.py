@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from fittingroom.engine import Context, EngineConfig
-from fittingroom.errors import RecipeError
+from fittingroom.errors import ModelError, RecipeError
 from fittingroom.models.load import ModelConfig, load_model
 from fittingroom.models.memory import Memory, estimate
 from fittingroom.models.shape import Shape
 from fittingroom.stages.configure import TrainConfig, configure, observes
 from fittingroom.training import capacity
-from fittingroom.training.needs import in_parts, sharing_memory
+from fittingroom.training.needs import in_parts, on_the_way, sharing_memory
 from fittingroom.training.split import cuts_of
 from fittingroom.types import Plan
 from tiny_families import family_folder
@@ -63,6 +63,21 @@ def test_weights_are_spread_where_one_process_does_not_hold_them(
     assert "do not hold" in plan.chosen["sharding"]
     with pytest.raises(RecipeError, match="find"):
         planned(context, apart, learning_rate="find")
+
+
+def test_whole_weights_on_their_way_into_parts_are_reckoned(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = Shape.from_config(SEVEN)
+    assert shape is not None
+    whole = estimate(shape, method="full", tokens=512, answers=64, longest=512, device="cuda")
+    lora = estimate(shape, method="lora", tokens=512, answers=64, longest=512, device="cuda")
+    here, apart = EngineConfig(processes=8), EngineConfig(kind="torchrun", processes=8)
+    assert on_the_way(whole, shape, here, half=False) == 8 * 4 * shape.parameters
+    assert on_the_way(whole, shape, here, half=True) == 8 * 2 * shape.parameters
+    assert on_the_way(whole, shape, apart, half=False) == 4 * whole.parts["gradients"]  # put together by the main one
+    assert on_the_way(lora, shape, apart, half=True) == 2 * shape.parameters
+    monkeypatch.setattr(capacity, "main_memory", lambda: 1000)
+    with pytest.raises(ModelError, match="each of 2 processes reads whole"):
+        planned(context, EngineConfig(processes=2, sharding="full"))
 
 
 def test_processes_of_one_machine_share_its_memory() -> None:

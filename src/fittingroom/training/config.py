@@ -103,7 +103,8 @@ class TrainConfig(Frozen):
     """`lora`: before the adapters; `full`: on attention weights."""
     packing: Literal["auto", "off"] = "auto"
     """`auto`: rows that begin with the same tokens are computed behind one copy of them where that is faster and the
-    model's attention allows it; loss and gradients stay the same. `off`: every row by itself, padded."""
+    model's attention allows it; loss and gradients stay the same, but for `dropout`: what is shared is drawn once for
+    all rows behind it, not anew for each. `off`: every row by itself, padded."""
     max_length: Annotated[int, Field(ge=16, le=1_048_576)] | Auto = "auto"
     """Tokens of prompt and answer; a longer input is cut at its end, never the answer."""
     early_stopping: Annotated[int, Field(ge=1, le=100)] | None = 3

@@ -20,6 +20,7 @@ from fittingroom.training.checkpoint import Checkpoints, Passed, read_value
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps
 from fittingroom.training.freezing import Freezing
+from fittingroom.training.heap import give_back
 from fittingroom.training.origin import origin
 from fittingroom.training.passes import Layout
 from fittingroom.training.ranks import ALONE, Ranks
@@ -72,8 +73,9 @@ def repeatable(threads: int) -> Iterator[None]:
 
 
 def base_weights(path: Path, plan: Plan) -> Any:
-    """The base model as a method trains it, on the plan's device: `qlora` in 4 bits, frozen weights in bfloat16 where
-    the plan computes in it and the files hold no more, everything else in 32 bits.
+    """The base model as a method trains it, on the plan's device: `qlora` in 4 bits, weights beside adapters in
+    bfloat16 where the plan computes in it and the files hold no more, everything else (with `experts` what is frozen,
+    too: it lies in one tensor with what learns) in 32 bits.
     """
     return load_model(path, stored=stored_as(path, plan), device=plan.device)
 
@@ -92,6 +94,7 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int, 
     """
     import torch
 
+    give_back(plan, ranks.size)
     model.config.use_cache = False
     _use_block_masks(model, plan, train)
     torch.manual_seed(seed)

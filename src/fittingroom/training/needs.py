@@ -33,7 +33,7 @@ def needed(
     """
     kind = device(train.device).kind
     chosen, _ = precision(train.precision, kind)
-    frozen_half = half and train.method == "lora" and chosen == "mixed"
+    frozen_half = halved(train, half=half)
     return estimate(
         shape,
         method=train.method,
@@ -49,6 +49,12 @@ def needed(
         master=chosen != "bf16",
         experts=experts,
     )
+
+
+def halved(train: TrainConfig, *, half: bool) -> bool:
+    """Whether weights beside adapters are held in bfloat16 (see `fit.stored_as`)."""
+    chosen, _ = precision(train.precision, device(train.device).kind)
+    return half and train.method == "lora" and chosen == "mixed"
 
 
 def in_parts(memory: Memory, shape: Shape, processes: int) -> Memory:
@@ -73,6 +79,17 @@ def in_pieces(memory: Memory, share: float, processes: int) -> Memory:
     for name in ("weights", "gradients", "optimizer"):
         parts[name] = math.ceil(parts[name] * (1 - share + share / processes))
     return Memory(parts)
+
+
+def on_the_way(memory: Memory, shape: Shape, engine: EngineConfig, *, half: bool) -> int:
+    """Bytes of this machine's main memory that sharded weights pass through: every process reads all of them before it
+    keeps its part, and at a checkpoint the main one puts weights and both moments together, beside the best weights.
+
+    `memory`: of the training in one process; `half`: weights are read in 16 bits. Processes that are started by hand or
+    by Ray are taken to have a machine each.
+    """
+    here = engine.processes if engine.kind == "local" else 1
+    return max(here * (2 if half else 4) * shape.parameters, 4 * memory.parts.get("gradients", 0))
 
 
 def sharing_memory(engine: EngineConfig, kind: str) -> int:

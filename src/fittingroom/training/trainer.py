@@ -20,7 +20,7 @@ from fittingroom.errors import ModelError
 from fittingroom.training import state
 from fittingroom.training.callback import Watch
 from fittingroom.training.checkpoint import NotWritten, Opened, read_tensors, read_value
-from fittingroom.training.objective import loss_sum
+from fittingroom.training.objective import over_passes
 from fittingroom.training.parts import Parts
 from fittingroom.training.passes import weight_of
 from fittingroom.training.ranks import whole
@@ -100,21 +100,26 @@ class AnswerTrainer(Trainer):
 
     def _passes(self, model: Any, rows: list[int]) -> Tensor:
         """Loss of a step; the gradients are left in the model."""
-        import torch
-
         model.train()
         passes = self._collated(rows)
         [weight] = self.ranks.over_parts([sum(float(weight_of(one)) for one in passes)])
-        total = torch.zeros((), device=self.args.device)
-        for one in self.ranks.turns(passes, lambda: self._blank(rows)):
-            batch = {name: value.to(self.args.device, non_blocking=True) for name, value in one.items()}
-            self.size = int(one["ids"].numel())
-            with self.compute_loss_context_manager():
-                loss = self.ranks.call(model, loss_sum, batch, self.parts.smoothing) / weight
-            self.accelerator.backward(loss)
-            total += loss.detach()
+        total = over_passes(
+            model,
+            self.ranks.turns(passes, lambda: self._blank(rows)),
+            weight,
+            self.parts.smoothing,
+            device=self.args.device,
+            back=self.accelerator.backward,
+            call=self._summed,
+        )
         self.computed = sum(int(one["ids"].numel()) for one in passes)
         return total
+
+    def _summed(self, model: Any, function: Any, batch: dict[str, Tensor], smoothing: float) -> Any:
+        """The losses of one pass, computed as precision and sharding want it."""
+        self.size = int(batch["ids"].numel())
+        with self.compute_loss_context_manager():
+            return self.ranks.call(model, function, batch, smoothing)
 
     def _collated(self, rows: list[int]) -> list[dict[str, Tensor]]:
         """The passes of this process: of several each has its share of the step's rows, which may be none."""

@@ -12,7 +12,8 @@ How it is detected
 What the remedy does
     Makes the batch as small as one pass, so that nothing is summed up.
 Not detected
-    Dropout, which draws anew for each pass, and differences between several devices.
+    Dropout, which draws anew for each pass, and differences between several devices, or of a GPU: it is measured on
+    the processor, in 32 bits, by the function that sums passes in training.
 Source
     transformers pull requests 34191 and 37474, issue 46731.
 """
@@ -72,7 +73,8 @@ ZH = Page(
     how_it_is_detected="让几行短数据一次算完，再分成大小不等的几次。损失以及每个张量的梯度只应有舍入误差"
     "（32 位相对误差 0.001，16 位 0.25）。仅在计划需要累加时检查。",
     what_the_remedy_does="把批次缩小到一次能算完，不再累加。",
-    not_detected="每次重新抽取的 dropout，以及多台设备之间的差异。",
+    not_detected="每次重新抽取的 dropout，多台设备之间的差异，以及 GPU 上的差异："
+    "测量在处理器上以 32 位进行，用的是训练中累加各批的同一函数。",
     source="transformers 34191、37474 与 46731。",
 )
 

@@ -13,7 +13,8 @@ How it is detected
 What the remedy does
     Switches packing off: every row is computed by itself, padded.
 Not detected
-    Dropout that is drawn once for a shared beginning; it is meant.
+    Dropout that is drawn once for a shared beginning; it is meant. What the kernels of a GPU do (FlexAttention,
+    bfloat16): it is measured on the processor, in 32 bits.
 Source
     transformers issue 46634, axolotl issue 3796.
 """
@@ -79,7 +80,8 @@ ZH = Page(
     "损失以及每个张量的梯度只应有舍入误差（32 位 0.001，16 位 0.25）。"
     "再换掉一行的文字：其他行的损失必须不变（0.01）。超出即终止本次尝试。",
     what_the_remedy_does="关闭打包：每行单独计算并填充。",
-    not_detected="共享开头只抽取一次的 dropout；这是有意为之。",
+    not_detected="共享开头只抽取一次的 dropout；这是有意为之。"
+    "GPU 内核（FlexAttention、bfloat16）的差别：测量在处理器上以 32 位进行。",
     source="transformers 46634,axolotl 3796。",
 )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.costs import Costs
 from fittingroom.models.packing import in_order
-from fittingroom.training.objective import loss_sum
+from fittingroom.training.objective import loss_sum, over_passes
 from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.rows import Encoded
 
@@ -105,17 +105,20 @@ def bits(model: Any) -> float:
 
 
 def _step(model: Any, passes: Sequence[Mapping[str, Any]], smoothing: float, loss: Loss) -> tuple[float, list[Tensor]]:
-    """Loss and slopes of an optimiser step, as `AnswerTrainer` sums its passes."""
+    """Loss and slopes of an optimiser step, by the function that sums passes in training."""
     total = sum(float(weight_of(batch)) for batch in passes)
     chosen = learners(model)
-    value = 0.0
     slopes: list[Tensor] = []
-    for batch in passes:
-        part = loss(model, placed(batch, model), smoothing) / total
-        value += float(part.detach())
+
+    def back(part: Tensor) -> None:
         found = gradients(part, chosen)
-        slopes = [have + more for have, more in zip(slopes, found, strict=True)] if slopes else found
-    return value, slopes
+        slopes[:] = [have + more for have, more in zip(slopes, found, strict=True)] if slopes else found
+
+    def call(model: Any, function: Any, batch: Mapping[str, Any], smoothing: float) -> Any:
+        return loss(model, batch, smoothing)
+
+    value = over_passes(model, passes, total, smoothing, device=model.device, back=back, call=call)
+    return float(value), slopes
 
 
 def _compared(one: tuple[float, list[Tensor]], other: tuple[float, list[Tensor]]) -> dict[str, float]:
