@@ -11,7 +11,7 @@ import pytest
 from fittingroom.checking import Checked, cost
 from fittingroom.cli import main
 from fittingroom.config import load
-from fittingroom.errors import UserError
+from fittingroom.errors import RecipeError, UserError
 from fittingroom.models.memory import held_bytes, machine_bytes
 from fittingroom.workspace import Workspace
 from shop import messages, write_csv, write_shop
@@ -112,6 +112,36 @@ def test_a_teacher_is_reckoned_and_not_asked(tmp_path: Path) -> None:
     assert priced.cost is not None
     assert priced.cost.money == pytest.approx(found.cost.teacher_tokens["input"] / 1000, abs=0.001)
     assert not (folder / "endpoints").exists()
+
+
+CLOUD = (
+    'endpoints={"cloud": {"url": "https://api.example.com/v1", "model": "m", "key": "${API_KEY}", '
+    '"prices": {"input": 1000, "output": 0}}}'
+)
+
+
+@pytest.mark.parametrize("labelled", [0, 3])
+def test_what_labels_would_cost_is_told_before_there_is_any(tmp_path: Path, labelled: int) -> None:
+    folder = write_shop(tmp_path / "shop")
+    rows = [{**row, "label": "refund" if at < labelled else ""} for at, row in enumerate(messages(60))]
+    write_csv(folder / "messages.csv", rows)
+    asked = (CLOUD, "label.endpoint={name: cloud, max_rows: 40, check_rows: 2}")
+
+    found = checked(folder, *asked, "task.labels=[refund, delivery, praise]")
+
+    assert found.cost is not None
+    assert (found.blocked, found.plan) == (None, {})
+    (asks,) = found.cost.asks
+    assert (asks.purpose, asks.waiting) == ("label", 60 - labelled)
+    assert asks.calls == 40 + 2 * min(labelled, 2)
+    assert asks.money == pytest.approx(asks.input_tokens / 1000)
+    told = found.cost.told()
+    assert f"{60 - labelled} of 60 rows wait for a label of `cloud`" in told.en
+    assert f"60 行中有 {60 - labelled} 行等待 `cloud` 打标" in told.zh
+    assert not (folder / "endpoints").exists()
+    if not labelled:
+        with pytest.raises(RecipeError, match="can only choose among known labels"):
+            checked(folder, *asked)
 
 
 def test_memory_is_that_of_the_device_that_trains(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,14 +22,15 @@ from fittingroom.config import load
 from fittingroom.errors import StoreError, UserError
 from fittingroom.forgetting import Forgotten
 from fittingroom.history import History, exclusively
-from fittingroom.journal import Journal
+from fittingroom.journal import Journal, alone
 from fittingroom.pipeline import data_road
 from fittingroom.reporting import write_report
 from fittingroom.run import Run
 from fittingroom.serving.recorder import Record, Recorder, read_traffic
 from fittingroom.serving.registry import register
-from fittingroom.sources import decisions, forgotten
+from fittingroom.sources import decisions, forgotten, preferences
 from fittingroom.sources.decisions import Decision
+from fittingroom.sources.preferences import Handed, HandedPair
 from fittingroom.store import Store
 from fittingroom.tables import Table
 from fittingroom.text.redact import pseudonym
@@ -239,6 +240,55 @@ def test_nothing_of_a_customer_stays(shop: Path) -> None:
     assert (shop / "intents.yaml").read_text().startswith("# name them\n")
     assert "odd" in (shop / "runs" / gone.runs[0] / "report.html").read_text("utf-8")
     assert [event["kind"] for event in Journal(shop / "runs" / gone.runs[0] / "events.jsonl").read()][-1] == "run_done"
+
+
+def test_what_lies_beside_the_store_goes_too(shop: Path) -> None:
+    """Trials of a stopped search, copies of predictions, answers and pairs of rows that are long out of the store."""
+    import pyarrow.parquet as pq
+    from openpyxl import Workbook
+
+    history = History(shop)
+    run = history.find(None)
+    mine = ids_of(Store(shop).load(history.summary(run).digests["prepare"], Rows), GOES)
+    trial = shop / "searches" / "s1" / "trials" / "t1"
+    trial.mkdir(parents=True)
+    (trial / "rows.json").write_text(json.dumps(mine))
+    (shop / "searches" / "s1" / "search.html").write_text("<p>scores</p>")
+    rows = [{"id": name, "group": group, "target": "refund", "predicted": "refund", "confidence": 0.5}
+            for name, group in ((mine[0], None), ("4" * 24, GROUP), ("1" * 24, "other"))]  # fmt: skip
+    pq.write_table(Table.records(rows, _predictions()).arrow(), run / "predictions-1-dev.parquet")
+    old = "2" * 24
+    (shop / "endpoints").mkdir()
+    asked = {"kind": "answer", "at": 1, "key": "k", "row": old, "group": GROUP, "cost": 0.5, "currency": "USD",
+             "purpose": "judge"}  # fmt: skip
+    (shop / "endpoints" / "cloud.jsonl").write_text(json.dumps(asked) + "\n")
+    pairs = [
+        HandedPair(id=name, group=group, ours_left={}, texts={}) for name, group in ((old, GROUP), ("3" * 24, "x"))
+    ]
+    handed = Handed(code="p1", run="r", part="dev", against="retrieval", answers="d", pairs=pairs)
+    preferences.keep(shop, handed)
+    preferences.say(shop, handed, {("rater 1", old): "ours", ("rater 1", "3" * 24): "tie"})
+    book = Workbook()
+    for line in (("id", "code", "better"), (mine[0], "p1", "left"), ("3" * 24, "p1", "right")):
+        book.active.append(line)
+    book.save(shop / "pairs.xlsx")
+
+    gone = Workspace(shop).forget(GOES)
+
+    assert gone.sheets == ["pairs.xlsx"]
+    held = everything(shop)
+    assert [one for one in (*mine, GROUP, old, "4" * 24) if one in held] == []
+    assert pq.read_table(run / "predictions-1-dev.parquet")["id"].to_pylist() == ["1" * 24]
+    assert (sorted(path.name for path in trial.parents[1].iterdir()), held.count("3" * 24)) == (["search.html"], 3)
+    (left,) = preferences.handed_out(shop)
+    assert (preferences.result(shop, left).pairs, preferences.result(shop, left).ties) == (1, 1)
+
+
+def test_not_while_a_search_works(shop: Path) -> None:
+    with alone(shop / "locks" / "search-x"), pytest.raises(UserError, match="a search is under way"):
+        Workspace(shop).forget(GOES)
+    (shop / "locks" / "search-x").touch()  # as a kill leaves it
+    assert Workspace(shop).forget(GOES).rows == 3
 
 
 def test_the_customer_stays_out_of_later_runs(shop: Path) -> None:

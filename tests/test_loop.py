@@ -14,10 +14,11 @@ from fittingroom.config import RunConfig, load
 from fittingroom.diagnose import diagnose
 from fittingroom.errors import RecipeError
 from fittingroom.history import History
+from fittingroom.loop import Stand
 from fittingroom.pipeline import Outcome, adapt
 from fittingroom.run import Run
 from fittingroom.store import Store
-from fittingroom.types import Expected, Finding, Remedy, Safety, Severity, Splits, Text, Verdict
+from fittingroom.types import Expected, Finding, Plan, Remedy, Safety, Severity, Splits, Text, Verdict
 from shop import write_shop
 
 WORDS = Text(en="x", zh="某")
@@ -31,6 +32,10 @@ LOW = finding("learning-rate-too-low", proven=True, best_factor=10.0, rise=0.2)
 OVER = finding("overfitting", best_epoch=1.0, last_epoch=2.0)
 NOISE = finding("label-noise", wrong_share_before=0.2).model_copy(update={"limits": {"wrong_share": 0.05}})
 ADVICE = finding("too-few-rows", gain=0.1)
+PLAN = Plan(
+    method="lora", learning_rate=1e-3, batch_size=8, pass_tokens=64, epochs=1.0, steps=4, warmup_steps=0,
+    schedule="cosine", weight_decay=0.0, dropout=0.0, max_length=16,
+)  # fmt: skip
 
 
 class Road:
@@ -50,6 +55,12 @@ class Road:
         return SimpleNamespace(
             report=report, decision=SimpleNamespace(verdict=verdict, checks=[]), bundle=None, splits=None
         )
+
+
+def trained(reached: float) -> Callable[..., Stand]:
+    """Stands in for `stood`: every attempt came to `reached` while it was trained."""
+    splits: Any = SimpleNamespace()
+    return lambda ended, config, run, judged, decision: Stand(ended, config, PLAN, splits, "digest", reached)
 
 
 @pytest.fixture
@@ -163,15 +174,14 @@ def test_an_attempt_that_was_blocked_is_worse_than_any_that_was_judged(walk: Any
 def test_a_search_comes_last_and_must_beat_the_best(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
-    def search(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any) -> Any:
+    def search(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any, plan: Plan) -> Any:
         asked.append(config.search.minutes)
         assert config.search.learning_rate is not None, "a space is made where the recipe names none"
         trial = SimpleNamespace(number=3, score=0.7)
         return SimpleNamespace(trials=[trial], best=3, patch={"train.learning_rate": 0.004})
 
     monkeypatch.setattr(resorting, "search_recipe", search)
-    monkeypatch.setattr(resorting, "_reached", lambda run: 0.5)
-    monkeypatch.setattr(resorting, "_usable", lambda best: True)
+    monkeypatch.setattr(pipeline, "stood", trained(0.5))
 
     outcome, run, _ = walk(
         lambda config: (0.9 if config.train.learning_rate == 0.004 else 0.5, []), "adapt.search=true"
@@ -187,8 +197,7 @@ def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypat
     trial = SimpleNamespace(number=0, score=0.5)
     found = SimpleNamespace(trials=[trial], best=0, patch={"train.learning_rate": 0.004})
     monkeypatch.setattr(resorting, "search_recipe", lambda *given: found)
-    monkeypatch.setattr(resorting, "_reached", lambda run: 0.5)
-    monkeypatch.setattr(resorting, "_usable", lambda best: True)
+    monkeypatch.setattr(pipeline, "stood", trained(0.5))
 
     outcome, run, _ = walk(lambda config: (0.5, []), "adapt.search=true")
 
@@ -212,7 +221,7 @@ def test_a_remedy_without_a_number_must_not_make_things_worse(tmp_path: Path, mo
     config = load(write_shop(tmp_path) / "recipe.yaml")
     plain = Remedy(title=WORDS, safety=Safety.AUTOMATIC, patch={"train.epochs": 9})
     monkeypatch.setattr("fittingroom.diagnose.catalog", lambda: {
-        "overfitting": SimpleNamespace(rank=1, remedy=lambda finding, used: plain)
+        "overfitting": SimpleNamespace(rank=1, moves=("score",), remedy=lambda finding, used: plain)
     })  # fmt: skip
 
     found = diagnose([OVER], config, None, lambda config: False)

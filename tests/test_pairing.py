@@ -254,6 +254,20 @@ def test_people_who_do_not_agree_decide_nothing_and_their_word_is_of_these_answe
     assert answers_of(newly, "gold") == ""
 
 
+def test_one_rater_alone_decides_nothing_where_agreement_is_asked_for(
+    hand_out: Callable[..., Handed], tmp_path: Path
+) -> None:
+    hand_out(tmp_path / "p.xlsx")
+    fill(tmp_path / "p.xlsx", lambda rater, side, number: side if rater == "rater 1" or number < 19 else None)
+    take_pairs(tmp_path, tmp_path / "p.xlsx")
+    alone = verdict(tmp_path, PairsGate())
+    assert (alone.verdict, alone.measured["by_both"]) == (Verdict.INCONCLUSIVE, 19.0)
+    assert "let the other one judge too, 1 more" in alone.reason.en
+    assert "再评 1 对" in alone.reason.zh
+    assert verdict(tmp_path, PairsGate(fewest=19)).verdict is Verdict.PASS, "who always says the same agrees"
+    assert verdict(tmp_path, PairsGate(kappa=-1)).verdict is Verdict.PASS
+
+
 def test_a_run_waits_only_where_people_are_all_that_is_missing(tmp_path: Path) -> None:
     open_one = verdict(tmp_path, PairsGate())
     passed = Check(name="macro_f1 at_least", verdict=Verdict.PASS, measured={}, limit=0, reason=Text(en="", zh=""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,22 @@ class Cell:
 
     def run(self, arm: str) -> Run:
         """A run of its own, whose journal is begun anew."""
-        folder = self.root / "runs" / f"bench-{arm}"
+        root = self._root(arm)
+        folder = root / "runs" / f"bench-{arm}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "events.jsonl").unlink(missing_ok=True)
-        return Run(folder, Store(self.root), root=self.root, secret=b"benchmark-key-000")
+        return Run(folder, Store(root), root=root, secret=b"benchmark-key-000")
+
+    def _root(self, arm: str) -> Path:
+        """What is planted into the code is in no key of the store: it has a workspace of its own, so that nothing is
+        recalled that was made without it.
+        """
+        if not self.state.plant or arm == "hand":
+            return self.root
+        root = self.root.with_name(f"{self.root.name}-{self.state.plant}")
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.root / "rows.jsonl", root / "rows.jsonl")
+        return root
 
     def planted(self) -> Any:
         """The road with the state's fault."""
@@ -49,9 +62,9 @@ def judged_on_both(run: Run, config: RunConfig) -> Result:
     """One attempt and its scores on dev and test. The test part is only looked at here, never by an arm."""
     try:
         done = pipeline.attempt(config, run)
+        report: EvalReport = run.step(evaluate, config, done.bundle, done.splits, part="test")
     except Blocked as error:
         return {"dev": None, "test": None, "blocked": error.place}
-    report: EvalReport = run.step(evaluate, config, done.bundle, done.splits, part="test")
     return {"dev": _score(done.report), "test": _score(report)}
 
 
@@ -76,13 +89,19 @@ def loop(cell: Cell, wanted: float) -> Result:
     with cell.planted():
         # The end of a run that passes (test opened, release deployed) is not what is measured here.
         release, pipeline.release = pipeline.release, lambda config, run, judged: pipeline.Outcome("passed", _PASSED)
+        stopped: Result = {}
         try:
             outcome = pipeline.adapt(config, run)
+        except Blocked as error:  # from what follows an attempt; within one it is the loop's own to read
+            outcome = pipeline.Outcome("failed", pipeline.Text(en=error.text("en"), zh=error.text("zh")))
+            stopped = {"blocked": error.place}
         finally:
             pipeline.release = release
         minutes = _minutes(started)
+        if not run.attempts:
+            return _never_began(outcome, stopped, minutes)
         best = max(run.attempts, key=lambda one: (one.metrics.get(f"dev.{_METRIC}", -1.0), -one.number))
-        scores = judged_on_both(cell.run("loop-best"), _config_of(config, run.attempts, best))
+        scores = judged_on_both(cell.run("loop-best"), _config_of(config, run.attempts, best)) | stopped
         first = judged_on_both(cell.run("loop-first"), config)
     diagnosed = [event for event in run.journal.read() if event["kind"] == "diagnosed"]
     return scores | {
@@ -103,6 +122,15 @@ def loop(cell: Cell, wanted: float) -> Result:
             if event["kind"] == "stage_done" and event["stage"] in {"train", "examine"}
         ],
     }
+
+
+def _never_began(outcome: pipeline.Outcome, stopped: Result, minutes: float) -> Result:
+    """A loop that ended before its first attempt did."""
+    nothing: Result = {"dev": None, "test": None} | stopped
+    return nothing | {
+        "status": outcome.status, "advice": outcome.message.en, "first": nothing, "named": "", "acted": "",
+        "suspected": [], "attempts": [], "minutes": minutes, "wall_minutes": minutes,
+    }  # fmt: skip
 
 
 _PASSED = pipeline.Text(en="passed", zh="通过")
@@ -165,7 +193,7 @@ def optuna(cell: Cell, minutes: float) -> Result:
         run = cell.run("optuna")
         try:
             splits = pipeline.data_road(config, run)
-            found = search_recipe(cell.root, config, splits, run, lambda what, done, total: None)
+            found = search_recipe(run.root, config, splits, run, lambda what, done, total: None)
         except Blocked as error:
             return {"dev": None, "test": None, "blocked": error.place}
         scores = judged_on_both(cell.run("optuna-best"), config.patched(found.patch)) if found.best is not None else {}

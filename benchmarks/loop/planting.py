@@ -47,9 +47,7 @@ def split(rows: Rows, *, split: SplitConfig, task: TaskConfig, seed: int, contex
     train = Table.records(spoilt, made.train.arrow().schema)
     counts = dict(sorted(Counter(row["target"][task.target] for row in spoilt).items()))
     classes = {**made.facts["classes"], "train": counts}
-    # What is planted behind the split (in rendering) has to change what later stages are recalled by.
     facts = {**made.facts, "parts": {**made.facts["parts"], "train": train.rows}, "classes": classes}
-    facts["planted"] = dict(PLANTED)
     return made.model_copy(update={"train": train, "facts": facts})
 
 

@@ -55,11 +55,12 @@ def pinned(config: RunConfig, base: BaseModelInfo) -> RunConfig:
 
 
 def expire(root: Path, config: RunConfig, secret: bytes) -> None:
-    """Take what is past its retention out of the store before a run. Not while another run works: the next does."""
-    from fittingroom.forgetting import forget, under_way
+    """Take what is past its retention out of the store before a run. Not while another run works, or a search: the
+    next does."""
+    from fittingroom.forgetting import forget, searching, under_way
 
     limits, before = limits_of(config)
-    if (limits or before) and not under_way(root):
+    if (limits or before) and not (under_way(root) or searching(root)):
         forget(root, secret, limits=limits, requests_before=before)
 
 

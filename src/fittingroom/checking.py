@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from fittingroom.asks import Asks, asks_of
-from fittingroom.errors import Blocked
+from fittingroom.asks import Asks, asks_of, labels_before_any
+from fittingroom.errors import Blocked, ModelError, RecipeError, UserError
 from fittingroom.types import Finding, Frozen, Rows, Splits, Text
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Cost(Frozen):
     money: float | None = None
     """For one attempt; null when a price is missing."""
     money_at_most: float | None = None
+    pending: Text | None = None
+    """Why no training could be planned yet: its labels are what an endpoint would bring. `minutes` are then those of
+    the data road as far as it was walked, `asks` what the labels cost."""
     asks: list[Asks] = Field(default_factory=list)
     """What endpoints would be asked, by purpose. What they cost in another currency stands here alone."""
     not_priced: list[str] = Field(default_factory=list)
@@ -70,7 +73,9 @@ class Cost(Frozen):
             asked_zh += (
                 f"；向 {one.endpoint} 提问 {one.calls} 次（{one.purpose}），约 {tokens:,} 个 token（{price}{day}）"
             )
-        if self.money is None:
+        if self.pending is not None:
+            money_en, money_zh = self.pending.en, self.pending.zh
+        elif self.money is None:
             keys = ", ".join(self.not_priced)
             money_en, money_zh = f"money: not priced (set {keys})", f"费用：未定价（请设置 {keys}）"
         else:
@@ -104,6 +109,37 @@ class Checked(Frozen):
     blocked: Text | None = None
 
 
+def cost_before_labels(config: RunConfig, run: Run, why: UserError) -> Cost:
+    """What can be told where the road ended for want of the labels that an endpoint would bring: what these cost.
+    Raises `why` (what ended it) where that is not so, and RecipeError where the endpoint would have nothing to choose.
+    """
+    from fittingroom.models.memory import held_bytes
+
+    rows = run.outputs.get("prepare")
+    if config.label.endpoint is None or not isinstance(rows, Rows) or isinstance(why, RecipeError | ModelError):
+        raise why
+    asks = labels_before_any(config, rows, run.root)
+    if not asks.waiting:
+        raise why
+    now, most = held_bytes()
+    minutes = round(_worked(run) / 60, 2)
+    return Cost(
+        minutes=minutes,
+        minutes_at_most=minutes,
+        memory_bytes=max(now, most),
+        process_bytes=most,
+        currency=config.prices.currency,
+        asks=[asks],
+        not_priced=asks.not_priced,
+        pending=Text(
+            en=f"{asks.waiting} of {rows.kept.rows} rows wait for a label of `{asks.endpoint}`; what a training takes "
+            f"can be told once they have one (without them: {why.text('en')})",
+            zh=f"{rows.kept.rows} 行中有 {asks.waiting} 行等待 `{asks.endpoint}` 打标；有了标签才能估计训练的代价"
+            f"（没有它们时：{why.text('zh')}）",
+        ),
+    )
+
+
 def cost(
     config: RunConfig, plan: Mapping[str, Any], splits: Splits, road_seconds: float, labelled: Rows | None = None
 ) -> Cost:
@@ -128,7 +164,9 @@ def cost(
     planned = int(plan["memory_bytes"])
     not_priced = [] if prices.machine_hour is not None else ["prices.machine_hour"]
     not_priced += dict.fromkeys(key for one in asks for key in one.not_priced)
-    asked = sum(one.money or 0.0 for one in asks if one.currency == prices.currency)
+    bought = [(one.money or 0.0, one.again) for one in asks if one.currency == prices.currency]
+    asked = sum(money for money, _ in bought)
+    asked_again = sum(money * again for money, again in bought) * (config.adapt.max_attempts - 1)
     hour = prices.machine_hour or 0.0
     return Cost(
         minutes=round(road + once, 2),
@@ -140,7 +178,7 @@ def cost(
         asks=asks,
         currency=prices.currency,
         money=None if not_priced else round((road + once) / 60 * hour + asked, 4),
-        money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked, 4),
+        money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked + asked_again, 4),
         not_priced=not_priced,
     )
 
@@ -164,6 +202,11 @@ def examples(rows: Rows, config: RunConfig) -> list[Shown]:
     return [*head, *found[1], *found[2]][:_SHOWN]
 
 
+def _worked(run: Run) -> float:
+    """Seconds of the stages so far."""
+    return sum(float(event["worked"]) for event in run.journal.read() if event["kind"] == "stage_done")
+
+
 def check(config: RunConfig, recipe: str, run: Run) -> Checked:
     """Walk the data road and plan the training; no endpoint is asked, and a blocking finding ends it early."""
     from fittingroom.pipeline import data_road
@@ -176,12 +219,14 @@ def check(config: RunConfig, recipe: str, run: Run) -> Checked:
     unpaid = config.patched({"balance.teacher": None, "label.endpoint": None})
     try:
         splits = data_road(unpaid, run)
-        road = sum(event["worked"] for event in run.journal.read() if event["kind"] == "stage_done")
+        road = _worked(run)
         plan = run.step(configure, unpaid, splits).model_dump(mode="json")
         labelled = run.outputs.get("label")
         price = cost(config, plan, splits, road, labelled if isinstance(labelled, Rows) else None)
     except Blocked as error:
         blocked = Text(en=error.text("en"), zh=error.text("zh"))
+    except UserError as error:
+        price = cost_before_labels(config, run, error)
     prepared = run.outputs.get("prepare")
     done = [event for event in run.journal.read() if event["kind"] == "stage_done"]
     return Checked(

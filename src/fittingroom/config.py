@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
+from fittingroom.evaluating.sense import refuse_senseless
 from fittingroom.idle import refuse_idle
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.endpoint_prices import prices_of
@@ -51,6 +52,19 @@ class AdaptConfig(Frozen):
     search: bool = False
     """Whether Optuna (extra `search`) looks for better values when no cause is left, within the minutes that are; what
     it searches stands in `search`, else rate, batch, weight decay and rank around the values used."""
+    bases: list[str] = Field(default_factory=list)
+    """Base models that may be fitted instead of `model.base`, smallest first, such as [nano, org/larger]. Where room is
+    missing the next larger one is put before a person, where answers are too slow the next smaller one; `approve`
+    applies it. Empty: a larger or smaller base is advised only."""
+
+    @field_validator("bases")
+    @classmethod
+    def _named_once(cls, value: list[str]) -> list[str]:
+        if any(not base.strip() for base in value):
+            raise ValueError("a base has no name")
+        if len(set(value)) != len(value):
+            raise ValueError("the same base stands twice")
+        return value
 
 
 class PricesConfig(Frozen):
@@ -202,8 +216,7 @@ class RunConfig(Frozen):
             )
         if self.gate.forgetting is not None and not self.evaluate.forgetting.measure:
             raise ValueError("gate.forgetting has a limit, but evaluate.forgetting.measure is false: set it to true")
-        if self.gate.latency_ms is not None and not self.evaluate.latency_rows:
-            raise ValueError("gate.latency_ms has a limit, but evaluate.latency_rows is 0: raise it")
+        refuse_senseless(self.task, self.evaluate, self.gate)
         return self
 
     @property

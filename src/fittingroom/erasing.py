@@ -38,6 +38,7 @@ _OURS = frozenset(
         "reviews",
         "runs",
         "scratch",
+        "searches",
     ]
 )
 """Folders in which no sheet lies."""

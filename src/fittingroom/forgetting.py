@@ -25,7 +25,7 @@ from fittingroom import erasing
 from fittingroom.errors import UserError
 from fittingroom.exported import exports_without, showing
 from fittingroom.history import History, exclusively, locked
-from fittingroom.journal import alone, fsync_folder
+from fittingroom.journal import alone, fsync_folder, held
 from fittingroom.models import endpoint_kept
 from fittingroom.reporting import write_report
 from fittingroom.serving import recorder
@@ -132,7 +132,18 @@ def under_way(root: Path) -> str:
     return next((name for name in history.ids() if locked(history.folder / name)), "")
 
 
+def searching(root: Path) -> bool:
+    """Whether a process searches in this workspace: it holds rows in memory, and trainings on them on disk."""
+    return any(held(path) for path in (root / "locks").glob("search-*"))
+
+
 def _refuse_while_running(root: Path) -> None:
+    if searching(root):
+        raise UserError(
+            "a search is under way and holds rows in memory: wait for its end, or stop it, and forget again",
+            "有搜索正在进行，内存中持有数据：请等它结束或先停止，再执行 forget",
+            place="searches",
+        )
     if name := under_way(root):
         raise UserError(
             "a run is under way and holds rows in memory: wait for its end, or stop it, and forget again",
@@ -148,13 +159,15 @@ def _erase(root: Path, going: Going, requests_before: date | None) -> dict[str, 
     """All the steps, the store after what stands around it, the pages after the store."""
     for name in ("aside", "scratch", "checks"):  # leftovers of kills, and what `check` makes anew each time
         shutil.rmtree(root / name, ignore_errors=True)
+    for trials in sorted(root.glob("searches/*/trials")):  # checkpoints of a search that was stopped, and its rows
+        shutil.rmtree(trials, ignore_errors=True)
     store, history = Store(root), History(root)
     sheets = sorted([*erasing.sheets_without(root, going.ids, going.texts), *exports_without(root, going.ids)])
     left = showing(root, going.texts, _sources(root, history))
     requests = recorder.erase(root / recorder.FOLDER, going.names, before=requests_before)
     decided = decisions.forget(root, going.ids)
-    endpoint_kept.forget(root, going.ids)
-    preferences.forget(root, going.ids)
+    endpoint_kept.forget(root, going.ids, going.names)
+    preferences.forget(root, going.ids, going.names)
     shown = [name for name in history.ids() if _shown_in(history.folder / name, going)]
     for name in shown:
         with exclusively(history.folder / name):
@@ -166,6 +179,7 @@ def _erase(root: Path, going: Going, requests_before: date | None) -> dict[str, 
     for digest, names in tables(store):
         _erase_object(root, store, digest, names, going)
     store.forget_actions(going.objects)
+    shown = sorted({*shown, *_predictions_without(root, history, going)})
     for name in shown:
         if (history.folder / name / "report.html").is_file():
             write_report(root, history, history.folder / name)
@@ -185,6 +199,17 @@ def _shown_in(folder: Path, going: Going) -> bool:
     journal = folder / "events.jsonl"
     text = journal.read_text(encoding="utf-8") if journal.is_file() else ""
     return any(digest in text for digest in going.objects) or erasing.mentioned(text, going.ids)
+
+
+def _predictions_without(root: Path, history: History, going: Going) -> list[str]:
+    """Runs whose recorded predictions are files of their own (a copy of a workspace has no links) and held rows."""
+    found = []
+    for name in history.ids():
+        files = [path for path in (history.folder / name).glob("*.parquet") if not path.is_symlink()]
+        made = {path: datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in files}
+        erased = [path for path in files if _erase_file(root, path, going, made[path])]
+        found += [name] if erased else []
+    return found
 
 
 def _erase_object(root: Path, store: Store, digest: str, names: list[str], going: Going) -> None:

@@ -86,6 +86,18 @@ def alone(path: Path) -> Iterator[None]:
             return
 
 
+def held(path: Path) -> bool:
+    """Whether a process holds the lock file `path`; one that a kill left behind is held by nobody."""
+    try:
+        with path.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _is(handle: int, path: Path) -> bool:
     """Whether the open file still is the one at `path`."""
     try:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis
 from fittingroom.run import Run
-from fittingroom.types import Attempt, Came, Plan, RunStatus, Splits, Text, Verdict
+from fittingroom.types import Attempt, Came, GateDecision, Plan, RunStatus, Splits, Text, Trained, Verdict
 
 
 class Stand(NamedTuple):
@@ -17,15 +17,51 @@ class Stand(NamedTuple):
     config: RunConfig
     plan: Plan | None
     splits: Splits | None
+    digest: str = ""
+    """Store digest of the splits: a run forgets the outputs of an attempt when the next one begins."""
+    reached: float | None = None
+    """The best score on dev while it was trained (`Trained.evals`); None where nothing was trained."""
+    decision: GateDecision | None = None
+    """What the gate said; None where it was stopped before."""
 
     @property
     def score(self) -> float:
         """What the gate judges, on dev; below all others where the attempt was stopped before it was judged."""
         return self.attempt.metrics.get(f"dev.{self.config.gate.metric}", -1.0)
 
+    @property
+    def beside(self) -> int | None:
+        """How many conditions are not met where the score is high enough; None where it is not."""
+        checks = self.decision.checks if self.decision is not None else []
+        if not checks or checks[0].verdict is not Verdict.PASS:  # the first one is the threshold
+            return None
+        return sum(check.verdict is not Verdict.PASS for check in checks)
+
+
+def stood(
+    ended: Attempt, config: RunConfig, run: Run, splits: Splits | None, decision: GateDecision | None = None
+) -> Stand:
+    """What the loop keeps of the attempt that `run` has just ended."""
+    plan, trained = run.outputs.get("configure"), run.outputs.get("train")
+    evals = trained.evals if isinstance(trained, Trained) else []
+    return Stand(
+        ended,
+        config,
+        plan if isinstance(plan, Plan) else None,
+        splits,
+        run.digest(splits) if splits is not None else "",
+        max((entry["dev_metric"] for entry in evals), default=None),
+        decision,
+    )
+
 
 def worse(now: Stand, best: Stand) -> bool:
-    """Whether an attempt fell behind the best so far. An equal one is taken: its change did no harm, and leads on."""
+    """Whether an attempt fell behind the best so far. An equal one is taken: its change did no harm, and leads on.
+
+    Where both score high enough, the one that fewer of the other conditions stop is the better one.
+    """
+    if now.beside is not None and best.beside is not None and now.beside != best.beside:
+        return now.beside > best.beside
     return now.score < best.score
 
 

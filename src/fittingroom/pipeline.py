@@ -13,8 +13,9 @@ from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis, diagnose
 from fittingroom.errors import Blocked
 from fittingroom.evaluating.preferred import waits_for_people
-from fittingroom.loop import Stand, came_of, gave_up, noted, worse
+from fittingroom.loop import Stand, came_of, gave_up, noted, stood, worse
 from fittingroom.openings import Openings
+from fittingroom.pitfalls import refusal
 from fittingroom.resorting import by_search
 from fittingroom.run import Run, scores
 from fittingroom.stages.audit import audit
@@ -87,7 +88,9 @@ def attempt(config: RunConfig, run: Run) -> Judged:
 
 def look_closer(config: RunConfig, run: Run, judged: Judged) -> Examination:
     """After a no: what it takes to tell the cause. What needs more training is only trained here."""
-    return run.step(examine, config, judged.trained, judged.plan, judged.splits, judged.report)
+    examined = run.step(examine, config, judged.trained, judged.plan, judged.splits, judged.report)
+    run.look(refusal.Refused.of(judged.decision, judged.report, examined), refusal.AFTER, config)
+    return examined
 
 
 def adapt(config: RunConfig, run: Run) -> Outcome:
@@ -110,9 +113,9 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
             return release(config, run, judged)
         if judged and asked is not None:
             return Outcome("waiting", asked)  # another training would only give people other answers to read
-        last = Stand(ended, config, _plan(run), judged.splits if judged else None)
+        last = stood(ended, config, run, judged.splits if judged else None, judged.decision if judged else None)
         best = last if best is None or not worse(last, best) else best
-        proposal = diagnose(best.attempt.findings, best.config, best.plan, run.tried)
+        proposal = diagnose(best.attempt.findings, best.config, best.plan, run.tried, best.decision)
         if proposal.config is None:
             proposal = by_search(best, run, proposal)
         noted(run, best, proposal)
@@ -176,11 +179,6 @@ def _ended(this: Attempt, run: Run, judged: Judged | None, best: Stand | None, s
             "minutes": round((time.monotonic() - started) / 60, 4),
         }
     )
-
-
-def _plan(run: Run) -> Plan | None:
-    plan = run.outputs.get("configure")
-    return plan if isinstance(plan, Plan) else None
 
 
 def _undecided(decision: GateDecision) -> Text:

@@ -41,6 +41,17 @@ _WORDS = {
     "older than the retention of its source": "超过数据源的保留期限",
     "no time by which the retention could be kept": "没有可用于判断保留期限的时间",
     "unknown label": "未知标签",
+    # of answers that an endpoint gave
+    "blank": "空白回答",
+    "thought only": "只有思考",
+    "cut off": "被截断",
+    "filtered": "被过滤",
+    "no text": "没有文本",
+    "no JSON": "不是 JSON",
+    "no label in it": "其中没有标签",
+    "outside the set": "不在标签集中",
+    "none of these": "都不是",
+    "no verdict": "没有评判",
 }
 _SENTENCES = (
     (r"(\d+) fields where the header has (\d+)", r"有 \1 列，而表头有 \2 列"),

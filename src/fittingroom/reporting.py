@@ -36,6 +36,8 @@ from fittingroom.types import (
     Trained,
 )
 
+_SEARCH = "search"
+"""The cause of an attempt that a search proposed: no pitfall."""
 _KINDS: dict[str, type[Output]] = {
     "prepare": Rows,
     "label": Rows,
@@ -91,6 +93,7 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
         command=f"fittingroom run {_recipe_name(folder)}",
         recipe=_as_yaml(config),
         versions=dict(_versions()),
+        metric=config.gate.metric or "",
         machine_hour=config.prices.machine_hour,
         currency=config.prices.currency,
     )
@@ -100,7 +103,7 @@ def gather(root: Path, history: History, folder: Path) -> ReportData:
 def _telling(data: ReportData, events: list[Event], store: Store) -> list[RowView]:
     """The rows to look at, with their texts where the last attempt's rows are still in the store."""
     judged = data.last_judged()
-    rows = telling_rows(judged) if judged is not None else []
+    rows = telling_rows(judged, data.metric) if judged is not None else []
     read = [event for event in events if event["kind"] == "stage_done" and event["stage"] == "prepare"]
     if not rows or not read:
         return rows
@@ -260,6 +263,8 @@ def _finding(finding: Finding, texts: _Texts) -> FindingView:
 
 
 def _title(pitfall: str) -> Text:
+    if pitfall == _SEARCH:
+        return Text(en="a search over the settings", zh="对配置的搜索")
     known = pitfalls.catalog().get(pitfall)
     if known is None:
         return Text(en=pitfall, zh=pitfall)

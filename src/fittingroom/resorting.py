@@ -10,12 +10,12 @@ import importlib.util
 from typing import Any
 
 from fittingroom.config import RunConfig
-from fittingroom.diagnose import Diagnosis, used_values, worded
+from fittingroom.diagnose import Diagnosis, in_its_unit, used_values, worded
 from fittingroom.loop import Stand
 from fittingroom.run import Run
 from fittingroom.searching import search_recipe
 from fittingroom.training.finders.space import SearchConfig
-from fittingroom.types import Expected, Text, Trained
+from fittingroom.types import Expected, Text
 
 CAUSE = "search"
 _AROUND = 30.0
@@ -24,7 +24,7 @@ _BATCHES = (4, 8, 16, 32, 64)
 _RANKS = (8, 16, 32, 64)
 _HIGHEST = 0.1
 _CLEARLY = 0.005
-"""Macro-F1 by which a short training of the search must beat the whole one that is to be replaced."""
+"""Score on dev (`Trained.evals`) by which a short training of the search must beat the whole one."""
 _MISSING = Text(
     en="`adapt.search` asks for Optuna, which is not installed: pip install 'fittingroom[search]'",
     zh="`adapt.search` 需要 Optuna，但尚未安装：pip install 'fittingroom[search]'",
@@ -33,23 +33,26 @@ _MISSING = Text(
 
 def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     """What a search proposes on top of the best attempt; `left` (the diagnosis that found nothing new) where it is not
-    asked for, cannot be made, is out of time, or finds nothing better.
+    asked for, cannot help or be made, is out of time, or finds nothing better.
     """
     config, minutes = best.config, best.config.adapt.max_minutes - run.minutes
-    if not config.adapt.search or not _usable(best) or minutes <= 0 or run.bound(config):
+    if not (config.adapt.search and left.trainable and _usable(best)) or minutes <= 0 or run.bound(config):
         return left
     if importlib.util.find_spec("optuna") is None:
         return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})
+    splits, before = best.splits, best.reached
+    assert splits is not None  # _usable
+    assert before is not None
+    run.known(splits, best.digest)  # the best attempt need not be the last one
     wanted = config.patched({"search": _space(best, minutes)})
-    found = search_recipe(run.root, wanted, best.splits, run, run.progress)  # type: ignore[arg-type]  # _usable
+    found = search_recipe(run.root, wanted, splits, run, run.progress, best.plan)
     score = next((one.score for one in found.trials if one.number == found.best), None)
-    before = _reached(run)
-    if score is None or before is None or score < before + _CLEARLY:
+    if score is None or score < before + _CLEARLY:
         return left
     patched = config.patched(found.patch)
     if run.tried(patched):
         return left
-    expected = Expected(change=round(score - before, 4), metric=config.gate.metric)
+    expected = in_its_unit(Expected(change=round(score - before, 4)), config)
     return Diagnosis(
         cause=CAUSE,
         patch=found.patch,
@@ -64,8 +67,8 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
 
 
 def _usable(best: Stand) -> bool:
-    """Whether the attempt came as far as a plan for its rows."""
-    return best.splits is not None and best.plan is not None
+    """Whether the attempt came as far as a training of its rows that can be beaten."""
+    return best.splits is not None and best.plan is not None and best.reached is not None
 
 
 def _space(best: Stand, minutes: float) -> dict[str, Any]:
@@ -88,14 +91,6 @@ def _around(config: RunConfig, used: dict[str, Any]) -> SearchConfig:
         minutes=config.search.minutes,
         share=config.search.share,
     )
-
-
-def _reached(run: Run) -> float | None:
-    """Macro-F1 that the last training reached on the rows that judge trainings."""
-    trained = run.outputs.get("train")
-    if not isinstance(trained, Trained):
-        return None
-    return max((entry["dev_metric"] for entry in trained.evals), default=None)
 
 
 def _joined(*texts: Text) -> Text:

@@ -233,6 +233,10 @@ class Run:
         """Store digest of an output of this attempt."""
         return self._digest_of[id(output)][1]
 
+    def known(self, output: Output, digest: str) -> None:
+        """Make an output of an earlier attempt one that steps can be given again."""
+        self._digest_of[id(output)] = (output, digest)
+
     def _arguments(self, stage: Callable[..., Output], config: RunConfig, part: str) -> dict[str, Any]:
         """Sections of the recipe that the stage's signature names."""
         names = [

@@ -75,12 +75,16 @@ def refuse(config: RunConfig) -> None:
         )
 
 
-def search_recipe(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any) -> Searched:
-    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data."""
+def search_recipe(
+    root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any, plan: Plan | None = None
+) -> Searched:
+    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data; `plan`: where
+    it was made already.
+    """
     name = _name(config, run.digest(splits))
     folder = root / "searches" / name
     context = Context(root=root, scratch=folder / "trials", secret=run.secret, progress=progress)
-    bench = _Bench(config, splits, run.step(configure, config, splits), context)
+    bench = _Bench(config, splits, plan or run.step(configure, config, splits), context)
     study = search(
         folder,
         config.search,
@@ -130,7 +134,7 @@ class _Bench:
         return {**own, **rest, "dropout": plan.dropout}
 
     def judge(self, values: Values, report: Report) -> float:
-        """A short training with these values; its best macro-F1 on dev. Taken up again where a kill cut it off."""
+        """A short training with these values; its best score on dev (`Trained.evals`). Taken up again after a kill."""
         train = with_values(self.config.train, values)
         plan = _planned(self.plan, train, values, len(self.material.rows))
         scratch = self.context.scratch / hashlib.sha256(canonical(values).encode()).hexdigest()[:16]

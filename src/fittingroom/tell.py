@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,12 +104,25 @@ def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
         came, met = attempt.came, attempt.came.met
         said = ("符合预期" if met else "未达预期") if chinese else ("as expected" if met else "less than expected")
         yield f"      {'结果' if chinese else 'came'}: {came.metric} {came.before:.3f} -> {came.after:.3f} ({said})"
-    score = attempt.metrics.get("dev.macro_f1")
+    score = score_of(attempt.metrics, ("dev",))
     verdict = attempt.verdict.value if attempt.verdict else ("被阻止" if chinese else "blocked")
-    yield f"      dev macro-F1 {score:.3f}, {verdict}" if score is not None else f"      {verdict}"
+    yield f"      dev {score}, {verdict}" if score else f"      {verdict}"
     for finding in attempt.findings:
         if finding.severity.value != "info":
             yield f"      ! {tell_finding(finding, language)}"
+
+
+def score_of(metrics: Mapping[str, float], parts: Sequence[str] = ("test", "dev")) -> str:
+    """The first metric of the job on the first of these parts that was judged, `macro-F1 0.912`; "" for none."""
+    from fittingroom.tasks.jobs import job_judged_by
+
+    for part in parts:
+        found = {name.partition(".")[2]: value for name, value in metrics.items() if name.startswith(f"{part}.")}
+        job = job_judged_by(found)
+        if job is not None and job.metrics[0] in found:
+            first = job.metrics[0]
+            return f"{'macro-F1' if first == 'macro_f1' else first} {found[first]:.3f}"
+    return ""
 
 
 def tell_finding(finding: Finding, language: str) -> str:

@@ -217,7 +217,8 @@ class Trained(Output):
     steps: list[dict[str, float]]
     """One record per logged optimiser step: step, epoch, loss, learning_rate, grad_norm, update_ratio."""
     evals: list[dict[str, float]]
-    """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample)."""
+    """One record per evaluation: step, epoch, dev_loss, dev_metric, train_loss, train_metric (fixed train sample). The
+    metrics are macro-F1; of free answers the mean probability of a token of the wanted one, exp(-loss)."""
     best_step: int
     stopped: str
     """Why training ended: completed, early_stopping, learnt_by_heart, diverged, non_finite, dead_gradients."""
@@ -258,6 +259,12 @@ class Score(Frozen):
     """For a baseline: how often a difference as large would come of two that are alike (paired randomisation test)."""
     error: str = ""
     """Why it could not be scored; then `metrics` is empty and the rest of the report still stands."""
+    error_zh: str = ""
+    """The same in Chinese."""
+
+    def why(self, language: str) -> str:
+        """The reason in that language."""
+        return self.error_zh or self.error if language.startswith("zh") else self.error
 
 
 class EvalReport(Output):
@@ -355,7 +362,8 @@ class Examination(Output):
     facts: dict[str, Any] = Field(default_factory=dict)
     """`rate_response`: {start, losses {factor: loss}, steps}, the loss after the same few steps at other rates; of the
     training: trainable, trainable_tensors, untouched; `free_answers`: the metrics of `evals` are then no macro-F1, but
-    the mean probability of a token of the wanted answer."""
+    the mean probability of a token of the wanted answer; `left_out`: what was not tried although it was its turn
+    (rate_response, batch, rate, longer, rank, experts) -> what did not reach (rows or time)."""
     rivals: list[Rival] = Field(default_factory=list)
     data_curve: list[dict[str, float]] = Field(default_factory=list)
     """rows, macro_f1 and accuracy on dev of a linear model that learnt from so many of the training rows."""
@@ -432,7 +440,7 @@ class Expected(Frozen):
     change: float
     """By how much the metric rises at least (falls, when negative)."""
     metric: str = ""
-    """A metric of the dev part; empty: the one that the gate judges."""
+    """A metric of the dev part; empty: the score that training watches (see `diagnose.in_its_unit`)."""
 
 
 class Came(Frozen):
@@ -496,6 +504,8 @@ class Pitfall:
     rank: int = 50
     guards: bool = False
     """Whether nothing may be trained unless this detector has looked: when it raises, the attempt is blocked."""
+    moves: tuple[str, ...] = ("score",)
+    """Which conditions of the gate its remedy can move: score, forgetting, latency."""
 
 
 # ---------------------------------------------------------------------------------------------- runs

@@ -13,6 +13,7 @@ from fittingroom.engine import Context
 from fittingroom.models.render import Renderer
 from fittingroom.pitfalls import catalog
 from fittingroom.stages.split import split as real_split
+from fittingroom.types import Attempt
 from pitfalls.made_rows import made, rows
 
 LOOP = Path(__file__).parent.parent.parent / "benchmarks" / "loop"
@@ -89,6 +90,47 @@ def test_the_loss_goes_on_the_prompt_only_while_it_is_planted() -> None:
     with planting({}, "prompt_in_the_loss"):
         assert Renderer.example is not before
     assert Renderer.example is before
+
+
+def test_a_fault_that_nobody_knows_leaves_the_road_as_it_was() -> None:
+    from planting import PLANTED
+    from planting import planted as planting
+
+    from fittingroom import pipeline
+
+    before = pipeline.split, Renderer.example
+    with pytest.raises(ValueError, match="no such fault"), planting({"noise": 0.3}, "weather"):
+        pass
+    assert ((pipeline.split, Renderer.example), PLANTED) == (before, {})
+
+
+@pytest.mark.parametrize("attempted", [0, 1])
+def test_a_loop_that_is_blocked_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempted: int) -> None:
+    import arms
+    from sets import SETS, recipe
+    from states import State
+
+    from fittingroom import pipeline
+    from fittingroom.errors import Blocked
+    from fittingroom.run import Run
+
+    good = recipe(SETS["en_intent_banking77"])
+    cell = arms.Cell(tmp_path, good, good, good, State(kind="seen", causes=["underfitting"]))
+    monkeypatch.setenv("FITTINGROOM_KEY", "k" * 32)
+
+    def blocked(config: Any, run: Run) -> Any:
+        run.attempts += [Attempt(number=1, config_digest=config.digest)] * attempted
+        raise Blocked("leaked", "泄漏", place="leaked-test-examples")
+
+    monkeypatch.setattr(pipeline, "adapt", blocked)
+    monkeypatch.setattr(arms, "judged_on_both", lambda run, config: {"dev": 0.5, "test": 0.4})
+    released = pipeline.release
+
+    found = arms.loop(cell, 0.9)
+
+    assert (found["status"], found["blocked"], len(found["attempts"])) == ("failed", "leaked-test-examples", attempted)
+    assert found["dev"] == (0.5 if attempted else None)
+    assert pipeline.release is released
 
 
 def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:

@@ -143,11 +143,13 @@ def replies(server: Api, context: Context, **evaluate: Any) -> Setting:
 
 def test_a_hosted_model_answers_freely_beside_ours(server: Api, context: Context) -> None:
     server.reply = lambda text: "" if text == "coat 2" else f"about {text}"
-    places, texts = hosted.answers(
+    places, texts, told = hosted.answers(
         exam(), replies(server, context, api={"endpoint": "cloud", "max_rows": ROWS}), exam()
     )
     assert len(places) == len(texts) == ROWS - 1
     assert texts[0] == "about coat 0"
+    assert (told["unscored"], told["not_used"], told["questions"]) == (1, {"blank": 1}, ROWS)
+    assert told["tokens"]["sent"] > 0
     assert server.asked[0]["messages"][0] == {"role": "system", "content": "You are a shop."}
     assert {one["max_tokens"] for one in server.asked} == {400}
     server.reply = lambda text: " "

@@ -184,14 +184,26 @@ def test_a_thought_is_not_part_of_the_answer_and_one_that_was_cut_leaves_it_blan
     assert report.timing["latency_rows"] == 12
 
 
+def test_thoughts_that_were_cut_are_counted_for_every_contestant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A base model that never comes to speak must not look as if it had nothing to say."""
+    setting = _setting(monkeypatch, tmp_path, lambda given: "我想…", think="keep", baselines=["untuned"])
+    facts = generated.judge(setting).facts["baseline_facts"]["untuned"]
+    assert facts["truncated_thoughts"] == facts["cut_answers"] > 0
+
+
 def test_the_champion_answers_the_same_rows_or_says_why_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     setting = _setting(monkeypatch, tmp_path, _right, baselines=["champion"])
-    assert "no release stands behind the alias champion" in generated.judge(setting).baselines[0].error
+    score = generated.judge(setting).baselines[0]
+    assert "no release stands behind the alias champion" in score.error
+    assert "还没有指向任何版本" in score.why("zh")
     release = SimpleNamespace(version=3)
     monkeypatch.setattr(champion, "former", lambda setting, fields: (setting.predictor(), release))
     report = generated.judge(setting)
     assert report.baselines[0].metrics["exact_match"].value == 1.0
     assert report.facts["baseline_rows"] == {"champion": 45}
+    assert report.facts["baseline_facts"] == {"champion": {"cut_answers": 0, "truncated_thoughts": 0}}
 
 
 def test_the_report_says_what_has_no_value_per_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

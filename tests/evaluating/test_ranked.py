@@ -125,14 +125,16 @@ def test_a_baseline_that_has_nothing_to_go_by_fails_alone(tmp_path: Path, contex
         for grade in (1, 2, 3)
     ]
     alone = {"id": "x", "query": "alone", "grade": "3", "title": "y"}
-    parts = {"train": rows(told, GRADED), "dev": rows([*told, alone], GRADED)}
+    nameless = {"id": "y", "query": "nameless", "grade": "3", "title": ""}
+    parts = {"train": rows(told, GRADED), "dev": rows([*told, alone, nameless], GRADED)}
     report = judged(tmp_path / "b", GRADED, parts, ["item_knn", "bm25"], context)
     knn, words = report.baselines
     assert "need the field `history`" in knn.error
     assert not knn.metrics
     assert words.metrics["ndcg@10"].value > 0.4
     assert report.rows == 12
-    assert report.facts["questions"]["unrankable"] == 1
+    asked = report.facts["questions"]
+    assert (asked["unrankable"], asked["untold"], report.unscored) == (1, 1, 2), "counted in questions, as rows are"
     assert "customer" not in {one["by"] for one in report.facts["slices"]}, "a search has no history"
 
 

@@ -30,12 +30,35 @@ def _parsed(**sections: Any) -> RunConfig:
         ({"gate": {"slices": {"class": {"at_least": 1}}}}, "no lower bound reaches 1"),
         ({"gate": {"forgetting": 0.1}, "evaluate": {"forgetting": {"measure": False}}}, "forgetting.measure is false"),
         ({"gate": {"latency_ms": 50}, "evaluate": {"latency_rows": 0}}, "latency_rows is 0"),
+        ({"gate": {"latency_ms": 50}, "evaluate": {"latency_rows": 71}}, "raise it to 72"),
+        ({"gate": {"slices": {"customer": {"at_least": 0.5}}}}, "slices.customer has a floor.*length.*frequency$"),
+        ({"gate": {"slices": {"scope": {"at_least": 0.5}}}}, "scope needs task.none_of_these"),
+        ({"evaluate": {"encoder": {"path": "x"}}}, "evaluate.encoder says how"),
+        ({"evaluate": {"few_shot": {"examples": 3}}}, "evaluate.few_shot says how"),
+        ({"evaluate": {"head": {"tune": True}}}, "evaluate.head says how"),
+        ({"evaluate": {"generated_rows": 50}}, "evaluate.generated_rows is of free answers"),
+        (
+            {
+                "task": {**BASE["task"], "labels": ["a", "b"]},
+                "gate": {"slices": {"class": {"at_least": 0.5, "only": ["c"]}}},
+            },
+            "class.only holds c, which task.labels",
+        ),
     ],
 )
 def test_what_cannot_be_met_is_refused(sections: dict[str, Any], said: str) -> None:
     with pytest.raises(RecipeError, match=said) as caught:
         _parsed(**sections)
     assert caught.value.zh != caught.value.en
+
+
+def test_slices_go_by_the_job() -> None:
+    scope = {"slices": {"scope": {"at_least": 0.5}}}
+    assert _parsed(task={**BASE["task"], "none_of_these": "other"}, gate=scope).gate.slices
+    ranks = {"kind": "recommend", "input": ["history"], "target": "item"}
+    assert _parsed(task=ranks, gate={"slices": {"customer": {"at_least": 0.1}}}).gate.slices
+    with pytest.raises(RecipeError, match="it has: goods, source"):
+        _parsed(task={**ranks, "input": ["query"]}, gate={"slices": {"history": {"at_least": 0.1}}})
 
 
 def test_what_belongs_together_is_taken() -> None:

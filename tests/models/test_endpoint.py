@@ -273,6 +273,26 @@ def test_what_nobody_counted_costs_the_most_it_can(api: Api, context: Context) -
     assert sum(note.data["amount"] for note in told) == pytest.approx(most + 2 * usual, rel=0.01)
 
 
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), -1_000_000, 10**30, "many", True, [1], None], ids=repr)
+@pytest.mark.parametrize("kind", ["prompt_tokens", "completion_tokens"])
+def test_a_count_that_is_nonsense_costs_the_most_and_never_fills_the_budget(
+    api: Api, context: Context, kind: str, count: Any
+) -> None:
+    api.usage = {"prompt_tokens": 100, "completion_tokens": 10, kind: count}
+    found = labelled(api, context, ["one"], prices=PRICES)
+    assert None not in found.labels, "the answer itself is good"
+    assert found.account.cost == pytest.approx(dearest(api.asked[0]["messages"], 100, PRICES))
+
+
+@pytest.mark.parametrize("cached", [float("inf"), -50, "all", {"a": 1}], ids=repr)
+def test_a_cache_that_is_nonsense_is_empty(api: Api, context: Context, cached: Any) -> None:
+    api.usage = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_cache_hit_tokens": cached}
+    found = labelled(api, context, ["one"], prices=PRICES)
+    assert found.account.tokens == {"sent": 100, "cached": 0, "answered": 10}
+    api.usage = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": [cached]}
+    assert labelled(api, context, ["two"], prices=PRICES).account.tokens == {"sent": 100, "cached": 0, "answered": 10}
+
+
 def test_a_budget_stops_before_it_is_overrun(api: Api, context: Context) -> None:
     api.usage = {"prompt_tokens": 900, "completion_tokens": 100}
     each = (900 * 1.0 + 100 * 10.0) / 1e6

@@ -6,10 +6,13 @@ import math
 
 import pytest
 
+from fittingroom.config import parse
+from fittingroom.diagnose import used_values
 from fittingroom.pitfalls import detect_all
 from fittingroom.pitfalls.curves import RateLimits
+from fittingroom.pitfalls.fit import underfitting
 from fittingroom.pitfalls.rivals import outdoes
-from fittingroom.types import Examination, Rival
+from fittingroom.types import Examination, Finding, Rival, Safety, Severity, Text
 
 LIMITS = RateLimits()
 
@@ -195,3 +198,52 @@ def test_more_rank_is_called_for_where_only_room_helps() -> None:
     assert found.measured["room"] == pytest.approx(0.2)
     worse_on_dev = wider.model_copy(update={"dev_loss": 1.2})
     assert causes(examined(*curves, longer, same, worse_on_dev)) == []
+
+
+def test_a_slice_is_judged_by_the_score_of_its_job() -> None:
+    """Rankings and free answers have no accuracy; their slices say what they are scored by."""
+    slices = [
+        {"by": "goods", "value": "known", "rows": 90, "metric": "ndcg@10", "ndcg@10": 0.5, "low": 0.45, "high": 0.55},
+        {"by": "goods", "value": "new", "rows": 40, "metric": "ndcg@10", "ndcg@10": 0.1, "low": 0.05, "high": 0.15},
+    ]
+    healthy = written([2.4, 1.3, 1.1, 1.02], [2.4, 1.25, 1.05, 1.0])
+    ranked = healthy.model_copy(update={"slices": slices, "scores": {"ndcg@10": 0.4}})
+
+    (found,) = detect_all(ranked, "examine", settings={}, disabled=[])
+
+    assert found.pitfall == "weak-slice"
+    assert "goods new: ndcg@10 0.10 on 40 rows, 0.40 on all" in found.summary.en
+    assert causes(healthy.model_copy(update={"slices": slices[:1], "scores": {"ndcg@10": 0.4}})) == []
+
+
+def test_what_is_frozen_learns_before_epochs_are_added_and_a_larger_base_is_asked_for_last() -> None:
+    short = Finding(
+        pitfall="underfitting", severity=Severity.WARN, summary=Text(en="x", zh="某"),
+        measured={"room": 0.0, "time": 0.0, "stopped_early": 0.0, "rise": 0.02},
+    )  # fmt: skip
+    sections = {
+        "task": {"kind": "classify", "input": ["text"], "target": "label"},
+        "sources": [{"kind": "jsonl", "path": "rows.jsonl", "key": "id"}],
+        "train": {"method": "full", "epochs": 40, "freeze": {"layers": 5}},
+        "adapt": {"bases": ["nano", "org/larger"]},
+    }
+    config, patches = parse(sections, "test"), []
+    remedies = []
+    for _ in range(6):
+        remedy = underfitting.remedy(short, used_values(config, None))
+        assert remedy is not None
+        remedies.append(remedy.safety)
+        if not remedy.patch:
+            break
+        patches.append(remedy.patch)
+        config = config.patched(remedy.patch)
+
+    assert patches == [
+        {"train.freeze.layers": 2}, {"train.freeze.layers": 1}, {"train.freeze.layers": 0}, {"model.base": "org/larger"}
+    ]  # fmt: skip
+    assert remedies[-2:] == [Safety.ASK, Safety.ADVICE]
+    longer = short.model_copy(update={"measured": {**short.measured, "time": 1.0}})
+    fresh = parse({**sections, "train": {**sections["train"], "epochs": 4}}, "test")  # type: ignore[dict-item]
+    cure = underfitting.remedy(longer, used_values(fresh, None))
+    assert cure is not None
+    assert cure.patch == {"train.epochs": 8.0}, "where more training was shown to help, that comes first"

@@ -84,7 +84,7 @@ def test_golden(skewed: Splits, task: TaskConfig, context: Context) -> None:
     over = balance(skewed, balance=BalanceConfig(method="oversample"), task=task, seed=1, context=context)
     under = balance(skewed, balance=BalanceConfig(method="undersample"), task=task, seed=1, context=context)
     assert (VERSION, over.train.digest, under.train.digest) == (
-        3,
+        4,
         "4f4274a3daf7a1eb599ba6e88236614b",
         "b037d291087d816c9226a6ca3122a2a3",
     )
@@ -122,6 +122,7 @@ def test_the_prior_shift_undoes_what_balancing_did(
 def test_no_shift_where_nothing_was_balanced(skewed: Splits, task: TaskConfig, context: Context) -> None:
     assert set(balance(skewed, balance=BalanceConfig(), task=task, seed=1, context=context).facts) == {
         "method",
+        "labels",
         "in",
         "before",
         "after",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from fittingroom.engine import Context
 from fittingroom.models.load import ModelConfig
 from fittingroom.pitfalls import detect_all
 from fittingroom.stages.configure import TrainConfig, configure
-from fittingroom.stages.examine import ExamineConfig, examine
+from fittingroom.stages.examine import ExamineConfig, allowed, examine
 from fittingroom.stages.train import train as train_stage
 from fittingroom.tables import Table
+from fittingroom.training.examining import Case, further
 from fittingroom.training.resumed import as_trained
 from fittingroom.types import EvalReport, Examination, Score
 from tiny_model import tiny_folder
@@ -102,6 +104,43 @@ def test_without_a_share_only_what_was_measured_is_told(context: Context) -> Non
     ]  # fmt: skip
     assert [entry["rows"] for entry in found.data_curve] == [15.0, 30.0, 60.0]
     assert found.data_curve[-1]["macro_f1"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("learnt", "batch", "lengths", "rows"),
+    [
+        (60.0, 8, [20] * 60, 360.0),  # a small set: six passes, whatever the training took
+        (300.0, 16, [72] * 300, 1024.0),  # 64 steps
+        (900.0, 32, [250] * 3000, 900.0),  # long rows, a third of a pass: no more than the training itself
+        (9000.0, 32, [250] * 3000, 6750.0),  # the share
+    ],
+)
+def test_what_may_be_learnt_from_is_bounded(learnt: float, batch: int, lengths: list[int], rows: float) -> None:
+    assert allowed(0.75, learnt, batch, lengths) == rows
+    assert allowed(0.0, learnt, batch, lengths) == 0.0
+
+
+def test_no_rival_begins_once_the_time_is_over() -> None:
+    evals = [{"step": 9.0, "epoch": 1.0, "dev_loss": 2.0, "train_loss": 2.0, "dev_metric": 0.2, "train_metric": 0.2}]
+    plan = SimpleNamespace(batch_size=8)
+    ground: Any = SimpleNamespace(plan=plan, rows=range(60), probe=SimpleNamespace(answers=[[1]]), learnt=60.0)
+    trained: Any = SimpleNamespace(evals=evals, best_step=9, stopped="completed")
+    never: Any = None
+    case = Case(ground, trained, TrainConfig(method="lora"), never, never, 360.0, lambda done, total: None, until=0.0)
+
+    assert further(case) == (None, [])
+    assert case.left_out == {"rate_response": "time", "longer": "time"}
+
+
+def test_a_rival_that_begins_anew_stops_where_more_would_prove_nothing() -> None:
+    def case(learnt: float) -> Case:
+        ground: Any = SimpleNamespace(learnt=learnt)
+        unused: Any = None
+        return Case(ground, unused, unused, unused, unused, 1024.0, unused)
+
+    assert case(300.0).anew(16) == 180.0
+    assert case(3000.0).anew(16) == 256.0
+    assert case(100.0).anew(16) == 256.0, "too short for eight steps of 0.6 of it"
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from fittingroom.stages.gate import GateConfig, gate
+from fittingroom.statistics.bounds import exact_gap
 from fittingroom.statistics.intervals import METRICS
 from fittingroom.tables import Table
 from fittingroom.types import EvalReport, GateDecision, Interval, Score, Verdict
@@ -93,10 +94,23 @@ def test_too_many_unjudged_rows_leave_the_gate_open() -> None:
     assert _gate(_report((0.85, 0.81, 0.89), WON, unscored=40)).verdict is OPEN
 
 
+def test_of_rankings_questions_are_counted_those_not_drawn_included() -> None:
+    def judged(unscored: int, passed_over: int) -> GateDecision:
+        facts = {"questions": {"judged": 100, "unrankable": unscored, "untold": 0, "passed_over": passed_over}}
+        return _gate(_report((0.85, 0.81, 0.89), WON, labels=[], rows=100, unscored=unscored, facts=facts))
+
+    hardly_any = judged(900, 0)
+    assert hardly_any.verdict is OPEN
+    assert "900 of 1000 questions" in hardly_any.checks[-1].reason.en
+    assert "1000 个问题中有 900 个问题" in hardly_any.checks[-1].reason.zh
+    assert judged(3, 400).verdict is PASS
+    assert judged(3, 100).verdict is OPEN
+
+
 def test_an_open_verdict_says_how_many_rows_it_would_take() -> None:
     reason = _gate(_report((0.82, 0.78, 0.86), WON)).checks[0].reason
-    assert "about 1700 rows" in reason.en
-    assert "1700 行" in reason.zh
+    assert "about 1500 rows" in reason.en
+    assert "1500 行" in reason.zh
     assert "pass" in reason.en
     assert "(fail)" in _gate(_report((0.78, 0.74, 0.82), WON)).checks[0].reason.en
     on_it = _gate(_report((0.8, 0.76, 0.84), WON)).checks[0].reason
@@ -114,6 +128,38 @@ def test_reasons_carry_the_numbers_in_both_languages() -> None:
     for check in _gate(_report((0.85, 0.81, 0.89), WON)).checks:
         for language in ("en", "zh"):
             assert f"{next(iter(check.measured.values())):.3f}" in check.reason.say(language)
+
+
+def test_the_rows_that_are_wanting_are_those_of_the_exact_bound() -> None:
+    perfect = (1.0, 0.025 ** (1 / 20), 1.0)  # 20 of 20
+    wanted = {limit: next(n for n in range(20, 500) if 0.025 ** (1 / n) >= limit) for limit in (0.95, 0.9)}
+    assert wanted == {0.95: 72, 0.9: 36}
+    for limit, rows in wanted.items():
+        reason = _gate(_report(perfect, WON, rows=20), at_least=limit).checks[0].reason
+        assert f"about {rows} rows would decide (pass), {rows - 20} more" in reason.en
+    small = _baseline("majority", 4 / 200, *exact_gap(4, 0, 200))  # better on 4 of 200: 6 would be enough
+    assert "about 310 rows" in _gate(_report((0.85, 0.81, 0.89), small, rows=200)).checks[1].reason.en
+
+
+def test_what_the_paired_test_does_not_say_is_not_beaten() -> None:
+    lucky = WON.model_copy(update={"p_values": dict.fromkeys(METRICS, 0.137)})
+    check = _gate(_report((0.85, 0.81, 0.89), lucky)).checks[1]
+    assert check.verdict is OPEN
+    assert "p = 0.137" in check.reason.en
+    assert "p = 0.137" in check.reason.zh
+    assert "rows would decide (pass)" in check.reason.en
+    assert _gate(_report((0.85, 0.81, 0.89), lucky), decide="point").verdict is PASS
+    sure = WON.model_copy(update={"p_values": dict.fromkeys(METRICS, 0.05)})
+    assert _gate(_report((0.85, 0.81, 0.89), sure)).verdict is PASS
+
+
+def test_who_says_the_same_on_every_row_is_not_beaten() -> None:
+    said = pa.table({"id": ["1", "2"], "predicted": ["a", "b"], "majority": ["a", None]})
+    equal = _baseline("majority", 0.0, -0.02, 0.02)
+    check = _gate(_report((0.85, 0.81, 0.89), equal, predictions=Table.of(said))).checks[1]
+    assert check.verdict is FAIL
+    assert "the same on every row" in check.reason.en
+    assert _gate(_report((0.85, 0.81, 0.89), equal)).checks[1].verdict is OPEN
 
 
 @pytest.mark.parametrize(

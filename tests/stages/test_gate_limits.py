@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from fittingroom.evaluating.latency import ends_of_p95, one_at_a_time
 from fittingroom.stages.gate import GateConfig, gate
 from fittingroom.statistics.intervals import METRICS
 from fittingroom.tables import Table
@@ -132,10 +133,34 @@ def test_forgetting_that_was_not_measured_leaves_it_open() -> None:
 
 
 def test_latency_stands_on_the_95th_of_a_hundred() -> None:
-    timing = {"p50_ms": 20.0, "p95_ms": 120.0, "latency_rows": 40.0}
-    assert _checks(timing=timing)(latency_ms=120)[0].verdict is PASS
+    timing = one_at_a_time(lambda _: None, range(80), 80)
+    assert timing["p95_low_ms"] <= timing["p95_ms"] <= timing["p95_high_ms"]
+    timing = {"p50_ms": 20.0, "p95_ms": 120.0, "p95_low_ms": 110.0, "p95_high_ms": 130.0, "latency_rows": 80.0}
+    assert _checks(timing=timing)(latency_ms=130)[0].verdict is PASS
     slow = _checks(timing=timing)(latency_ms=100)[0]
     assert slow.verdict is FAIL
     assert "120 ms" in slow.reason.en
     assert "100 毫秒" in slow.reason.zh
+    near = _checks(timing=timing)(latency_ms=125)[0]
+    assert near.verdict is OPEN
+    assert "at least 160 must be asked to decide (pass), 80 more" in near.reason.en
+    assert "询问 160 次" in near.reason.zh
+    assert _checks(timing=timing)(latency_ms=125, decide="point")[0].verdict is PASS
     assert _checks()(latency_ms=100)[0].verdict is OPEN
+
+
+def test_few_answers_do_not_show_how_long_95_of_100_take() -> None:
+    once = {"p50_ms": 20.0, "p95_ms": 20.0, "latency_rows": 1.0}
+    for decide in ("bound", "point"):
+        check = _checks(timing=once)(latency_ms=1000, decide=decide)[0]
+        assert check.verdict is OPEN
+        assert "measured 1 times, at least 20" in check.reason.en
+        assert "至少需要 20 次" in check.reason.zh
+    assert ends_of_p95([1.0]) == {}
+    some = [float(at) for at in range(1, 41)]
+    assert set(ends_of_p95(some)) == {"p95_low_ms"}, "40 answers have no upper end"
+    assert ends_of_p95([float(at) for at in range(1, 73)])["p95_high_ms"] == 72.0
+    forty = {"p50_ms": 20.0, "p95_ms": 38.0, "latency_rows": 40.0, **ends_of_p95(some)}
+    assert _checks(timing=forty)(latency_ms=1000)[0].verdict is OPEN
+    assert "at least 72" in _checks(timing=forty)(latency_ms=1000)[0].reason.en
+    assert _checks(timing=forty)(latency_ms=10)[0].verdict is FAIL

@@ -16,7 +16,6 @@ from fittingroom.statistics.intervals import (
     per_class,
     replicate_counts,
     resamples,
-    rows_needed,
 )
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])
@@ -61,9 +60,9 @@ def test_a_replicate_scores_what_the_repeated_rows_would_score() -> None:
     spread = metrics_of(replicate_counts(target, predicted, 4, drawn))
     for replicate in range(20):
         times = drawn.weights[replicate][drawn.unit]
-        wanted = f1_score(np.repeat(target, times), np.repeat(predicted, times), average="macro", zero_division=0)
+        wanted = f1_score(target, predicted, average="macro", zero_division=0, sample_weight=times)
         assert spread["macro_f1"][replicate] == pytest.approx(wanted)
-    assert (drawn.weights.sum(axis=1) == 17).all()
+    assert drawn.weights.min() > 0  # nothing vanishes
 
 
 def test_the_draw_depends_on_names_and_seed_only() -> None:
@@ -77,9 +76,9 @@ def test_the_draw_depends_on_names_and_seed_only() -> None:
     assert one != bootstrap(target, predicted, 4, resamples(units, seed=8))
 
 
-@pytest.mark.parametrize(("rows", "least"), [(80, 0.85), (300, 0.90)])
+@pytest.mark.parametrize(("rows", "least"), [(80, 0.90), (300, 0.91)])
 def test_intervals_cover_the_truth(rows: int, least: float) -> None:
-    """Of 200 samples, the 95 % intervals hold the true value in about 95 %; less with four rows of the rarest class."""
+    """Of 200 samples, the 95 % intervals hold the true value in about 95 %, also with four rows of the rarest class."""
     rng = np.random.default_rng(0)
     truth = metrics_of(counts_of(confusion_matrix(*_answers(rng, 1_000_000), 4)))
     covered = dict.fromkeys(METRICS, 0)
@@ -88,7 +87,7 @@ def test_intervals_cover_the_truth(rows: int, least: float) -> None:
         for name in METRICS:
             covered[name] += int(found[name].low <= truth[name] <= found[name].high)
     assert all(covered[name] >= 200 * least for name in METRICS), covered
-    assert 0.91 * 200 <= covered["accuracy"] <= 199
+    assert 0.91 * 200 <= covered["accuracy"] <= 200
 
 
 def test_paired_intervals_cover_the_true_difference() -> None:
@@ -100,7 +99,7 @@ def test_paired_intervals_cover_the_true_difference() -> None:
         found = paired_bootstrap(target, strong, weak, 4, resamples(_units(200), replicates=300, seed=seed))
         # weak: .5 + .5 / 4 = .625; strong turns 30 % of the wrong ones right
         covered += found["accuracy"].low <= 0.3 * 0.375 <= found["accuracy"].high
-    assert 0.89 * 200 <= covered <= 199
+    assert 0.90 * 200 <= covered <= 200
 
 
 def test_groups_make_the_interval_as_wide_as_it_is() -> None:
@@ -131,10 +130,10 @@ def test_a_perfect_score_on_few_rows_is_not_certain() -> None:
     assert (found.value, found.high) == (1.0, 1.0)
     assert found.low == pytest.approx(0.025 ** (1 / 20), abs=1e-9)  # exact bound for 20 of 20
     same = paired_bootstrap(target, target, target, 2, resamples(_units(20)))["macro_f1"]
-    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
+    assert same.low < same.value == 0.0 < same.high  # a difference that so few rows may have missed
     better = paired_bootstrap(target, target, 1 - target, 2, resamples(_units(20)))["accuracy"]
     assert better.value == 1.0
-    assert 0.8 < better.low < 0.9
+    assert better.low == pytest.approx(2 * 0.025 ** (1 / 20) - 1)
 
 
 def test_large_draws_are_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +147,6 @@ def test_large_draws_are_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
     pieces = replicate_counts(target, predicted, 4, drawn)
     assert (whole.hits == pieces.hits).all()
     assert (whole.predicted == pieces.predicted).all()
-    assert (resamples(_units(90), replicates=50, seed=2).weights.sum(axis=1) == 90).all()
 
 
 def test_calibration_against_a_count_by_hand() -> None:
@@ -159,9 +157,3 @@ def test_calibration_against_a_count_by_hand() -> None:
     assert found["ece"] == pytest.approx(gap / 7)
     assert [entry["rows"] for entry in found["bins"]] == [2, 5]
     assert found["bins"][0]["accuracy"] == 0.5
-
-
-def test_rows_needed_grow_with_the_square() -> None:
-    assert rows_needed(400, 0.04, 0.02) == 1600
-    assert rows_needed(400, 0.04, 0.0) is None
-    assert rows_needed(400, 0.01, 0.02) == 401

@@ -42,12 +42,13 @@ def test_bounds_other_than_one() -> None:
     drawn = resamples(_units(30), seed=1)
     constant = bootstrap_means({"length": np.full(30, 40.0)}, drawn, floor=0.0, ceiling=100.0)["length"]
     assert constant.value == 40.0
-    assert constant.low == pytest.approx(40 - 100 * (1 - 0.025 ** (1 / 30)))
+    assert constant.low == pytest.approx(40 * 0.025 ** (1 / 30), abs=1.0)  # the share that nobody saw may be at 0
     spread = bootstrap_means({"length": np.arange(30.0)}, drawn, floor=0.0, ceiling=100.0)["length"]
     assert spread.value == pytest.approx(14.5)
-    assert 11.0 < spread.low < 12.5 < 16.5 < spread.high < 18.0
-    same = paired_means({"a": np.arange(30.0)}, {"a": np.arange(30.0)}, drawn)["a"]
-    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
+    assert 9.0 < spread.low < 12.5 < 16.5 < spread.high < 30.0  # up to 100 may have been missed
+    same = paired_means({"a": np.arange(30.0)}, {"a": np.arange(30.0)}, drawn, ceiling=100.0)["a"]
+    assert same.value == 0.0
+    assert (same.low, same.high) == pytest.approx((-11.57, 11.57), abs=0.01)  # what 30 rows may have missed
 
 
 def test_a_column_of_another_length_is_refused() -> None:
@@ -64,4 +65,4 @@ def test_intervals_of_means_cover_the_truth() -> None:
         drawn = resamples(_units(200, 5), replicates=300, seed=seed)
         found = bootstrap_means({"a": values}, drawn)["a"]
         covered += found.low <= 2 / 7 <= found.high
-    assert 87 <= covered <= 99
+    assert 90 <= covered <= 100

@@ -61,6 +61,23 @@ def test_words_find_titles_and_popularity_fills_up() -> None:
     assert shelf.ranked("item_knn", asked, task(), most=1) == ["milk"], "nothing is known of the customer"
 
 
+@pytest.mark.parametrize("history", ["", "milk", "bread; milk", "never seen"])
+@pytest.mark.parametrize("searched", ["", "tea", "nothing alike"])
+@pytest.mark.parametrize("most", [2, 4, 50])
+def test_candidates_are_as_many_as_asked_for_or_the_whole_shelf(history: str, searched: str, most: int) -> None:
+    """However short the history and few the words: popularity fills up what the other ways cannot tell."""
+    asked, shelf = {"searched": searched, "history": history}, Shelf.of(rows(BOUGHT, task()), task())
+    of = task(["searched", "history"], candidates=most)
+    left = [title for title in shelf.titles if title not in shelf.hidden(asked, of)]
+
+    found = shelf.candidates(asked, of)
+
+    assert len(found) == len(set(found)) == min(most, len(left))
+    assert set(found) <= set(left)
+    for way in ("item_knn", "bm25", "popularity"):
+        assert shelf.ranked(way, asked, of, most=1)[0] in found[:3] or most == 2
+
+
 def test_titles_of_a_question_are_ranked_among_themselves() -> None:
     shelf = Shelf.of(rows(BOUGHT, task()), task())
     assert shelf.among("popularity", {}, ["tea pot", "unheard of", "milk"]) == ["milk", "tea pot", "unheard of"]

@@ -65,15 +65,16 @@ def approve(face: Face, run_id: str | None, by: str, as_json: bool) -> None:
 @with_face
 def runs(face: Face, as_json: bool) -> None:
     """List the runs, oldest first."""
+    from fittingroom.tell import score_of
+
     found = face.workspace().runs()
     if as_json:
         face.json(found)
         return
     for summary in found:
-        score = summary.metrics.get("test.macro_f1", summary.metrics.get("dev.macro_f1"))
-        shown = f"{score:.3f}" if score is not None else "-"
+        shown = score_of(summary.metrics) or "-"
         release = f"v{summary.release}" if summary.release else "-"
-        click.echo(f"{summary.id}  {summary.status:<12} {summary.name:<16} macro-F1 {shown:<6} {release}")
+        click.echo(f"{summary.id}  {summary.status:<12} {summary.name:<16} {shown:<15} {release}")
 
 
 @click.command()

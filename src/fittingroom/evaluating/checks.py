@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fittingroom.evaluating.deciding import NOTHING, above, contestant, metric_name, more, span
+from fittingroom.evaluating.deciding import (
+    DIFFERENCE,
+    NOTHING,
+    P_LIMIT,
+    above,
+    by_chance,
+    contestant,
+    metric_name,
+    more,
+    span,
+)
 from fittingroom.evaluating.gate_config import GateConfig, SliceFloor
+from fittingroom.evaluating.slices import slice_name
 from fittingroom.types import Check, EvalReport, Interval, Score, Text, Verdict
 
 UNSCORED_LIMIT = 0.01
@@ -41,7 +52,7 @@ _REACHED = {
 
 
 def beaten(name: str, baseline: Score | None, report: EvalReport, config: GateConfig) -> Check:
-    """The paired difference to one baseline against `margin`."""
+    """The paired difference to one baseline against `margin`; where the bound decides, the paired test must agree."""
     title, who = f"{config.metric} better_than {name}", contestant(name)
     if baseline is None or config.metric not in baseline.difference:
         reason = _not_scored(name, who, baseline)
@@ -49,10 +60,15 @@ def beaten(name: str, baseline: Score | None, report: EvalReport, config: GateCo
     found, limit = baseline.difference[config.metric], config.margin
     verdict = above(found, limit, config.decide, strictly=True)
     rows = _rows_of(name, report)
-    tail = more(found, limit, rows, verdict)
+    tail = more(found, limit, rows, verdict, within=DIFFERENCE)
     measured = {"difference": found.value, "low": found.low, "high": found.high, "rows": float(rows)}
     if config.metric in baseline.p_values:
-        measured["p"] = baseline.p_values[config.metric]
+        measured["p"] = p = baseline.p_values[config.metric]
+        if verdict is Verdict.PASS and p > P_LIMIT and config.decide == "bound":
+            verdict, tail = Verdict.INCONCLUSIVE, by_chance(p, rows)
+    if _same_answers(name, report):
+        verdict = Verdict.FAIL
+        tail = Text(en="; it says the same on every row", zh="；每一行的回答都相同")
     by = Text(en=f" by more than {limit:.3f}", zh=f"（超出 {limit:.3f} 以上）") if limit else NOTHING
     said = {
         Verdict.PASS: Text(en=f"beats {who.en}{by.en}", zh=f"优于{who.zh}{by.zh}"),
@@ -79,7 +95,7 @@ def no_worse(report: EvalReport, config: GateConfig, margin: float) -> Check:
         return Check(name=title, verdict=Verdict.INCONCLUSIVE, measured={}, limit=-margin, reason=reason)
     found, rows = champion.difference[config.metric], _rows_of(name, report)
     verdict = above(found, -margin, config.decide)
-    tail = more(found, -margin, rows, verdict)
+    tail = more(found, -margin, rows, verdict, within=DIFFERENCE)
     by = Text(en=f"more than {margin:.3f} ", zh=f"（超过 {margin:.3f}）") if margin else NOTHING
     said = {
         Verdict.PASS: Text(en=f"is not {by.en}worse than {who.en}", zh=f"不比{who.zh}差{by.zh}"),
@@ -110,7 +126,8 @@ def floors(report: EvalReport, config: GateConfig) -> Iterator[Check]:
             reason = Text(
                 en=f"no rows in the slice {by} {names}".rstrip() + ": nothing can be said; take it out of gate.slices "
                 "or add such rows",
-                zh=f"切片 {by} {names}".rstrip() + " 没有数据，无法判断：请从 gate.slices 中去掉，或补充这类数据",
+                zh=f"切片 {slice_name(by, names).zh}".rstrip()
+                + " 没有数据，无法判断：请从 gate.slices 中去掉，或补充这类数据",
             )
             yield Check(
                 name=f"slices {by}", verdict=Verdict.INCONCLUSIVE, measured={}, limit=floor.at_least, reason=reason
@@ -135,6 +152,7 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
     found = Interval(value=entry[entry["metric"]], low=entry["low"], high=entry["high"])
     many, name = int(entry["groups"]), metric_name(entry["metric"])
     head, shown = f"{entry['by']} {entry['value']}", span(found)
+    head_zh = slice_name(entry["by"], entry["value"]).zh
     title, limit = f"slices {head}", floor.at_least
     measured = {**_measured(found, int(entry["rows"])), "groups": float(many)}
     if many < floor.fewest:
@@ -145,7 +163,7 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
         )
         reason = Text(
             en=f"{head}: {name.en} {shown.en}, on {many} customers or rows, fewer than {floor.fewest}: {tail.en}",
-            zh=f"{head}：{name.zh} {shown.zh}，只有 {many} 个客户或行，少于 {floor.fewest}：{tail.zh}",
+            zh=f"{head_zh}：{name.zh} {shown.zh}，只有 {many} 个客户或行，少于 {floor.fewest}：{tail.zh}",
         )
         verdict = Verdict.PASS if skipped else Verdict.INCONCLUSIVE
         return Check(name=title, verdict=verdict, measured=measured, limit=limit, reason=reason)
@@ -153,34 +171,46 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
     tail, said = more(found, limit, int(entry["rows"]), verdict), _REACHED[verdict]
     reason = Text(
         en=f"{head}: {name.en} {shown.en} {said.en} the floor {limit:.3f}{tail.en}",
-        zh=f"{head}：{name.zh} {shown.zh}{said.zh}下限 {limit:.3f}{tail.zh}",
+        zh=f"{head_zh}：{name.zh} {shown.zh}{said.zh}下限 {limit:.3f}{tail.zh}",
     )
     return Check(name=title, verdict=verdict, measured=measured, limit=limit, reason=reason)
 
 
 def unscored(report: EvalReport) -> Iterator[Check]:
-    """Too many rows that could not be judged."""
-    rows = report.rows + report.unscored
+    """Too many rows (of rankings: questions, those that were not drawn included) that could not be judged."""
+    questions: dict[str, int] | None = report.facts.get("questions") if not report.labels else None
+    what = _QUESTIONS if questions is not None else _ROWS
+    rows = report.rows + report.unscored + (questions or {}).get("passed_over", 0)
     share = report.unscored / rows
     if share <= UNSCORED_LIMIT:
         return
     lacking = report.unscored - int(UNSCORED_LIMIT * rows)
     reason = Text(
-        en=f"{report.unscored} of {rows} rows could not be judged ({share:.1%}); at most {UNSCORED_LIMIT:.0%} may: "
-        f"{lacking} more of them must be made judgeable",
-        zh=f"{rows} 行中有 {report.unscored} 行无法评判（{share:.1%}），最多允许 {UNSCORED_LIMIT:.0%}："
-        f"其中至少还要有 {lacking} 行变得可评判",
+        en=f"{report.unscored} of {rows} {what.en} could not be judged ({share:.1%}); at most {UNSCORED_LIMIT:.0%} "
+        f"may: {lacking} more of them must be made judgeable",
+        zh=f"{rows} {what.zh}中有 {report.unscored} {what.zh}无法评判（{share:.1%}），最多允许 {UNSCORED_LIMIT:.0%}："
+        f"其中至少还要有 {lacking} {what.zh}变得可评判",
     )
+    if questions is not None:
+        reason = Text(
+            en=f"{reason.en} (a question needs a title that is right and one that is not: see "
+            "task.recommend.relevant and strangers)",
+            zh=f"{reason.zh}（每个问题既要有对的标题也要有不对的：见 task.recommend.relevant 与 strangers）",
+        )
     measured = {"unscored": float(report.unscored), "share": share}
     yield Check(name="unscored", verdict=Verdict.INCONCLUSIVE, measured=measured, limit=UNSCORED_LIMIT, reason=reason)
 
 
+_ROWS, _QUESTIONS = Text(en="rows", zh="行"), Text(en="questions", zh="个问题")
+
+
 def _not_scored(name: str, who: Text, baseline: Score | None) -> Text:
-    why = baseline.error if baseline is not None else ""
+    why, why_zh = (baseline.why("en"), baseline.why("zh")) if baseline is not None else ("", "")
     return Text(
         en=f"{who.en} was not scored, so nothing can be said"
         + (f": {why}" if why else f"; add `{name}` to evaluate.baselines"),
-        zh=f"{who.zh}没有得到评分，无法比较" + (f"：{why}" if why else f"；请把 `{name}` 加入 evaluate.baselines"),
+        zh=f"{who.zh}没有得到评分，无法比较"
+        + (f"：{why_zh}" if why_zh else f"；请把 `{name}` 加入 evaluate.baselines"),
     )
 
 
@@ -193,6 +223,15 @@ def _difference(metric: str, said: Text, found: Interval, tail: Text) -> Text:
 
 def _measured(found: Interval, rows: int) -> dict[str, float]:
     return {"value": found.value, "low": found.low, "high": found.high, "rows": float(rows)}
+
+
+def _same_answers(name: str, report: EvalReport) -> bool:
+    """Whether a baseline says what we say on every row that it was asked: more of them would not part the two."""
+    frame = report.predictions.frame()
+    if not {name, "predicted"} <= set(frame.columns):
+        return False
+    both = frame.select("predicted", name).drop_nulls()
+    return both.height > 0 and bool((both["predicted"] == both[name]).all())
 
 
 def _rows_of(name: str, report: EvalReport) -> int:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import api, champion, encoder, few_shot, head, majority, tfidf, untuned
 from fittingroom.evaluating.latency import FEWEST, one_at_a_time
-from fittingroom.evaluating.setting import FAILURES, Setting, in_batches, nothing_to_judge, truncated, unbalanced, why
+from fittingroom.evaluating.setting import (
+    FAILURES,
+    Setting,
+    in_batches,
+    nothing_to_judge,
+    truncated,
+    unbalanced,
+    untold,
+)
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.serving.order import order_facts
 from fittingroom.statistics.intervals import Resamples, bootstrap, confusion_matrix
@@ -196,7 +204,7 @@ def _baselines(judge: Judge, setting: Setting, train: Exam) -> tuple[list[Score]
         try:
             said = BASELINES[name](judge, setting, train)
         except FAILURES as error:
-            scores.append(Score(name=name, metrics={}, error=why(error)))
+            scores.append(Score(name=name, metrics={}, **untold(error)))
             continue
         answers[name] = said
         scores.append(judge.beside(name, said))

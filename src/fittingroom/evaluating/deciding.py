@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fittingroom.statistics.intervals import rows_needed
+from fittingroom.evaluating.needed import Span, rows_for_p, rows_needed
 from fittingroom.types import Interval, Text, Verdict
 
 Decide = Literal["bound", "point"]
 NOTHING = Text(en="", zh="")
+SHARE: Span = (0.0, 1.0)
+"""Between what a metric can lie."""
+DIFFERENCE: Span = (-1.0, 1.0)
+P_LIMIT = 0.05
+"""A baseline is beaten when its paired test says so too."""
 _MANY = 1_000_000
 
 _METRICS = {
@@ -80,17 +85,38 @@ def below(found: Interval, limit: float, decide: Decide) -> Verdict:
 
 
 def more(
-    found: Interval, limit: float, many: int, verdict: Verdict, *, of: Text | None = None, at_most: bool = False
+    found: Interval,
+    limit: float,
+    many: int,
+    verdict: Verdict,
+    *,
+    within: Span | None = SHARE,
+    of: Text | None = None,
+    at_most: bool = False,
 ) -> Text:
-    """For an open verdict: how many rows (or what `of` names) would tell, if the value stays where it is; `at_most`:
-    the limit is one from above.
+    """For an open verdict: how many rows (or what `of` names) would tell, if the value stays where it is. `within`:
+    between what it can lie, None for no bounds; `at_most`: the limit is one from above.
     """
     if verdict is not Verdict.INCONCLUSIVE:
         return NOTHING
-    what = of or Text(en="rows", zh="行")
     upwards = found.value >= limit
-    width = found.value - found.low if upwards else found.high - found.value
-    needed = rows_needed(many, width, abs(found.value - limit))
+    passes = Text(en="pass", zh="通过") if upwards != at_most else Text(en="fail", zh="不通过")
+    return _told(rows_needed(many, found, limit, within), many, of or _ROWS, passes)
+
+
+def by_chance(p: float, many: int) -> Text:
+    """Where the interval lies above the limit, but the paired test does not exclude luck."""
+    tail = _told(rows_for_p(many, p, P_LIMIT), many, _ROWS, Text(en="pass", zh="通过"))
+    return Text(
+        en=f"; two that are alike would differ as much with p = {p:.3f}, at most {P_LIMIT} is asked for{tail.en}",
+        zh=f"；两者相同时也会有 p = {p:.3f} 的可能出现这样的差值，要求不超过 {P_LIMIT}{tail.zh}",
+    )
+
+
+_ROWS = Text(en="rows", zh="行")
+
+
+def _told(needed: int | None, many: int, what: Text, way: Text) -> Text:
     if needed is None or needed > _MANY:
         return Text(
             en=f"; the value sits on the limit, more {what.en} will hardly decide it: a better model or another limit "
@@ -98,7 +124,6 @@ def more(
             zh="；测得的值正好在门槛上，增加数据很难得出结论：需要更好的模型或另一个门槛",
         )
     shown = _rounded(needed)
-    way = Text(en="pass", zh="通过") if upwards != at_most else Text(en="fail", zh="不通过")
     return Text(
         en=f"; on {many} {what.en} luck is not excluded. If the value stays, about {shown} {what.en} would decide "
         f"({way.en}), {shown - many} more than there are",

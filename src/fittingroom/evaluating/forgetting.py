@@ -17,7 +17,7 @@ from fittingroom.evaluating.features import batches, deterministic
 from fittingroom.evaluating.general import PROBES, Probe
 from fittingroom.evaluating.setting import Setting
 from fittingroom.models.body import body_and_head, hidden_states
-from fittingroom.statistics.intervals import interval, resamples
+from fittingroom.statistics.intervals import percentiles, resamples
 from fittingroom.types import Interval
 
 if TYPE_CHECKING:
@@ -149,4 +149,4 @@ def _rise(gaps: NDArray[np.float64], tokens: NDArray[np.int64], seed: int) -> In
     spread = (weights @ gaps) / (weights @ tokens)
     if not gaps.any():  # the very same weights
         return Interval(value=0.0, low=0.0, high=0.0)
-    return interval(value, spread, groups=drawn.groups, floor=-float("inf"), ceiling=float("inf"))
+    return percentiles(value, spread)

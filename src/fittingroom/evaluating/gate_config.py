@@ -47,7 +47,8 @@ class GateConfig(Frozen):
     forgetting: float | None = Field(default=None, ge=0)
     """By how many nats per token the loss on general texts may have risen, at most."""
     latency_ms: float | None = Field(default=None, gt=0)
-    """Milliseconds that 95 of 100 answers may take at most, asked one at a time on the machine that judges."""
+    """Milliseconds that 95 of 100 answers may take at most, asked one at a time on the machine that judges; at least 20
+    must have been asked."""
     pairs: PairsGate | None = None
     """What people must say who compare answers blindly (`review --pairs`). Their word is waited for."""
 

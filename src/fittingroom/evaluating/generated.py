@@ -15,7 +15,7 @@ from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import champion, hosted, retrieval, template
 from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.measures import Measure
-from fittingroom.evaluating.setting import FAILURES, Setting, nothing_to_judge, truncated, why
+from fittingroom.evaluating.setting import FAILURES, Setting, Spoken, nothing_to_judge, truncated, untold
 from fittingroom.evaluating.slices import cuts, sliced
 from fittingroom.models.formats import THINK_END
 from fittingroom.statistics.intervals import Resamples, resamples
@@ -34,21 +34,22 @@ if TYPE_CHECKING:
 
     Values = dict[str, NDArray[np.float64]]
 
-Baseline = Callable[[Exam, Setting, Exam], tuple[list[int], list[str]]]
+Baseline = Callable[[Exam, Setting, Exam], Spoken]
 
 
-def _untuned(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[str]]:
+def _untuned(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """The base model before tuning, through the same prompts, on a sample of `untuned_rows` rows."""
     places = setting.sample(exam.ids)
-    said, _ = _generated(setting.predictor("base"), [exam.inputs[at] for at in places], "evaluate.untuned", setting)
-    return places, said
+    inputs = [exam.inputs[place] for place in places]
+    said, cut = _generated(setting.predictor("base"), inputs, "evaluate.untuned", setting)
+    return Spoken(places, said, cut.facts())
 
 
-def _champion(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[str]]:
+def _champion(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """The release that the alias points at, through its own bundle, on all the rows that were drawn."""
     predictor, _ = champion.former(setting, exam.inputs[0])
-    said, _ = _generated(predictor, exam.inputs, "evaluate.champion", setting)
-    return list(range(len(exam))), said
+    said, cut = _generated(predictor, exam.inputs, "evaluate.champion", setting)
+    return Spoken(list(range(len(exam))), said, cut.facts())
 
 
 BASELINES: dict[str, Baseline] = {
@@ -58,7 +59,7 @@ BASELINES: dict[str, Baseline] = {
     "api": hosted.answers,
     "champion": _champion,
 }
-"""Name -> places in the exam and what it says there, having seen the training rows."""
+"""Name -> what it says to the exam, having seen the training rows."""
 
 
 @dataclass(frozen=True)
@@ -113,18 +114,16 @@ def judge(setting: Setting) -> EvalReport:
             "replicates": config.replicates,
             "part_digest": rows.digest,
             "train_rows": len(train),
-            "baseline_rows": {name: len(places) for name, (places, _) in others.items()},
+            "baseline_rows": {name: len(one.places) for name, one in others.items()},
+            "baseline_facts": {name: one.facts for name, one in others.items() if one.facts},
             "drawn_from": len(whole),
             "length_window": list(measure.window),
             "truncated": shortened,
-            "cut_answers": cut.answers,
-            "truncated_thoughts": cut.thoughts,
+            **cut.facts(),
             "again": {"rows": len(alone), "differing": sum(said[place] != text for place, text in alone.items())},
             "slices": _slices(judged, job_of(task).metrics[0]),
             "model": measure.told(exam, said),
-            "baselines": {
-                name: measure.told(exam.only(places), texts) for name, (places, texts) in sorted(others.items())
-            },
+            "baselines": {name: measure.told(exam.only(one.places), one.texts) for name, one in sorted(others.items())},
             "notes": _notes(measure.told(exam, said), len(exam)),
         },
         timing=timing,
@@ -141,6 +140,10 @@ class _Cut(NamedTuple):
     answers: int
     thoughts: int
     """Of them, those that never came to speak: nothing but an unfinished thought, judged as blank."""
+
+    def facts(self) -> dict[str, int]:
+        """JSON values."""
+        return {"cut_answers": self.answers, "truncated_thoughts": self.thoughts}
 
 
 def _generated(
@@ -171,22 +174,19 @@ def _latency(predictor: Predictor, exam: Exam, rows: int, alone: dict[int, str])
     return one_at_a_time(ask, exam.inputs, rows)
 
 
-def _baselines(
-    judged: _Judged, setting: Setting, train: Exam
-) -> tuple[list[Score], dict[str, tuple[list[int], list[str]]]]:
+def _baselines(judged: _Judged, setting: Setting, train: Exam) -> tuple[list[Score], dict[str, Spoken]]:
     """Scores of the baselines in the order asked for, and what those that worked said."""
     scores: list[Score] = []
-    said: dict[str, tuple[list[int], list[str]]] = {}
+    said: dict[str, Spoken] = {}
     for name in setting.config.baselines:
         try:
             if name not in BASELINES:
                 raise _not_offered(name, setting.task.kind)
-            places, texts = BASELINES[name](judged.exam, setting, train)
+            said[name] = BASELINES[name](judged.exam, setting, train)
         except FAILURES as error:
-            scores.append(Score(name=name, metrics={}, error=why(error)))
+            scores.append(Score(name=name, metrics={}, **untold(error)))
             continue
-        said[name] = (places, texts)
-        scores.append(_beside(judged, name, places, texts))
+        scores.append(_beside(judged, name, said[name].places, said[name].texts))
     return scores, said
 
 
@@ -244,7 +244,7 @@ def _notes(told: dict[str, object], rows: int) -> list[dict[str, str]]:
     return notes
 
 
-def _predictions(judged: _Judged, said: Sequence[str], others: dict[str, tuple[list[int], list[str]]]) -> Table:
+def _predictions(judged: _Judged, said: Sequence[str], others: dict[str, Spoken]) -> Table:
     """Row by row: id, group, target, predicted, a column per metric (null where it does not apply), one per baseline
     (null where it was not asked).
     """
@@ -260,9 +260,9 @@ def _predictions(judged: _Judged, said: Sequence[str], others: dict[str, tuple[l
     }
     for name, values in judged.values.items():
         columns[name] = pa.array(values, pa.float64(), mask=~np.isfinite(values))
-    for name, (places, texts) in others.items():
+    for name, one in others.items():
         column: list[str | None] = [None] * len(exam)
-        for place, text in zip(places, texts, strict=True):
+        for place, text in zip(one.places, one.texts, strict=True):
             column[place] = text
         columns[name] = pa.array(column, pa.string())
     return Table.of(pa.table(columns))

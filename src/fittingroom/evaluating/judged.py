@@ -6,6 +6,7 @@ A judge is no measure of its own: its word counts for as much as it agrees with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fittingroom.errors import UserError
@@ -13,7 +14,8 @@ from fittingroom.evaluating.setting import Setting
 from fittingroom.models.endpoint_config import allowed
 from fittingroom.models.judge import Judge, Pair, Winner, agreement
 from fittingroom.sources.preferences import words_of
-from fittingroom.statistics.intervals import interval, resamples
+from fittingroom.statistics.bounds import mean_interval
+from fittingroom.statistics.intervals import resamples
 from fittingroom.types import EvalReport
 
 _WORTH: dict[Winner | None, float] = {"a": 1.0, "tie": 0.5, "b": 0.0}
@@ -49,11 +51,7 @@ def judged(setting: Setting, report: EvalReport) -> dict[str, Any]:
             [pair.group or pair.row for pair, _ in scored], replicates=setting.config.replicates, seed=setting.seed
         )
         values = np.array([_WORTH[winner] for _, winner in scored])
-        sums = np.bincount(drawn.unit, weights=values, minlength=drawn.groups)
-        many = np.bincount(drawn.unit, minlength=drawn.groups)
-        weights = drawn.weights.astype(np.float64)
-        spread = (weights @ sums) / (weights @ many)
-        rate = interval(float(values.mean()), spread, groups=drawn.groups, floor=0.0, ceiling=1.0)
+        rate = mean_interval(values, drawn)
         facts["win_rate"] = rate.model_dump()
     people: dict[str, Winner] = {
         row: {"ours": "a", "theirs": "b", "tie": "tie"}[word]  # type: ignore[misc]
@@ -68,6 +66,11 @@ def _questions(setting: Setting) -> dict[str, str]:
     found = {}
     for batch in setting.rows.batches():
         for name, fields in zip(batch.column("id").to_pylist(), batch.column("input").to_pylist(), strict=True):
-            filled = {key: text for key, text in fields.items() if text}
-            found[name] = "\n".join(f"{key}: {text}" if len(filled) > 1 else text for key, text in filled.items())
+            found[name] = question_of(fields)
     return found
+
+
+def question_of(fields: Mapping[str, str | None]) -> str:
+    """What a row was given, in one text: a field alone as it is, several by name, one a line."""
+    filled = {key: text for key, text in fields.items() if text}
+    return "\n".join(f"{key}: {text}" if len(filled) > 1 else text for key, text in filled.items())

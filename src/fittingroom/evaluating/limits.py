@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
-from fittingroom.evaluating.deciding import Decide, below, more, span
+from fittingroom.evaluating.deciding import NOTHING, Decide, below, more, span
+from fittingroom.evaluating.latency import FEWEST, TELLING
 from fittingroom.types import Check, EvalReport, Interval, Text, Verdict
 
 
@@ -13,15 +15,16 @@ def forgotten(report: EvalReport, limit: float, decide: Decide) -> Check:
     facts: dict[str, Any] = report.facts.get("forgetting", {})
     if "rise" not in facts:
         why = facts.get("error", "evaluate.forgetting.measure is false")
+        why_zh = facts.get("error_zh") or facts.get("error", "evaluate.forgetting.measure 为 false")
         reason = Text(
             en=f"forgetting was not measured, so nothing can be said: {why}",
-            zh=f"没有测量遗忘，无法判断：{why}",
+            zh=f"没有测量遗忘，无法判断：{why_zh}",
         )
         return Check(name="forgetting", verdict=Verdict.INCONCLUSIVE, measured={}, limit=limit, reason=reason)
     found = Interval(value=facts["rise"], low=facts["low"], high=facts["high"])
     verdict, shown = below(found, limit, decide), span(found, "+")
     texts = Text(en="texts", zh="条文本")
-    tail = more(found, limit, int(facts["texts"]), verdict, of=texts, at_most=True)
+    tail = more(found, limit, int(facts["texts"]), verdict, within=None, of=texts, at_most=True)
     said = {
         Verdict.PASS: Text(en="stays within", zh="没有超过"),
         Verdict.FAIL: Text(en="exceeds", zh="超过了"),
@@ -36,23 +39,44 @@ def forgotten(report: EvalReport, limit: float, decide: Decide) -> Check:
     return Check(name="forgetting", verdict=verdict, measured=measured, limit=limit, reason=reason)
 
 
-def slow(report: EvalReport, limit: float) -> Check:
-    """The time within which 95 of 100 answers came, against its limit."""
-    found = report.timing.get("p95_ms")
-    if found is None:
+def slow(report: EvalReport, limit: float, decide: Decide) -> Check:
+    """The time within which 95 of 100 answers came, against its limit; the ends of its interval decide."""
+    timing = report.timing
+    found, asked = timing.get("p95_ms"), int(timing.get("latency_rows", 0))
+    if found is None or asked < FEWEST:
         reason = Text(
-            en="how long an answer takes was not measured: raise evaluate.latency_rows",
-            zh="没有测量回答耗时：请调大 evaluate.latency_rows",
+            en=f"how long an answer takes was measured {asked} times, at least {FEWEST} are needed: raise "
+            "evaluate.latency_rows, or let the part have more rows",
+            zh=f"只测量了 {asked} 次回答耗时，至少需要 {FEWEST} 次：请调大 evaluate.latency_rows，或让这一部分有更多行",
         )
         return Check(name="latency_ms", verdict=Verdict.INCONCLUSIVE, measured={}, limit=limit, reason=reason)
-    verdict = Verdict.PASS if found <= limit else Verdict.FAIL
-    asked = int(report.timing.get("latency_rows", 0))
-    within = verdict is Verdict.PASS
+    low, high = timing.get("p95_low_ms", 0.0), timing.get("p95_high_ms", inf)
+    verdict = below(Interval(value=found, low=low, high=high), limit, decide)
+    said = {
+        Verdict.PASS: Text(en="within the limit", zh="没有超过限度"),
+        Verdict.FAIL: Text(en="beyond the limit", zh="超过了限度"),
+        Verdict.INCONCLUSIVE: Text(en="which cannot yet be told from the limit", zh="尚不能确定是否超过限度"),
+    }[verdict]
+    tail = _ask_more(asked, found <= limit) if verdict is Verdict.INCONCLUSIVE else NOTHING
+    most = f"{high:.0f}" if high < inf else "?"
     reason = Text(
-        en=f"95 of 100 answers came within {found:.0f} ms (asked {asked} times, one at a time), "
-        f"{'within' if within else 'beyond'} the limit of {limit:.0f} ms on this machine",
-        zh=f"逐条询问 {asked} 次，95% 的回答在 {found:.0f} 毫秒以内，"
-        f"{'没有超过' if within else '超过了'}本机上 {limit:.0f} 毫秒的限度",
+        en=f"95 of 100 answers came within {found:.0f} ms (95 % interval {low:.0f} to {most}; asked {asked} times, one "
+        f"at a time), {said.en} of {limit:.0f} ms on this machine{tail.en}",
+        zh=f"逐条询问 {asked} 次，95% 的回答在 {found:.0f} 毫秒以内（95% 区间 {low:.0f} 至 {most}），"
+        f"{said.zh}（本机上 {limit:.0f} 毫秒）{tail.zh}",
     )
-    measured = {"p95_ms": found, "p50_ms": report.timing.get("p50_ms", found), "rows": float(asked)}
+    measured = {"p95_ms": found, "p50_ms": timing.get("p50_ms", found), "rows": float(asked)}
+    measured |= {name: timing[name] for name in ("p95_low_ms", "p95_high_ms") if name in timing}
     return Check(name="latency_ms", verdict=verdict, measured=measured, limit=limit, reason=reason)
+
+
+def _ask_more(asked: int, in_time: bool) -> Text:
+    """So few answers cannot show it."""
+    wanted = TELLING if asked < TELLING else 2 * asked
+    way = Text(en="pass", zh="通过") if in_time else Text(en="fail", zh="不通过")
+    return Text(
+        en=f"; at least {wanted} must be asked to decide ({way.en}), {wanted - asked} more: raise "
+        "evaluate.latency_rows",
+        zh=f"；至少要询问 {wanted} 次才能得出结论（{way.zh}），即再加 {wanted - asked} 次："
+        "请调大 evaluate.latency_rows",
+    )

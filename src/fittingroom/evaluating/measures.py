@@ -91,7 +91,7 @@ class Measure:
     def _reply(self, given: Mapping[str, str], said: str, wanted: str) -> dict[str, float]:
         task, short = self.task, len(tokens(wanted)) <= SHORT
         facts, config = reply.facts_of(given, task), reply.settings(task)
-        left = unsupported(said, facts.values(), reply.said_by_customer(given, task)) if config.facts else []
+        left = unsupported(said, reply.evidence(facts), reply.said_by_customer(given, task)) if config.facts else []
         due = reply.must_hand_over(given, wanted, task)
         return self._overlap(said, wanted) | {
             "token_f1": overlap.token_f1(said, wanted) if short else _NOT,
@@ -130,6 +130,7 @@ class Measure:
             facts = reply.facts_of(given, self.task)
             none += not facts
             kinds.update(
-                claim.kind for claim in unsupported(text, facts.values(), reply.said_by_customer(given, self.task))
+                claim.kind
+                for claim in unsupported(text, reply.evidence(facts), reply.said_by_customer(given, self.task))
             )
         return found | {"unsupported": dict(sorted(kinds.items())), "rows_without_facts": none}

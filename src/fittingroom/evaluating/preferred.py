@@ -26,9 +26,10 @@ class PairsGate(Frozen):
     against: str = Field(default="untuned", min_length=1)
     """Whose answers they are compared with: a baseline, or `target`, the answers that the data holds."""
     fewest: int = Field(default=20, ge=1)
-    """Pairs that must be judged before anything is said."""
+    """Pairs that must be judged before anything is said: by both raters, unless `kappa` is -1."""
     kappa: float = Field(default=0.2, ge=-1, le=1)
-    """How far the two raters must agree (Cohen's kappa) where both judged; below it their word decides nothing."""
+    """How far the two raters must agree (Cohen's kappa) where both judged; below it their word decides nothing. -1:
+    they need not agree, and one rater is enough."""
 
 
 def checks(report: EvalReport, wanted: PairsGate | None, decide: Decide, root: Path) -> Iterator[Check]:
@@ -54,6 +55,7 @@ def check(report: EvalReport, wanted: PairsGate, decide: Decide, root: Path) -> 
         "low": found.win_rate.low,
         "high": found.win_rate.high,
         "judged": float(judged),
+        "by_both": float(found.by_both),
         **({"kappa": found.kappa} if found.kappa is not None else {}),
     }
     if found.kappa is not None and found.kappa < wanted.kappa:
@@ -62,6 +64,15 @@ def check(report: EvalReport, wanted: PairsGate, decide: Decide, root: Path) -> 
             f"{wanted.kappa:.2f} is asked for): agree on what is better, and judge again",
             zh=f"两位评判者几乎不一致（{found.by_both} 对上 kappa 为 {found.kappa:.2f}，要求至少 {wanted.kappa:.2f}）："
             "请先统一标准，再重新评判",
+        )
+        return _open(reason, wanted, measured)
+    if wanted.kappa > -1 and found.by_both < wanted.fewest:
+        reason = Text(
+            en=f"both raters have judged {found.by_both} of the {judged} pairs; whether they agree shows on at least "
+            f"{wanted.fewest}: let the other one judge too, {wanted.fewest - found.by_both} more (or set "
+            "gate.pairs.kappa to -1, and one rater is enough)",
+            zh=f"{judged} 对中只有 {found.by_both} 对由两位评判者都评过；至少 {wanted.fewest} 对才能看出是否一致："
+            f"请让另一位再评 {wanted.fewest - found.by_both} 对（或把 gate.pairs.kappa 设为 -1，一位即可）",
         )
         return _open(reason, wanted, measured)
     verdict, shown = above(found.win_rate, wanted.at_least, decide), span(found.win_rate)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import bm25, champion, item_knn, popularity, untuned_ranking
 from fittingroom.evaluating.latency import one_at_a_time
-from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, why
+from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, untold
 from fittingroom.evaluating.slices import Cut, sliced
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.means import bootstrap_means, paired_means
@@ -72,8 +72,9 @@ class _Exam:
 def judge(setting: Setting) -> EvalReport:
     """Rank with the bundle and the baselines on one part.
 
-    A question is a customer's moment (or a search) with all that would be right; rows without a title or a grade make
-    none and are counted in `unscored`. Raises UserError when no question can be judged.
+    A question is a customer's moment (or a search) with all that would be right. Those that any order answers alike,
+    and those of whose rows none has a title or a grade, are counted in `unscored`: in questions, as `rows` is. Raises
+    UserError when no question can be judged.
     """
     task, config, seed = setting.task, setting.config, setting.seed
     settings = settings_of(task)
@@ -110,7 +111,12 @@ def judge(setting: Setting) -> EvalReport:
         "part_digest": setting.rows.digest,
         "train_rows": train.rows,
         "baseline_rows": {name: sum(ranked is not None for ranked in lists) for name, lists in theirs.items()},
-        "questions": {"judged": len(exam.questions), "unrankable": found.unrankable, "passed_over": found.passed_over},
+        "questions": {
+            "judged": len(exam.questions),
+            "unrankable": found.unrankable,
+            "untold": found.untold,
+            "passed_over": found.passed_over,
+        },
         "ranked_by": by,
         "candidates": _ceiling(exam.questions, proposed),
         "reach": {name: _reach(lists, shelf) for name, lists in shown.items()},
@@ -124,7 +130,7 @@ def judge(setting: Setting) -> EvalReport:
         confusion=[],
         predictions=_predictions(exam, ours, mine, theirs),
         rows=len(exam.questions),
-        unscored=_without_question(setting.rows, task.target),
+        unscored=found.unrankable + found.untold,
         facts=facts,
         timing=timing,
     )
@@ -151,7 +157,7 @@ def _baselines(
         try:
             lists = BASELINES[name](exam.questions, shelf, setting)
         except FAILURES as error:
-            scores.append(Score(name=name, metrics={}, error=why(error)))
+            scores.append(Score(name=name, metrics={}, **untold(error)))
             continue
         rankings[name] = lists
         places = [place for place, ranked in enumerate(lists) if ranked is not None]
@@ -241,14 +247,6 @@ def _predictions(
         shown = [None if ranked is None else joined(ranked[:DEPTH]) for ranked in lists]
         columns[name] = pa.array(shown, pa.string())
     return Table.of(pa.table(columns))
-
-
-def _without_question(rows: Table, target: str) -> int:
-    """Rows without a title."""
-    import pyarrow.compute as pc
-
-    titles = pc.struct_field(rows.column("target"), target)
-    return int(titles.null_count)
 
 
 def _nothing_to_rank(part: str, found: Asked) -> UserError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fittingroom.engine import Context
 from fittingroom.errors import FittingroomError, UserError
@@ -68,6 +68,16 @@ class Setting:
         return sorted(order[: self.config.untuned_rows if most is None else most])
 
 
+class Spoken(NamedTuple):
+    """What a contestant said where answers are free."""
+
+    places: list[int]
+    """In the exam: the rows that it answered."""
+    texts: list[str]
+    facts: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    """For `facts.baseline_facts`: what it cost, what was cut, why rows are unscored."""
+
+
 def unbalanced(splits: Splits) -> Table:
     """Train as it was before it was balanced: baselines learn from the classes as they come, each row once."""
     import polars as pl
@@ -115,6 +125,16 @@ def why(error: Exception) -> str:
     if isinstance(error, FittingroomError):
         return " ".join(str(error).split())
     return f"internal error: {type(error).__name__}"
+
+
+def why_zh(error: Exception) -> str:
+    """The same in Chinese."""
+    return error.text("zh") if isinstance(error, FittingroomError) else f"内部错误：{type(error).__name__}"
+
+
+def untold(error: Exception) -> dict[str, str]:
+    """Why something could not be measured, in both languages: `error` and `error_zh` of a score or of facts."""
+    return {"error": why(error), "error_zh": why_zh(error)}
 
 
 def lot(row: str, seed: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.text.language import script_of
-from fittingroom.types import Interval
+from fittingroom.types import Interval, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +20,49 @@ if TYPE_CHECKING:
 
     from fittingroom.statistics.judging import Exam
 
+WORDS: dict[str, Text] = {
+    name: Text(en=en, zh=zh)
+    for name, en, zh in (
+        ("length", "length (characters)", "长度（字符）"),
+        ("script", "script", "文字种类"),
+        ("source", "source", "数据源"),
+        ("class", "true class", "真实类别"),
+        ("time", "time", "时间"),
+        ("frequency", "classes in train", "训练集中的类别"),
+        ("rare", "rare", "罕见"),
+        ("common", "common", "常见"),
+        ("scope", "scope", "范围"),
+        ("in scope", "in scope", "范围之内"),
+        ("out of scope", "out of scope", "范围之外"),
+        ("goods", "goods", "商品"),
+        ("customer", "customer", "客户"),
+        ("history", "things known of the customer", "已知的客户记录数"),
+        ("known", "known", "已知"),
+        ("new", "new", "新"),
+        ("zh", "Chinese", "中文"),
+        ("en", "English", "英文"),
+        ("mixed", "mixed", "混合"),
+        ("other", "other", "其他"),
+    )
+}
+"""Kinds of slices and names of slices that are words of ours; labels, sources and limits stand for themselves."""
+_NAMED = frozenset({"script", "frequency", "scope", "goods", "customer"})
+"""Kinds whose slices are named by such words."""
 FEW = 30
 """Groups below which a slice is told to be small."""
 _REPLICATES = 400
+
+
+def slice_name(by: str, value: str) -> Text:
+    """A slice in words: its kind, and which of them."""
+    kind = WORDS.get(by, Text(en=by, zh=by))
+    which = value_name(by, value)
+    return Text(en=f"{kind.en} {which.en}".rstrip(), zh=f"{kind.zh} {which.zh}".rstrip())
+
+
+def value_name(by: str, value: str) -> Text:
+    """Which slice of its kind it is: a word of ours, else as it is."""
+    return WORDS.get(value, Text(en=value, zh=value)) if by in _NAMED else Text(en=value, zh=value)
 
 
 class Cut(NamedTuple):

@@ -23,6 +23,8 @@ from fittingroom.models.endpoint_config import EndpointConfig, is_here, key_of, 
 from fittingroom.models.endpoint_prices import Tokens
 
 _LONGEST_ANSWER = 1 << 22
+_MOST_TOKENS = 1 << 26
+"""More than any model reads or writes at once; what an API counts beyond is nonsense."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
@@ -60,7 +62,7 @@ class Reply(NamedTuple):
     model: str
     """The version that answered, as the API names it."""
     tokens: Tokens | None
-    """None when the API did not count them."""
+    """None when the API did not count them, or counted nonsense."""
     seconds: float
     """From the question to its last byte, without the tries before."""
 
@@ -245,13 +247,26 @@ def _read(raw: bytes, seconds: float) -> Reply:
 
 
 def _counted(usage: Any) -> Tokens | None:
-    """Tokens as DeepSeek and OpenAI count them."""
-    if not isinstance(usage, dict) or usage.get("prompt_tokens") is None:
+    """Tokens as DeepSeek and OpenAI count them; None where what stands there counts nothing, so that the answer is
+    booked as the dearest that it can have been. A cache that says nonsense is taken for an empty one.
+    """
+    if not isinstance(usage, dict):
         return None
-    details = usage.get("prompt_tokens_details") or {}
-    cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens"))
-    sent = int(usage["prompt_tokens"])
-    return Tokens(sent, min(sent, int(cached or 0)), int(usage.get("completion_tokens") or 0))
+    sent, answered = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    if sent is None or answered is None:
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens") if isinstance(details, dict) else None)
+    return Tokens(sent, min(sent, _count(cached) or 0), answered)
+
+
+def _count(number: Any) -> int | None:
+    """A number of tokens that an answer can have; None for nonsense (`Infinity`, -5, "many"): a negative number would
+    let the budget grow, an endless one would use it up at once.
+    """
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= _MOST_TOKENS:
+        return None
+    return int(number)
 
 
 def _seconds(wait: str) -> float | None:

@@ -66,16 +66,17 @@ def lock_of(root: Path, name: str) -> Path:
     return root / "locks" / f"{FOLDER}-{name}"
 
 
-def forget(root: Path, rows: Collection[str]) -> int:
-    """Take the answers that were given for these rows (ids) out of the workspace; returns how many there were. What
-    they cost stays in the account.
+def forget(root: Path, rows: Collection[str], names: Collection[str] = ()) -> int:
+    """Take the answers that were given for these rows (ids), or for rows of these customers (pseudonyms), out of the
+    workspace; returns how many there were. What they cost stays in the account.
     """
     gone = 0
     folder = root / FOLDER
     for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
         with alone(lock_of(root, path.stem)):
             events = list(Journal(path).read())
-            keys = {event["key"] for event in events if event.get("row") in rows}
+            # The rows may be long out of the store; whose they were stands beside the answer.
+            keys = {event["key"] for event in events if event.get("row") in rows or event.get("group") in names}
             if not keys:
                 continue
             lines = [event for event in events if event.get("key") not in keys]

@@ -87,12 +87,17 @@ class Judged(NamedTuple):
         }
 
 
+def asking(name: str, config: EndpointConfig) -> Asking:
+    """How verdicts are asked for: no freedom, no thought, JSON."""
+    return Asking(name, config, "judge", Ask(60, 0.0, as_json=True), about_answered=10)
+
+
 class Judge:
     """An endpoint that compares answers."""
 
     def __init__(self, name: str, config: EndpointConfig, context: Context) -> None:
         self._context = context
-        self._asking = Asking(name, config, "judge", Ask(60, 0.0, as_json=True), about_answered=10)
+        self._asking = asking(name, config)
 
     def compare(self, question: str, a: str, b: str, *, row: str = "", group: str | None = None) -> Verdict:
         """The better of two answers, asked in both orders. Raises as `ask_all` does."""
@@ -102,7 +107,7 @@ class Judge:
         """The verdict on every pair, in order; equal answers are a tie without a question."""
         asked = [place for place, pair in enumerate(pairs) if pair.a.strip() != pair.b.strip()]
         questions = [
-            Question(pairs[place].row, pairs[place].group, _conversation(pairs[place], swapped))
+            Question(pairs[place].row, pairs[place].group, conversation(pairs[place], swapped))
             for place in asked
             for swapped in (False, True)
         ]
@@ -130,8 +135,8 @@ def agreement(judge: Mapping[str, Winner], people: Mapping[str, Winner]) -> dict
     }
 
 
-def _conversation(pair: Pair, swapped: bool) -> list[dict[str, str]]:
-    """The rubric in the language of the question, then the three texts, marked off."""
+def conversation(pair: Pair, swapped: bool) -> list[dict[str, str]]:
+    """What is asked of a pair: the rubric in the language of the question, then the three texts, marked off."""
     language = "zh" if script_of(pair.question + pair.a + pair.b) in ("zh", "mixed") else "en"
     asked, first, second = _PARTS[language]
     left, right = (pair.b, pair.a) if swapped else (pair.a, pair.b)

@@ -43,8 +43,8 @@ def unfinished(one: Rival, examined: Examination, limits: RateLimits) -> bool:
 
 
 def gained(one: Rival | None, examined: Examination, least: float = 0.02) -> float:
-    """By how much the gate's metric on dev should rise at least: of macro-F1 what a rival reached already beyond the
-    kept weights. What free answers are judged by is not measured in training."""
+    """By how much macro-F1 on dev should rise at least: what a rival reached already beyond the kept weights. What free
+    answers are judged by is not measured in training."""
     curves = read(examined)
     if one is None or curves is None or curves.free:
         return least

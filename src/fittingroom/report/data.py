@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fittingroom.types import Attempt, EvalReport, Finding, Frozen, GateDecision, Plan, RunSummary, Text
+from fittingroom.types import Attempt, EvalReport, Finding, Frozen, GateDecision, Plan, RunSummary, Text, Verdict
 
 
 class StageLine(Frozen):
@@ -96,14 +96,18 @@ class RowView(Frozen):
     """A judged row that a person should look at; the text is redacted and may be cut."""
 
     kind: str
-    """worst or surprising (see `rows.telling_rows`)."""
+    """worst, surprising or lowest (see `rows.telling_rows`)."""
     id: str
     text: str = ""
     target: str
     predicted: str
-    confidence: float
-    true_probability: float
+    confidence: float | None = None
+    true_probability: float | None = None
     """What the model gave the true label."""
+    metric: str = ""
+    """Of free answers and rankings, which have neither: by which metric the row is one of the worst."""
+    score: float | None = None
+    """Its value on this row."""
 
 
 class ReportData(Frozen):
@@ -128,6 +132,8 @@ class ReportData(Frozen):
     """What to type to get the same run again."""
     recipe: str = ""
     """The recipe as text, without secrets."""
+    metric: str = ""
+    """What the gate judges, by the recipe: by it the best attempt is told."""
     machine_hour: float | None = None
     """What an hour of the machine costs, by the recipe's `prices`."""
     currency: str = ""
@@ -139,14 +145,28 @@ class ReportData(Frozen):
         """Whether the base model is the built-in one, with which results say nothing about real DeepSeek models."""
         return self.base == "nano"
 
+    def leading(self) -> AttemptView | None:
+        """The attempt whose scores on dev count: one that passed, else the best by the gate's metric (of equal ones the
+        last, as the loop takes them), among those that got as far as dev.
+        """
+        judged = [view for view in self.attempts if view.report is not None]
+        passed = [view for view in judged if view.attempt.verdict is Verdict.PASS]
+
+        def rank(view: AttemptView) -> tuple[float, int]:
+            return view.attempt.metrics.get(f"dev.{self.metric}", -1.0), view.attempt.number
+
+        return passed[-1] if passed else max(judged, key=rank, default=None)
+
     def last_judged(self) -> EvalReport | None:
-        """The report that counts: on test when it was opened, else of the last attempt that got as far as dev."""
+        """The report that counts: on test when it was opened, else of the leading attempt on dev."""
         if self.test is not None:
             return self.test.report
-        return next((view.report for view in reversed(self.attempts) if view.report is not None), None)
+        leading = self.leading()
+        return leading.report if leading is not None else None
 
     def last_decision(self) -> GateDecision | None:
         """The decision that counts, of the same part as `last_judged`."""
         if self.test is not None:
             return self.test.decision
-        return next((view.decision for view in reversed(self.attempts) if view.decision is not None), None)
+        leading = self.leading()
+        return leading.decision if leading is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fittingroom.report.html import number
-from fittingroom.report.side import shown
+from fittingroom.report.side import paid, shown
 from fittingroom.report.summary import AttemptLine, ReportSummary, Standing
 from fittingroom.report.words import Say, speaker
 from fittingroom.types import Interval, Verdict
@@ -19,7 +19,11 @@ def render_markdown(summary: ReportSummary, language: str = "en") -> str:
     say = speaker(language)
     parts = [f"## {_escaped(summary.name)} · {say(summary.status)}", _top(summary, say, language)]
     if summary.contestants:
-        parts += [f"### {say('scores')}", _scores(summary, say)]
+        parts += [f"### {say('scores')}"]
+        parts += [summary.whose.say(language)] if summary.whose is not None else []
+        parts += [_scores(summary, say, language)]
+    if summary.beside:
+        parts += [f"### {say('beside_scores')}", _beside(summary, language)]
     if summary.checks:
         parts += [f"### {say('gate')}", _gate(summary, say, language)]
     parts += [f"### {say('attempts')}", _attempts(summary, say, language)]
@@ -38,21 +42,28 @@ def _top(summary: ReportSummary, say: Say, language: str) -> str:
     return "\n\n".join(lines)
 
 
-def _scores(summary: ReportSummary, say: Say) -> str:
+def _scores(summary: ReportSummary, say: Say, language: str) -> str:
     metric = summary.metric
     head = [say("contestant"), f"{say(metric)} · {say(summary.part)}", say("difference"), say("rows")]
-    rows = [_standing(one, metric, say, ours=at == 0) for at, one in enumerate(summary.contestants)]
+    rows = [_standing(one, metric, say, language, ours=at == 0) for at, one in enumerate(summary.contestants)]
     table = _table(head, rows)
     left = f"\n\n{say('unscored')}: {summary.unscored}" if summary.unscored else ""
     return f"{table}{left}"
 
 
-def _standing(one: Standing, metric: str, say: Say, *, ours: bool) -> list[str]:
+def _standing(one: Standing, metric: str, say: Say, language: str, *, ours: bool) -> list[str]:
     name = f"**{say(one.name)}**" if ours else say(one.name)
+    why = one.error_zh if language.startswith("zh") else one.error
     value, gap = one.metrics.get(metric), one.difference.get(metric)
     if value is None:
-        return [name, f"{say('not_scored')}: {_escaped(one.error)}", "", ""]
+        return [name, f"{say('not_scored')}: {_escaped(why)}", "", ""]
     return [name, _span(value), _span(gap, signed=True) if gap is not None else "", str(one.rows)]
+
+
+def _beside(summary: ReportSummary, language: str) -> str:
+    colon = "：" if language.startswith("zh") else ": "
+    return "\n".join(f"- {_escaped(one.name.say(language))}{colon}{_escaped(one.said.say(language))}"
+                     for one in summary.beside)  # fmt: skip
 
 
 def _gate(summary: ReportSummary, say: Say, language: str) -> str:
@@ -64,7 +75,11 @@ def _gate(summary: ReportSummary, say: Say, language: str) -> str:
 def _attempts(summary: ReportSummary, say: Say, language: str) -> str:
     head = ["#", say("cause"), say("changed"), say("expected"), f"{say(summary.metric)} · {say('dev')}",
             say("verdict"), say("minutes")]  # fmt: skip
-    return _table(head, [_attempt(line, summary.metric, say, language) for line in summary.attempts])
+    rows = [_attempt(line, summary.metric, say, language) for line in summary.attempts]
+    if any(line.cost for line in summary.attempts):
+        head.append(say("api_cost"))
+        rows = [[*row, paid(line.cost)] for row, line in zip(rows, summary.attempts, strict=True)]
+    return _table(head, rows)
 
 
 def _attempt(line: AttemptLine, metric: str, say: Say, language: str) -> list[str]:

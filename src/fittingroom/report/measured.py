@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fittingroom.report.beside import beside
 from fittingroom.report.data import ReportData
 from fittingroom.report.html import Child, Html, join, number, table, tag
 from fittingroom.report.words import WORDS, Say
@@ -13,10 +14,19 @@ from fittingroom.types import EvalReport, Text
 _Line = tuple[Text, Text]
 
 
-def measured(data: ReportData, report: EvalReport, say: Say, language: str) -> Html:
+def measured(data: ReportData, report: EvalReport | None, say: Say, language: str) -> Html:
     """A table of one line per measurement; empty where nothing beside the scores was measured."""
+    found = list(_of_report(data, report)) if report is not None else []
+    found += [(one.name, one.said) for one in beside(data)]
+    rows: list[list[Child]] = [[name.say(language), said.say(language)] for name, said in found]
+    if not rows:
+        return Html("")
+    return join(tag("h3", say("beside_scores")), table(["", say("measured")], rows))
+
+
+def _of_report(data: ReportData, report: EvalReport) -> list[_Line]:
     facts = report.facts
-    found = [
+    return [
         *_speed(data, report.timing),
         *_forgetting(facts.get("forgetting", {})),
         *_cut(facts),
@@ -27,10 +37,6 @@ def measured(data: ReportData, report: EvalReport, say: Say, language: str) -> H
         *_contestants(facts),
         *free(facts),
     ]
-    rows: list[list[Child]] = [[name.say(language), said.say(language)] for name, said in found]
-    if not rows:
-        return Html("")
-    return join(tag("h3", say("beside_scores")), table(["", say("measured")], rows))
 
 
 def _text(en: str, zh: str) -> Text:
@@ -62,7 +68,7 @@ def _speed(data: ReportData, timing: dict[str, float]) -> Iterator[_Line]:
 def _forgetting(facts: dict[str, Any]) -> Iterator[_Line]:
     name = _text("forgetting", "遗忘")
     if "error" in facts:
-        yield name, _text(f"not measured: {facts['error']}", f"未能测量：{facts['error']}")
+        yield name, _text(f"not measured: {facts['error']}", f"未能测量：{facts.get('error_zh') or facts['error']}")
     if "rise" in facts:
         rise = f"{facts['rise']:+.3f} ({facts['low']:+.3f} … {facts['high']:+.3f})"
         across, many = f"{facts['before']:.3f} → {facts['after']:.3f}", facts["texts"]
@@ -163,13 +169,30 @@ def free(facts: dict[str, Any]) -> Iterator[_Line]:
     bleu = f"{told['corpus_bleu']:.3f}" + (f" ({beside})" if beside else "")
     yield _text("BLEU of all answers together", "全部回答的 BLEU"), _text(bleu, bleu)
     if told.get("unsupported"):
-        kinds = ", ".join(f"{kind} {count}" for kind, count in told["unsupported"].items())
-        yield _text("claims that stand in no fact", "没有事实依据的说法"), _text(kinds, kinds)
+        kinds = [(WORDS.get(kind, _text(kind, kind)), count) for kind, count in told["unsupported"].items()]
+        yield (
+            _text("claims that stand in no fact", "没有事实依据的说法"),
+            _text(
+                ", ".join(f"{kind.en} {count}" for kind, count in kinds),
+                "，".join(f"{kind.zh} {count}" for kind, count in kinds),
+            ),
+        )
     for note in facts["notes"]:
         yield _text("mind", "注意"), _text(note["en"], note["zh"])
 
 
 def _contestants(facts: dict[str, Any]) -> Iterator[_Line]:
+    for name, one in facts.get("baseline_facts", {}).items():
+        cut, thoughts = one.get("cut_answers", 0), one.get("truncated_thoughts", 0)
+        if cut:
+            who = WORDS.get(name, _text(name, name))
+            yield (
+                _text(f"answers that were cut: {who.en}", f"被截断的回答：{who.zh}"),
+                _text(
+                    f"{cut} rows, {thoughts} of them in the middle of a thought",
+                    f"{cut} 行，其中 {thoughts} 行仍在思考",
+                ),
+            )
     shots, champion = facts.get("baseline_facts", {}).get("few_shot"), facts.get("champion", {})
     if shots:
         shown = f"{shots['examples']} / {shots['wanted']}"

@@ -9,6 +9,7 @@ from fittingroom.report.rows import rows_to_look_at
 from fittingroom.report.scores import badge, errors, gate, primary, scores, slices, trust
 from fittingroom.report.side import side_by_side
 from fittingroom.report.story import attempts, in_short, road
+from fittingroom.report.summary import whose
 from fittingroom.report.words import Say, speaker
 
 
@@ -26,8 +27,8 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
     parts.append(side_by_side(data, metric, say, language))
     judged, decision = data.last_judged(), data.last_decision()
     if judged is not None:
-        parts += [tag("h2", say("scores")), scores(judged, decision, metric, say, language)]
-        parts.append(measured(data, judged, say, language))
+        parts += [tag("h2", say("scores")), _whose(data, language), scores(judged, decision, metric, say, language)]
+    parts.append(measured(data, judged, say, language))
     if decision is not None:
         parts += [tag("h2", say("gate")), gate(decision, say, language)]
     if data.test is not None:
@@ -38,7 +39,7 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
         parts += [tag("h2", say("road")), road(walked, say, language)]
     if judged is not None:
         parts += [tag("h2", say("errors")), errors(judged, say)]
-        parts += [tag("div", tag("div", trust(judged, say, language)), slices(judged, say), class_="pair")]
+        parts += [tag("div", tag("div", trust(judged, say, language)), slices(judged, say, language), class_="pair")]
         parts.append(rows_to_look_at(data, say))
     parts += [tag("h2", say("reproduce")), _again(data, say), tag("footer", f"fittingroom · {data.created}")]
     return parts
@@ -47,10 +48,12 @@ def _sections(data: ReportData, say: Say, language: str) -> list[Child]:
 def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
     """Name, status, the figures that matter, and what the base model is worth."""
     run = data.run
+    leading = data.leading()
+    known = run.metrics | (leading.attempt.metrics if leading is not None else {})
     tiles = [
-        _tile(f"{run.metrics[f'{part}.{metric}']:.3f}", f"{say(metric)} · {say(part)}")
+        _tile(f"{known[f'{part}.{metric}']:.3f}", f"{say(metric)} · {say(part)}")
         for part in ("test", "dev")
-        if f"{part}.{metric}" in run.metrics
+        if f"{part}.{metric}" in known
     ]
     tiles += [
         _tile(str(run.release) if run.release is not None else say("none_yet"), say("release")),
@@ -67,6 +70,12 @@ def _top(data: ReportData, metric: str, say: Say, language: str) -> Html:
         tag("div", *tiles, class_="tiles"),
         tag("p", say("stand_in"), class_="notice") if data.stand_in else None,
     )
+
+
+def _whose(data: ReportData, language: str) -> Html | None:
+    """Which attempt the scores are of, where a later one was judged and is not better."""
+    text = whose(data)
+    return tag("p", text.say(language), class_="notice") if text is not None else None
 
 
 def _tile(value: str, name: str) -> Html:

@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     import polars as pl
 
 _SHOWN = 8
+_LONGEST = 300
 _OWN = {"id", "group", "target", "predicted", "confidence", "probabilities", "abstained"}
 _BLIND = {"majority"}
 """Baselines that do not read the text: that they are right says nothing of a row."""
 
 
-def telling_rows(report: EvalReport) -> list[RowView]:
-    """At most eight of each kind, without their texts; none where answers have no probabilities.
+def telling_rows(report: EvalReport, metric: str = "") -> list[RowView]:
+    """At most eight of each kind, without their texts.
 
     worst: the wrong answers in which the true label had the least probability. surprising: wrong answers where every
     baseline that reads the text was right, the surest first: what it takes is in the text, and our model lost it.
+    lowest: of free answers and rankings, which have no probabilities, those with the least of `metric` (else of the
+    job's first one); a row with all of it is none of them.
     """
     frame = report.predictions.frame()
     if not {"probabilities", "predicted", "target"} <= set(frame.columns):
-        return []
+        return _lowest(frame, metric if metric in frame.columns else next(iter(report.model.metrics), ""))
     wrong = _with_probability(frame, report.labels)
     worst = wrong.sort(["true_probability", "id"]).head(_SHOWN)
     others = [name for name in wrong.columns if name not in _OWN | _BLIND | {"true_probability"}]
@@ -35,6 +38,30 @@ def telling_rows(report: EvalReport) -> list[RowView]:
         right = _all_right(wrong, others).sort(["confidence", "id"], descending=[True, False]).head(_SHOWN)
         found += [_view(row, "surprising") for row in right.iter_rows(named=True)]
     return found
+
+
+def _lowest(frame: pl.DataFrame, metric: str) -> list[RowView]:
+    import polars as pl
+
+    if not {"id", "predicted", "target", metric} <= set(frame.columns):
+        return []
+    below = frame.filter(pl.col(metric).is_not_null() & (pl.col(metric) < 1.0)).sort([metric, "id"]).head(_SHOWN)
+    return [
+        RowView(
+            kind="lowest",
+            id=row["id"],
+            target=_cut(row["target"]),
+            predicted=_cut(row["predicted"]),
+            metric=metric,
+            score=row[metric],
+        )
+        for row in below.iter_rows(named=True)
+    ]
+
+
+def _cut(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _with_probability(frame: pl.DataFrame, labels: list[str]) -> pl.DataFrame:
@@ -67,9 +94,9 @@ def _view(row: dict[str, Any], kind: str) -> RowView:
 
 
 def rows_to_look_at(data: ReportData, say: Say) -> Html | None:
-    """Both tables, with the redacted texts."""
+    """A table of each kind, with the redacted texts."""
     parts: list[Child] = []
-    for kind in ("worst", "surprising"):
+    for kind in ("worst", "surprising", "lowest"):
         chosen = [row for row in data.rows if row.kind == kind]
         if chosen:
             parts += [tag("p", say(f"rows.{kind}"), class_="soft"), _table(chosen, say)]
@@ -82,9 +109,14 @@ def _table(chosen: list[RowView], say: Say) -> Html:
             tag("td", row.text, " ", tag("span", row.id, class_="soft")),
             row.target,
             row.predicted,
-            number(row.confidence, 2),
-            number(row.true_probability, 4),
+            *(number(value, digits) for value, digits in _figures(row) if value is not None),
         ]
         for row in chosen
     ]
+    if chosen[0].kind == "lowest":
+        return table(["", say("wanted"), say("model"), say(chosen[0].metric)], rows)
     return table(["", say("class"), say("model"), say("confidence"), say("true_probability")], rows)
+
+
+def _figures(row: RowView) -> tuple[tuple[float | None, int], ...]:
+    return (row.confidence, 2), (row.true_probability, 4), (row.score, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fittingroom.evaluating.slices import value_name
 from fittingroom.report.charts import Bar, bars, heat, reliability
 from fittingroom.report.data import ReportData
 from fittingroom.report.html import Child, Html, details, join, number, table, tag
@@ -38,10 +39,11 @@ def who_wins(report: EvalReport, metric: str, say: Say, language: str) -> Html:
 
 def _verdict_on(score: Score, report: EvalReport, metric: str, say: Say, language: str) -> Html:
     name, measure, chinese = say(score.name), say(metric), language.startswith("zh")
+    why = score.why(language)
     found = score.difference.get(metric)
     if found is None:
         lead = f"{name}：{say('not_scored')}" if chinese else f"{name}: {say('not_scored')}"
-        return tag("p", lead, f"（{score.error}）" if chinese else f" ({score.error})", class_="notice")
+        return tag("p", lead, f"（{why}）" if chinese else f" ({why})", class_="notice")
     span = _span(found, signed=True)
     ours, theirs = f"{found.value + score.metrics[metric].value:.3f}", f"{score.metrics[metric].value:.3f}"
     if found.low > 0:
@@ -98,7 +100,9 @@ def scores(report: EvalReport, decision: GateDecision | None, metric: str, say: 
     rows: list[list[Child]] = []
     for score in contestants:
         if not score.metrics:
-            rows.append([say(score.name), tag("td", f"{say('not_scored')}: {score.error}", colspan=len(metrics) + 1)])
+            rows.append(
+                [say(score.name), tag("td", f"{say('not_scored')}: {score.why(language)}", colspan=len(metrics) + 1)]
+            )
             continue
         name: Child = tag("b", say(score.name)) if score is report.model else say(score.name)
         cells = [_with_span(score.metrics[one]) if one in score.metrics else tag("td", "–") for one in metrics]
@@ -186,7 +190,7 @@ def trust(report: EvalReport, say: Say, language: str) -> Html:
     )
 
 
-def slices(report: EvalReport, say: Say) -> Html:
+def slices(report: EvalReport, say: Say, language: str) -> Html:
     """The metric of slices by length, script, source, time and more; those by class stand in the table by class. A
     slice of few customers or rows is marked.
     """
@@ -195,16 +199,13 @@ def slices(report: EvalReport, say: Say) -> Html:
     rows: list[list[Child]] = [
         [
             say(entry["by"]),
-            say(entry["value"]) if entry["by"] in _WORDED else entry["value"],
+            value_name(entry["by"], entry["value"]).say(language),
             _many(entry, say),
             _with_span(Interval(value=entry[metric], low=entry["low"], high=entry["high"])),
         ]
         for entry in entries
     ]
     return table([say("slices"), "", say("rows"), say(metric)], rows) if rows else Html("")
-
-
-_WORDED = {"script", "frequency", "scope"}
 
 
 def _many(entry: dict[str, Any], say: Say) -> Child:

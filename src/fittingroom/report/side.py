@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fittingroom.report.data import AttemptView, Change, ReportData
 from fittingroom.report.html import Child, Html, number, table, tag
 from fittingroom.report.scores import badge
@@ -22,7 +24,16 @@ def side_by_side(data: ReportData, metric: str, say: Say, language: str) -> Html
         say("attempt"), say("cause"), say("changed"), say("expected"), f"{say(metric)} · {say('dev')}",
         say("verdict"), say("minutes"),
     ]  # fmt: skip
+    if any(view.attempt.cost for view in data.attempts):
+        head.append(say("api_cost"))
+        for view, row in zip(data.attempts, rows, strict=True):
+            row.append(paid(view.attempt.cost))
     return table(head, rows)
+
+
+def paid(cost: Mapping[str, float]) -> str:
+    """What endpoints asked for an attempt, by currency."""
+    return " + ".join(f"{number(amount, 4)} {currency}".strip() for currency, amount in sorted(cost.items())) or "–"
 
 
 def _row(view: AttemptView, value: float | None, best: float | None, say: Say, language: str) -> list[Child]:

@@ -10,6 +10,7 @@ from fittingroom.report.data import AttemptView, FindingView, ReportData, StageL
 from fittingroom.report.html import Child, Html, details, join, number, table, tag
 from fittingroom.report.planned import planned
 from fittingroom.report.scores import badge
+from fittingroom.report.side import paid
 from fittingroom.report.words import Say
 
 _MOST_EXAMPLES = 6
@@ -55,6 +56,8 @@ def _attempt(
     parts: list[Child] = [_why(view, say, language), _came(view, before, metric, say, language)]
     if view.stopped:
         parts.append(tag("p", f"{say('stopped')}{_sep(language)}{say(view.stopped)}", class_="soft"))
+    if attempt.cost:
+        parts.append(tag("p", f"{say('api_cost')}{_sep(language)}{paid(attempt.cost)}", class_="soft"))
     parts += [tag("p", _speed(view.speed, say), class_="soft")] if view.speed.get("tokens_per_second") else []
     parts += [tag("p", text.say(language), class_="notice") for text in view.said]
     parts += [

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from fittingroom.report.beside import Told, beside
 from fittingroom.report.data import AttemptView, Change, ReportData
 from fittingroom.report.scores import primary
 from fittingroom.types import Check, EvalReport, Frozen, Interval, RunStatus, Score, Text, Verdict
@@ -26,6 +27,8 @@ class AttemptLine(Frozen):
     verdict: Verdict | None = None
     """None where it was stopped before it could be judged."""
     minutes: float = 0.0
+    cost: dict[str, float] = Field(default_factory=dict)
+    """What endpoints asked for it, by currency."""
     findings: list[str] = Field(default_factory=list)
     """Ids of the pitfalls that were met."""
 
@@ -41,6 +44,8 @@ class Standing(Frozen):
     """Rows that it answered; a slow baseline may have seen a sample."""
     error: str = ""
     """Why it could not be scored."""
+    error_zh: str = ""
+    """The same in Chinese."""
 
 
 class ReportSummary(Frozen):
@@ -60,10 +65,16 @@ class ReportSummary(Frozen):
     """The metric that the gate judges."""
     part: str = ""
     """The part that counts: test where it was opened, else dev; empty where nothing was judged."""
+    attempt: int = 0
+    """Number of the attempt whose scores these are; 0 where nothing was judged."""
+    whose: Text | None = None
+    """Said where a later attempt was judged and is not better."""
     rows: int = 0
     unscored: int = 0
     contestants: list[Standing] = Field(default_factory=list)
     """Our model first."""
+    beside: list[Told] = Field(default_factory=list)
+    """What a judge model said and how far people agree, what an API labelled, at which cost; what could be ranked."""
     verdict: Verdict | None = None
     checks: list[Check] = Field(default_factory=list)
     calibration: dict[str, float] = Field(default_factory=dict)
@@ -87,9 +98,12 @@ def summary_of(data: ReportData, page: str = "") -> ReportSummary:
         stand_in=data.stand_in,
         metric=primary(data),
         part=judged.part if judged is not None else "",
+        attempt=_number(data),
+        whose=whose(data),
         rows=judged.rows if judged is not None else 0,
         unscored=judged.unscored if judged is not None else 0,
         contestants=_contestants(judged) if judged is not None else [],
+        beside=beside(data),
         verdict=decision.verdict if decision is not None else None,
         checks=decision.checks if decision is not None else [],
         calibration={name: float(value) for name, value in found.items() if isinstance(value, int | float)},
@@ -99,13 +113,35 @@ def summary_of(data: ReportData, page: str = "") -> ReportSummary:
     )
 
 
+def _number(data: ReportData) -> int:
+    leading = data.leading()
+    return leading.attempt.number if leading is not None else 0
+
+
+def whose(data: ReportData) -> Text | None:
+    """Which attempt the scores are of, where a later one was judged and is not better."""
+    number = _number(data)
+    later = [view.attempt.number for view in data.attempts if view.report is not None and view.attempt.number > number]
+    if data.test is not None or not later:
+        return None
+    return Text(
+        en=f"These are the scores of attempt {number}, the best; attempt {later[-1]} came after it and is no better.",
+        zh=f"以下是第 {number} 次尝试（最好的一次）的分数；其后的第 {later[-1]} 次没有更好。",
+    )
+
+
 def _contestants(report: EvalReport) -> list[Standing]:
     seen: dict[str, int] = report.facts.get("baseline_rows", {})
 
     def standing(score: Score) -> Standing:
         rows = seen.get(score.name, report.rows if score.metrics else 0)
         return Standing(
-            name=score.name, metrics=score.metrics, difference=score.difference, rows=rows, error=score.error
+            name=score.name,
+            metrics=score.metrics,
+            difference=score.difference,
+            rows=rows,
+            error=score.error,
+            error_zh=score.why("zh"),
         )
 
     return [standing(score) for score in (report.model, *report.baselines)]
@@ -121,5 +157,6 @@ def _line(view: AttemptView) -> AttemptLine:
         metrics=attempt.metrics,
         verdict=attempt.verdict,
         minutes=attempt.minutes,
+        cost=attempt.cost,
         findings=list(dict.fromkeys(one.finding.pitfall for one in view.findings)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fittingroom.evaluating.slices import WORDS as SLICES
 from fittingroom.reasons import in_chinese
 from fittingroom.types import Text
 
@@ -27,6 +28,7 @@ def _text(en: str, zh: str) -> Text:
 
 
 WORDS: dict[str, Text] = {
+    **SLICES,
     # status and verdict
     "running": _text("running", "运行中"),
     "waiting": _text("waiting for a person", "等待人工处理"),
@@ -59,6 +61,9 @@ WORDS: dict[str, Text] = {
         "Surprising: wrong here, right by every baseline that reads the text, the surest first.",
         "意外：本模型答错，而所有读取文本的基线都答对，按置信度从高到低。",
     ),
+    "rows.lowest": _text("The worst answers, by the score of each row.", "得分最低的回答。"),
+    "wanted": _text("what the data say", "数据中的答案"),
+    "api_cost": _text("paid to endpoints", "接口费用"),
     "report": _text("Report", "报告"),
     "short": _text("In short", "概要"),
     "scores": _text("Scores", "分数"),
@@ -232,22 +237,14 @@ WORDS: dict[str, Text] = {
     "wrong label": _text("wrong label", "标签错误"),
     "undersampled": _text("undersampled", "欠采样"),
     # slices
-    "length": _text("length (characters)", "长度（字符）"),
-    "script": _text("script", "文字种类"),
-    "source": _text("source", "数据源"),
-    "class": _text("true class", "真实类别"),
-    "time": _text("time", "时间"),
-    "frequency": _text("classes in train", "训练集中的类别"),
-    "rare": _text("rare", "罕见"),
-    "common": _text("common", "常见"),
-    "scope": _text("scope", "范围"),
-    "in scope": _text("in scope", "范围之内"),
-    "out of scope": _text("out of scope", "范围之外"),
     "few": _text("few: hardly tells", "太少，难以说明问题"),
-    "zh": _text("Chinese", "中文"),
-    "en": _text("English", "英文"),
-    "mixed": _text("mixed", "混合"),
-    "other": _text("other", "其他"),
+    # kinds of claims in an answer
+    "number": _text("number", "数字"),
+    "price": _text("price", "价格"),
+    "size": _text("size", "尺码"),
+    "colour": _text("colour", "颜色"),
+    "date": _text("date", "日期"),
+    "code": _text("model code", "型号"),
     "kind": _text("kind", "切片"),
     "confidence": _text("confidence", "置信度"),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from fittingroom.errors import StoreError
 from fittingroom.journal import Journal
 from fittingroom.statistics.agreement import cohen_kappa
-from fittingroom.statistics.intervals import interval, resamples
+from fittingroom.statistics.bounds import mean_interval
+from fittingroom.statistics.intervals import resamples
 from fittingroom.store import digest_of, write_text
 from fittingroom.types import EvalReport, Frozen, Interval
 
@@ -150,11 +151,7 @@ def result(root: Path, handed: Handed) -> Preferred:
     if judged:
         values = np.array([np.mean([_WORTH[word] for word in words[pair.id] if word]) for pair in judged])
         drawn = resamples([pair.group for pair in judged], replicates=_REPLICATES, seed=_SEED)
-        rows = np.bincount(drawn.unit, minlength=drawn.groups)
-        sums = np.bincount(drawn.unit, weights=values, minlength=drawn.groups)
-        weights = drawn.weights.astype(np.float64)
-        spread = (weights @ sums) / (weights @ rows)
-        rate = interval(float(values.mean()), spread, groups=drawn.groups, floor=0.0, ceiling=1.0)
+        rate = mean_interval(values, drawn)
     kappa = cohen_kappa([str(one) for one, _ in both], [str(other) for _, other in both])
     return Preferred(
         **handed.model_dump(include={"code", "run", "part", "against", "answers", "equal"}),
@@ -197,14 +194,16 @@ def fingerprint(root: Path) -> str:
     return digest_of(said) if any(said.values()) else ""
 
 
-def forget(root: Path, rows: set[str]) -> int:
-    """Take the pairs of these rows out; returns how many words went."""
+def forget(root: Path, rows: Collection[str], names: Collection[str] = ()) -> int:
+    """Take the pairs of these rows, or of these customers (pseudonyms), out; returns how many words went."""
     gone = 0
     for handed in handed_out(root):
-        stay = [pair for pair in handed.pairs if pair.id not in rows]
+        going = {pair.id for pair in handed.pairs if pair.id in rows or pair.group in names}
+        stay = [pair for pair in handed.pairs if pair.id not in going]
         path = root / FOLDER / f"{handed.code}.said.jsonl"
         events = list(Journal(path).read())
-        left = [event for event in events if event["row"] not in rows]
+        # A start that was killed here has taken words out and left their pairs: both are looked at each time.
+        left = [event for event in events if event["row"] not in going and event["row"] not in rows]
         if len(left) < len(events):
             gone += len(events) - len(left)
             lines = (json.dumps(event, ensure_ascii=False) for event in left)

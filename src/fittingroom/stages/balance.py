@@ -28,8 +28,10 @@ from fittingroom.types import Frozen, Splits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("pyarrow", "rjieba")
+_OF_LABELS = ("trusted", "estimated_noise", "remaining_noise", "model_accuracy", "relabelled", "removed")
+"""What the audit found of the labels and later stages still need."""
 
 
 class BalanceConfig(Frozen):
@@ -102,6 +104,7 @@ def balance(
         "before": dict(sorted(before.items())),
         "after": dict(sorted(after.items())),
         "weights": weights,
+        "labels": {name: splits.facts[name] for name in _OF_LABELS if name in splits.facts},
         **_told(train, before, after, weights, balance),
         **({"teacher": said.facts} if said else {}),
     }

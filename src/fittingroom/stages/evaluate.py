@@ -17,7 +17,7 @@ from fittingroom.evaluating import forgetting, judged
 from fittingroom.evaluating.baselines import champion, encoder
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
-from fittingroom.evaluating.setting import FAILURES, Setting, why
+from fittingroom.evaluating.setting import FAILURES, Setting, untold, why
 from fittingroom.models.endpoint_config import EndpointConfig
 from fittingroom.serving.registry import CHAMPION
 from fittingroom.sources import preferences
@@ -27,7 +27,7 @@ from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("torch", "transformers", "scikit-learn")
 
 
@@ -79,17 +79,17 @@ def _of_all_jobs(setting: Setting, report: EvalReport) -> dict[str, Any]:
         try:
             facts["forgetting"] = forgetting.forgetting(setting)
         except FAILURES as error:
-            facts["forgetting"] = {"error": why(error)}
+            facts["forgetting"] = untold(error)
     if champion.NAME in setting.config.baselines:
         try:
             facts["champion"] = champion.told(setting.context.root, setting.alias)
         except FittingroomError as error:
-            facts["champion"] = {"alias": setting.alias, "error": why(error)}
+            facts["champion"] = {"alias": setting.alias, **untold(error)}
     if setting.config.judge is not None:
         try:
             facts["judge"] = judged.judged(setting, report)
         except FittingroomError as error:
-            facts["judge"] = {"error": why(error)}
+            facts["judge"] = untold(error)
     return facts
 
 

@@ -9,6 +9,7 @@ ended; more room to learn in (rank, all weights). Each such rival is measured on
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -27,9 +28,12 @@ from fittingroom.training.resumed import as_trained
 from fittingroom.training.rivals import Ground
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
 _LEAST_STEPS, _MOST_PASSES = 64, 6
+_FEW_TOKENS = 150_000
+"""So many may be learnt from whatever the training took: a few minutes of one core with the built-in model."""
+_FEW_SECONDS = 300.0
 _TOLD = ("trainable", "trainable_tensors", "untouched")
 """Facts of the training that a cause may be read from."""
 
@@ -39,8 +43,11 @@ class ExamineConfig(Frozen):
 
     share: float = Field(default=0.75, ge=0, le=5)
     """Rows that are learnt from for it, repetitions counted, over those of the training itself (at least 64 steps, but
-    not more than six passes for that, so that a short training can be told from a wrong one); 0: nothing is trained,
-    causes are told by what the run itself measured."""
+    for that not more than six passes, nor, beyond 150,000 tokens, more than the training itself, so that a short
+    training can be told from a wrong one); 0: nothing is trained, causes are told by what the run itself measured."""
+    time: float = Field(default=1.5, gt=0)
+    """No other rival begins once so many times the training's own time is over, or five minutes, whichever is more.
+    What was left out stands in the facts."""
     curve: bool = True
     """Whether a linear model is fitted to quarters and halves of the rows, to tell what more rows would bring."""
 
@@ -75,11 +82,14 @@ def examine(
     material = material_of(base, model.think, plan, splits, train, task, seed)
     # What was spread over processes does not fit into this one, in which all of it would be trained.
     alone = plan.sharding == "none"
-    response, rivals, experts = (
-        _trained_more(trained, plan, material, base, examine, train, seed, context) if alone else (None, [], {})
+    whole = trained.timing.get("seconds", 0.0)
+    until = started + max(_FEW_SECONDS, examine.time * whole)
+    response, rivals, experts, left_out = (
+        _trained_more(trained, plan, material, base, examine, train, seed, context, until)
+        if alone
+        else (None, [], {}, {})
     )
     seconds = time.monotonic() - started
-    whole = trained.timing.get("seconds", 0.0)
     return Examination(
         steps=trained.steps,
         evals=trained.evals,
@@ -88,6 +98,7 @@ def examine(
         facts={
             **{name: trained.facts[name] for name in _TOLD if name in trained.facts},
             **({"rate_response": response} if response else {}),
+            **({"left_out": left_out} if left_out else {}),
             **({} if material.probe.answers else {"free_answers": True}),
         },
         rivals=rivals,
@@ -116,8 +127,9 @@ def _trained_more(
     train: TrainConfig,
     seed: int,
     context: Context,
-) -> tuple[dict[str, Any] | None, list[Rival], dict[str, float]]:
-    """The rate response, the rivals, and how far experts drifted."""
+    until: float,
+) -> tuple[dict[str, Any] | None, list[Rival], dict[str, float], dict[str, str]]:
+    """The rate response, the rivals, how far experts drifted, and what was left out."""
 
     def fresh(section: TrainConfig = train) -> Any:
         return prepared(base_weights(base.path, plan), _as(plan, section), section, seed)
@@ -132,12 +144,24 @@ def _trained_more(
         material.rows, material.probe, plan, layout, seed, learnt,
         smoothing=train.label_smoothing, max_norm=train.max_grad_norm,
     )  # fmt: skip
-    least = min(_LEAST_STEPS * plan.batch_size, _MOST_PASSES * len(material.rows))
-    budget = max(examine.share * learnt, float(least)) if examine.share else 0.0
-    case = Case(ground, trained, train, fresh, resumed, budget, partial(context.progress, "examine"))
+    budget = allowed(examine.share, learnt, plan.batch_size, [len(ids) for ids in material.rows.ids])
+    case = Case(ground, trained, train, fresh, resumed, budget, partial(context.progress, "examine"), until)
     with repeatable(context.threads), arithmetic(plan.device, plan.precision):
         response, rivals = further(case)
-        return response, rivals, drifted(case) if examine.share else {}
+        drift = drifted(case) if examine.share and case.in_time("experts") else {}
+        return response, rivals, drift, dict(sorted(case.left_out.items()))
+
+
+def allowed(share: float, learnt: float, batch: int, lengths: Sequence[int]) -> float:
+    """Rows that may be learnt from: `share` of those that the training `learnt` from, or what it takes to tell a cause
+    of a short one: 64 steps of `batch` rows, but not more than six passes. Where these are many tokens (`lengths`: of
+    each row), that is bounded by what the training itself took.
+    """
+    if not share or not lengths:
+        return 0.0
+    least = min(_LEAST_STEPS * batch, _MOST_PASSES * len(lengths))
+    few = _FEW_TOKENS * len(lengths) / max(1, sum(lengths))
+    return max(share * learnt, min(least, max(few, learnt)))
 
 
 def _as(plan: Plan, section: TrainConfig) -> Plan:

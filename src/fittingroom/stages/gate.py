@@ -18,7 +18,7 @@ from fittingroom.types import Check, EvalReport, GateDecision, Verdict
 
 __all__ = ["GateConfig", "gate", "overall"]
 
-VERSION = 2
+VERSION = 3
 LIBRARIES: tuple[str, ...] = ()
 READS_VOLATILE = True
 """How long answers took is no part of a report's digest, but may decide here."""
@@ -49,7 +49,7 @@ def _checks(report: EvalReport, gate: GateConfig) -> Iterator[Check]:
     if gate.forgetting is not None:
         yield limits.forgotten(report, gate.forgetting, gate.decide)
     if gate.latency_ms is not None:
-        yield limits.slow(report, gate.latency_ms)
+        yield limits.slow(report, gate.latency_ms, gate.decide)
     yield from checks.unscored(report)
 
 

@@ -3,11 +3,11 @@
 Everything is computed from three counts per class (hits, true rows, predicted rows), so that a thousand bootstrap
 replicates are one sparse matrix product and never a loop over rows.
 
-What is resampled are groups (a customer, a conversation), not rows: rows of one customer resemble each other, and
-resampling them one by one would make the interval too narrow (cluster bootstrap; Field & Welsh 2007). Intervals are
-percentile intervals (Efron & Tibshirani 1993, chapter 13); differences between two contestants are paired: both are
-scored on the same replicates. A class with four rows or so makes the macro averages' 95 % intervals hold the truth in
-rather 88 % of all samples (see the simulation in the tests): a known weakness of percentile intervals.
+What is weighed are groups (a customer, a conversation), not rows: rows of one customer resemble each other, and
+weighing them one by one would make the interval too narrow (cluster bootstrap; Field & Welsh 2007). The weights are
+those of the Bayesian bootstrap (Rubin 1981): no class vanishes from a replicate. What no row showed is counted as
+`statistics.bounds` says; for macro averages the group that nobody saw belongs to the class of which the fewest groups
+tell, where a mistake costs most. Differences between two contestants are paired: both on the same replicates.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.statistics.bounds import TAIL, held, mean_interval, size_of_unseen, tails
 from fittingroom.types import Interval
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
-LEVEL = 0.95
+_UNIT = 2000
+"""Weights are kept as whole numbers: a mean weight of 1 as 2000. Sums of them are exact in any order."""
 _CELLS_AT_ONCE = 8_000_000  # replicates x groups held in memory at a time: 64 MB
 
 
@@ -85,11 +87,13 @@ def metrics_of(counts: Counts) -> dict[str, Floats]:
 class Resamples:
     """Bootstrap weights, drawn once and shared by all contestants, which is what pairs them.
 
-    unit [n] is the index of each row's group; weights [replicates, groups] says how often a group was drawn.
+    unit [n] is the index of each row's group; weights [replicates, groups] says how much a group counts; unseen
+    [replicates] how much the one counts that nobody saw.
     """
 
     unit: Ints
     weights: NDArray[np.uint16]
+    unseen: NDArray[np.uint16]
 
     @property
     def groups(self) -> int:
@@ -98,7 +102,7 @@ class Resamples:
 
 
 def resamples(groups: Sequence[str], *, replicates: int = 1000, seed: int = 0) -> Resamples:
-    """Draw `replicates` samples of groups, each as many groups as there are, with replacement.
+    """Draw `replicates` weightings of the groups, each weight exponential with the mean 1.
 
     The groups are numbered in sorted order, so the draw depends on their names and the seed only.
     """
@@ -110,10 +114,17 @@ def resamples(groups: Sequence[str], *, replicates: int = 1000, seed: int = 0) -
     weights = np.empty((replicates, many), dtype=np.uint16)
     step = max(1, _CELLS_AT_ONCE // max(many, 1))
     for start in range(0, replicates, step):
-        rows = min(step, replicates - start)
-        drawn = random.integers(many, size=(rows, many)) + np.arange(rows)[:, None] * many
-        weights[start : start + rows] = np.bincount(drawn.ravel(), minlength=rows * many).reshape(rows, many)
-    return Resamples(unit.astype(np.int64).ravel(), weights)
+        weights[start : start + step] = _weights(random, (min(step, replicates - start), many))
+    return Resamples(unit.astype(np.int64).ravel(), weights, _weights(random, (replicates,)))
+
+
+def _weights(random: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Never 0, so that nothing vanishes, and below 2**16: a weight of 32 comes once in 10**14 draws."""
+    import numpy as np
+
+    drawn = random.standard_exponential(shape, dtype=np.float32)
+    found: NDArray[np.uint16] = np.clip(np.rint(drawn * _UNIT), 1, 2**16 - 1).astype(np.uint16)
+    return found
 
 
 def replicate_counts(target: Ints, predicted: Ints, classes: int, drawn: Resamples) -> Counts:
@@ -130,64 +141,96 @@ def replicate_counts(target: Ints, predicted: Ints, classes: int, drawn: Resampl
 
 def bootstrap(target: Ints, predicted: Ints, classes: int, drawn: Resamples) -> dict[str, Interval]:
     """The four metrics with their intervals. target and predicted are [n] class indices from 0 to classes-1."""
+    import numpy as np
+
     values = metrics_of(counts_of(confusion_matrix(target, predicted, classes)))
-    spread = metrics_of(replicate_counts(target, predicted, classes, drawn))
-    return {
-        name: interval(float(values[name]), spread[name], groups=drawn.groups, floor=0.0, ceiling=1.0)
-        for name in METRICS
-    }
+    counts, unseen = replicate_counts(target, predicted, classes, drawn), _unseen(target, classes, drawn)
+    right = np.asarray(target == predicted, dtype=np.float64)
+    found = {"accuracy": mean_interval(right, drawn)}
+    for name in METRICS[1:]:
+        low, high = tails(unseen.wrong(counts, name), unseen.right(counts, name))
+        found[name] = held(float(values[name]), low, high)
+    return found
 
 
 def paired_bootstrap(target: Ints, ours: Ints, theirs: Ints, classes: int, drawn: Resamples) -> dict[str, Interval]:
     """Ours minus theirs, per metric, both scored on the same replicates.
 
-    Two contestants that say the same on every row differ by exactly 0: then the interval has no width, on purpose.
+    Two contestants that say the same on every row differ by 0 here; their interval says how much of a difference so few
+    rows may have missed.
     """
     import numpy as np
 
     value_a = metrics_of(counts_of(confusion_matrix(target, ours, classes)))
     value_b = metrics_of(counts_of(confusion_matrix(target, theirs, classes)))
-    spread_a = metrics_of(replicate_counts(target, ours, classes, drawn))
-    spread_b = metrics_of(replicate_counts(target, theirs, classes, drawn))
-    if np.array_equal(ours, theirs):
-        return {name: Interval(value=0.0, low=0.0, high=0.0) for name in METRICS}
-    return {
-        name: interval(
-            float(value_a[name] - value_b[name]),
-            spread_a[name] - spread_b[name],
-            groups=drawn.groups,
-            floor=-1.0,
-            ceiling=1.0,
-        )
-        for name in METRICS
-    }
+    mine, other = (replicate_counts(target, said, classes, drawn) for said in (ours, theirs))
+    unseen = _unseen(target, classes, drawn)
+    gaps = (target == ours).astype(np.float64) - (target == theirs).astype(np.float64)
+    found = {"accuracy": mean_interval(gaps, drawn, floor=-1.0)}
+    for name in METRICS[1:]:
+        worst = unseen.wrong(mine, name) - unseen.right(other, name)
+        low, high = tails(worst, unseen.right(mine, name) - unseen.wrong(other, name))
+        found[name] = held(float(value_a[name] - value_b[name]), low, high)
+    return found
 
 
-def interval(value: float, spread: Floats, *, groups: int, floor: float, ceiling: float) -> Interval:
-    """Percentile interval at 95 %. It always holds the value itself.
+@dataclass(frozen=True)
+class _Unseen:
+    """The group that nobody saw, as rows of the class of which the fewest groups tell."""
 
-    A bootstrap cannot show what no row showed: twenty right answers out of twenty would give an interval without
-    width. Where that happens, the exact bound for "not once in `groups` trials" takes its place (Clopper & Pearson;
-    close to the "rule of three").
+    weight: Floats
+    """[replicates], in rows."""
+    rarest: int
+    second: int | None
+    """The class it is taken for; None where the exam holds one class only."""
+
+    def wrong(self, counts: Counts, metric: str) -> Floats:
+        """The metric [replicates] where the group is answered wrongly."""
+        true, said = self._classes(metric)
+        support, predicted = counts.support.copy(), counts.predicted.copy()
+        support[:, true] += self.weight
+        if said is not None:
+            predicted[:, said] += self.weight
+        return metrics_of(Counts(counts.hits, support, predicted))[metric]
+
+    def right(self, counts: Counts, metric: str) -> Floats:
+        """The metric [replicates] where it is answered rightly."""
+        true, _ = self._classes(metric)
+        added = Counts(counts.hits.copy(), counts.support.copy(), counts.predicted.copy())
+        for column in (added.hits, added.support, added.predicted):
+            column[:, true] += self.weight
+        return metrics_of(added)[metric]
+
+    def _classes(self, metric: str) -> tuple[int, int | None]:
+        """True and said: what costs the rarest class its precision is a row of another that is taken for it."""
+        if metric == "macro_precision" and self.second is not None:
+            return self.second, self.rarest
+        return self.rarest, self.second
+
+
+def _unseen(target: Ints, classes: int, drawn: Resamples) -> _Unseen:
+    """It depends on the true classes only: a mistake more must not move it. Of equals the first class."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    table = csr_array((np.ones(len(target)), (drawn.unit, target)), shape=(drawn.groups, classes))
+    table.sum_duplicates()
+    rows, squares = np.asarray(table.sum(axis=0)).ravel(), np.asarray((table * table).sum(axis=0)).ravel()
+    told = np.where(rows > 0, rows**2 / np.maximum(squares, 1.0), np.inf)  # how many groups of one size they are worth
+    order = np.argsort(told, kind="stable")
+    rarest, second = int(order[0]), int(order[1]) if classes > 1 and rows[order[1]] else None
+    size = size_of_unseen(table[:, [rarest]].toarray().ravel())
+    return _Unseen(drawn.unseen.astype(np.float64) * size, rarest, second)
+
+
+def percentiles(value: float, spread: Floats) -> Interval:
+    """The 95 % percentile interval of replicates [r] (Efron & Tibshirani 1993, chapter 13): for values without bounds,
+    of which nobody can say how bad the next one may be.
     """
     import numpy as np
 
-    tail = (1 - LEVEL) / 2
-    low, high = (float(bound) for bound in np.quantile(spread, [tail, 1 - tail]))
-    if high - low < 1e-12:
-        unseen = 1 - tail ** (1 / max(groups, 1))
-        low, high = value - unseen, value + unseen
-    return Interval(value=value, low=max(floor, min(low, value)), high=min(ceiling, max(high, value)))
-
-
-def rows_needed(rows: int, width: float, gap: float) -> int | None:
-    """Roughly how many rows decide, when `rows` rows give half-width `width` and the value is `gap` from the limit.
-
-    Half-widths shrink with the square root of the rows. None when the value sits on the limit (no number would do).
-    """
-    if gap <= 1e-9 or width <= 0:
-        return None
-    return max(rows + 1, round(rows * (width / gap) ** 2 + 0.5))
+    low, high = np.quantile(spread, [TAIL, 1 - TAIL])
+    return held(value, float(low), float(high))
 
 
 def calibration(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> dict[str, Any]:

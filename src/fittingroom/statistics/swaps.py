@@ -5,7 +5,7 @@ groups (customers, conversations) are swapped, many times over, and the differen
 randomisation test; Noreen 1989; Yeh 2000 for F1). Groups are swapped whole, as rows of one customer resemble each
 other. Two-sided; the smallest p that R swaps can show is 1 / (R + 1).
 
-The interval of the difference stays what the gate decides on: it says how much, p only whether.
+The interval of the difference says how much, p whether: the gate wants both.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def _swaps(drawn: Resamples, seed: int) -> tuple[Resamples, Resamples]:
 
     random = np.random.default_rng([seed, 1])  # not the draws of the intervals
     swapped = random.integers(2, size=drawn.weights.shape, dtype=np.uint16)
-    return Resamples(drawn.unit, swapped), Resamples(drawn.unit, (1 - swapped).astype(np.uint16))
+    kept, nothing = (1 - swapped).astype(np.uint16), np.zeros(len(swapped), dtype=np.uint16)
+    return Resamples(drawn.unit, swapped, nothing), Resamples(drawn.unit, kept, nothing)
 
 
 def _p(value: float, spread: Floats) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from fittingroom.tasks.marking import MARK
+from fittingroom.tasks.phrases import Phrase
 from fittingroom.types import Frozen
 
 
@@ -17,10 +18,10 @@ class CopywriteConfig(Frozen):
     `colour: red; fit: loose`). Empty: all fields of `task.input` but the audience."""
     audience: str = ""
     """Field of `task.input` that says for whom it is written; it is shown to the model and is no attribute."""
-    forbidden: list[str] = Field(default_factory=list)
+    forbidden: list[Phrase] = Field(default_factory=list)
     """Words that must not stand in a copy, beside the usual absolute terms of advertising law (国家级, 最佳,
     best …)."""
-    allowed: list[str] = Field(default_factory=list)
+    allowed: list[Phrase] = Field(default_factory=list)
     """Phrases in which such a word is harmless, beside the usual ones (第一次, best before …)."""
     min_words: int | None = Field(default=None, ge=1)
     """Fewest words of a copy (a Chinese character is one). None: as the training copies have it, but for one in

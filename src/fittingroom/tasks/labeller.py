@@ -70,13 +70,7 @@ def hear(
     Raises RecipeError for an endpoint that is not on the list, or when no label is known; UserError when it cannot be
     asked.
     """
-    known = sorted(set(voices.spelling.values()))
-    if len(known) < 2:
-        raise RecipeError(
-            "an endpoint can only choose among known labels, and no row carries two: list them in `task.labels`",
-            "接口只能在已知标签中选择，而数据中不足两个标签：请在 `task.labels` 中列出",
-            place="label.endpoint",
-        )
+    known = choices_of(voices)
     endpoint = allowed(endpoints, config.name, "label.endpoint.name")
     rows = _Rows(table, voices, task, known)
     silent = [row for row in range(table.rows) if not voices.spoken(row) and row not in weak and merged[row] is None]
@@ -107,6 +101,18 @@ def hear(
         f"{BY}{config.name}",
         facts,
     )
+
+
+def choices_of(voices: Voices) -> list[str]:
+    """The labels that an endpoint may choose among. Raises RecipeError for fewer than two."""
+    known = sorted(set(voices.spelling.values()))
+    if len(known) < 2:
+        raise RecipeError(
+            "an endpoint can only choose among known labels, and no row carries two: list them in `task.labels`",
+            "接口只能在已知标签中选择，而数据中不足两个标签：请在 `task.labels` 中列出",
+            place="label.endpoint",
+        )
+    return known
 
 
 def _agreement(ours: Mapping[int, str | None], theirs: Mapping[int, str | None]) -> dict[str, Any]:

@@ -55,19 +55,22 @@ class Asked:
     """Questions that any order answers alike: no title that is right, or none beside it."""
     passed_over: int
     """Questions beyond `task.recommend.questions`."""
+    untold: int = 0
+    """Questions none of whose rows has a title, or a grade on the scale."""
 
 
 def asked(rows: Table, task: TaskConfig, *, seed: int) -> Asked:
     """The questions of a part. Rows without a title, or with a grade outside the scale, make none."""
     settings = settings_of(task)
-    found = _by_moment(rows, task)
+    found, untold = _by_moment(rows, task)
     if settings.grade:
         strangers = sorted({title for question in found for title in question.candidates or ()})
         for question in found:
             _join_strangers(question, strangers, settings.strangers, seed)
     usable = [question for question in found if _rankable(question, settings.relevant_from)]
     drawn = sorted(usable, key=lambda question: _lot(question.id, seed))[: settings.questions]
-    return Asked(sorted(drawn, key=lambda question: question.id), len(found) - len(usable), len(usable) - len(drawn))
+    in_order = sorted(drawn, key=lambda question: question.id)
+    return Asked(in_order, len(found) - len(usable), len(usable) - len(drawn), untold)
 
 
 def units_of(rows: Table) -> set[str]:
@@ -87,29 +90,31 @@ def moments_of(rows: Table) -> NDArray[np.int64]:
     return np.asarray(both.dictionary_encode().indices.fill_null(-1), dtype=np.int64)
 
 
-def _by_moment(rows: Table, task: TaskConfig) -> list[Question]:
-    """One question per customer, time and input; with grades, per input alone (who graded is not who asked)."""
+def _by_moment(rows: Table, task: TaskConfig) -> tuple[list[Question], int]:
+    """One question per customer, time and input; with grades, per input alone (who graded is not who asked). And how
+    many there would be beside them, had their rows a title and a grade on the scale.
+    """
     settings = settings_of(task)
     found: dict[tuple[Any, ...], Question] = {}
+    untold: set[tuple[Any, ...]] = set()
     columns = ("id", "source", "group", "time", "input", "target")
     for batch in rows.batches():
         for row in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
             row_id, source, group, time, fields, target = row
             given = {name: fields[name] or "" for name in task.input if name != settings.grade}
-            title, grade = title_of(target[task.target]), settings.best
-            if settings.grade:
-                grade_found = grade_of(fields[settings.grade], settings)
-                if grade_found is None:
-                    continue
-                grade = grade_found
-            if not title:
-                continue
             said = tuple(given.values())
             key = said if settings.grade else (group, time, said) if group else (row_id,)
+            title = title_of(target[task.target])
+            grade: float | None = settings.best
+            if settings.grade:
+                grade = grade_of(fields[settings.grade], settings)
+            if not title or grade is None:
+                untold.add(key)
+                continue
             question = found.setdefault(key, Question(row_id, group or row_id, source, given))
             question.id = min(question.id, row_id)
             _add(question, title, settings.gain(grade), graded=bool(settings.grade))
-    return sorted(found.values(), key=lambda question: question.id)
+    return sorted(found.values(), key=lambda question: question.id), len(untold - found.keys())
 
 
 def _add(question: Question, title: str, gain: float, *, graded: bool) -> None:

@@ -53,6 +53,13 @@ def facts_of(given: Mapping[str, str], task: TaskConfig) -> dict[str, str]:
     return {name: given[name].strip() for name in settings(task).facts if given.get(name, "").strip()}
 
 
+def evidence(facts: Mapping[str, str]) -> list[str]:
+    """The facts as texts to compare an answer with: each behind the name of its field, which may say what a bare number
+    counts (`stock: 3` is no price).
+    """
+    return [f"{name.replace('_', ' ')}: {value}" if value[:1].isdigit() else value for name, value in facts.items()]
+
+
 def history_of(given: Mapping[str, str], task: TaskConfig) -> list[dict[str, str]]:
     """What was said before, in turns. A text that is no list of turns is one turn of the user's; turns that say nothing
     go, and two of one speaker in a row become one.
@@ -110,7 +117,7 @@ def why_not(given: Mapping[str, str], target: str | None, task: TaskConfig) -> s
     if config.resolved and not _yes(given.get(config.resolved, ""), config):
         return UNRESOLVED
     facts = facts_of(given, task)
-    if config.facts and unsupported(target or "", facts.values(), said_by_customer(given, task)):
+    if config.facts and unsupported(target or "", evidence(facts), said_by_customer(given, task)):
         return UNSUPPORTED
     return ""
 

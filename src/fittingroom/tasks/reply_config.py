@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from fittingroom.tasks.marking import MARK
+from fittingroom.tasks.phrases import Phrase
 from fittingroom.types import Frozen
 
 
@@ -23,7 +24,7 @@ class ReplyConfig(Frozen):
         default=["1", "true", "yes", "resolved", "solved", "是", "已解决", "解决"], min_length=1
     )
     """Values of that field that say yes (case and width aside)."""
-    hand_over: list[str] = Field(default_factory=list)
+    hand_over: list[Phrase] = Field(default_factory=list)
     """Phrases by which the model hands over to a person (`转人工`). A row whose answer holds one must be answered by
     one."""
     must_hand_over: str = ""

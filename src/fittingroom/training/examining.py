@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fittingroom.models.experts import relevance
@@ -48,15 +49,36 @@ class Case:
     budget: float
     """Rows that may be learnt from in all."""
     progress: Callable[[float, float], None]
+    until: float = math.inf
+    """By `time.monotonic`: no rival begins after it."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """What was not tried although it was its turn -> what did not reach: rows or time."""
 
     @property
     def one(self) -> float:
         """Rows of one rival."""
         return _FOR_ONE * self.budget
 
-    def affords(self, rows: float, batch: int) -> bool:
-        """Whether so many rows make enough steps."""
-        return rows / batch >= _LEAST_STEPS
+    def anew(self, batch: int) -> float:
+        """Rows of a rival that begins anew. Beyond `_FRACTION` of those of the whole training it would prove nothing,
+        so where a short training leaves it more, it stops there; one that is too short even for that takes them all.
+        """
+        most = _FRACTION * self.ground.learnt
+        return min(self.one, most) if most / batch >= _LEAST_STEPS else self.one
+
+    def affords(self, what: str, rows: float, batch: int) -> bool:
+        """Whether so many rows make enough steps, and there is time for them; what does not reach is noted."""
+        reached = rows / batch >= _LEAST_STEPS and self.in_time(what)
+        if not reached:
+            self.left_out.setdefault(what, "rows")
+        return reached
+
+    def in_time(self, what: str) -> bool:
+        """Whether anything else may begin."""
+        late = time.monotonic() >= self.until
+        if late:
+            self.left_out[what] = "time"
+        return not late
 
 
 def further(case: Case) -> tuple[dict[str, Any] | None, list[Rival]]:
@@ -72,12 +94,14 @@ def further(case: Case) -> tuple[dict[str, Any] | None, list[Rival]]:
             return None, found
     case.progress(0.2, 1.0)
     response = _rates(case)
-    if response is not None and (factor := promising(response)) != 1 and case.affords(case.one, _batch(case)):
-        found.append(rival(case.ground, case.fresh(), "rate", rows=case.one, factor=factor, rate=factor))
+    if response is not None and (factor := promising(response)) != 1:
+        rows = case.anew(_batch(case))
+        if case.affords("rate", rows, _batch(case)):
+            found.append(rival(case.ground, case.fresh(), "rate", rows=rows, factor=factor, rate=factor))
     case.progress(0.6, 1.0)
     if broken or any(_better(case, one) and (one.factor < 1 or one.factor >= 10) for one in found):
         return response, found
-    if case.affords(case.one, _batch(case)):
+    if case.affords("longer", case.one, _batch(case)):
         found.append(rival(case.ground, case.resumed(), "longer", rows=case.one))
         if not any(_better(case, one) for one in found):
             found += _more_room(case)
@@ -94,19 +118,24 @@ def _smaller_batch(case: Case) -> Rival | None:
     steps = max((entry["step"] for entry in case.trained.evals), default=0.0)
     passes = max((entry["epoch"] for entry in case.trained.evals), default=0.0)
     size = max(4, min(plan.batch_size // 4, int(case.one / _FEW_STEPS)))
-    if steps >= _FEW_STEPS or passes < _PASSES or size >= plan.batch_size or size > rows:
+    if steps >= _FEW_STEPS or passes < _PASSES or size >= plan.batch_size or size > rows or not case.in_time("batch"):
         return None
     return rival(case.ground, case.fresh(), "batch", rows=case.one, batch=size, factor=size / plan.batch_size)
 
 
 def _rates(case: Case) -> dict[str, Any] | None:
-    return rates(case.ground, case.fresh, _FOR_RATES * case.budget, lambda done, total: None)
+    if not case.in_time("rate_response"):
+        return None
+    found = rates(case.ground, case.fresh, _FOR_RATES * case.budget, lambda done, total: None)
+    if found is None:
+        case.left_out["rate_response"] = "rows"
+    return found
 
 
 def _more_room(case: Case) -> list[Rival]:
     """More room to learn in, beside the same training without it."""
     train, rows = case.train, case.one / 2
-    if train.method not in ("lora", "qlora") or not case.affords(rows, _batch(case)):
+    if train.method not in ("lora", "qlora") or not case.affords("rank", rows, _batch(case)):
         return []
     wider = train.model_copy(update={"lora_rank": min(_MOST_RANK, _MORE_ROOM * train.lora_rank),
                                      "lora_alpha": min(4096.0, _MORE_ROOM * train.lora_alpha)})  # fmt: skip
@@ -214,6 +243,7 @@ def confused_of(report: EvalReport) -> list[Confused]:
 
 def labels_of_audit(splits: Splits) -> dict[str, float]:
     """See `Examination.labels`."""
+    told = splits.facts.get("labels", {})
     names = ("trusted", "estimated_noise", "remaining_noise", "model_accuracy")
-    found = {name: float(splits.facts[name]) for name in names if name in splits.facts}
-    return {**found, "changed": float(splits.facts.get("relabelled", 0) + splits.facts.get("removed", 0))}
+    found = {name: float(told[name]) for name in names if name in told}
+    return {**found, "changed": float(told.get("relabelled", 0) + told.get("removed", 0))}

@@ -80,3 +80,21 @@ def test_without_facts_only_an_answer_without_claims_is_consistent() -> None:
 def test_a_number_in_the_facts_without_a_unit_supports_it_with_one() -> None:
     assert consistent("库存还有12件", ["12"]) == 1.0
     assert consistent("库存还有13件", ["12"]) == 0.0
+    assert consistent("129元", ["129"]) == 1.0
+
+
+@pytest.mark.parametrize("fact", ["库存 3", "库存：3", "剩余3", "stock: 3", "quantity = 3"])
+def test_a_count_of_goods_is_no_price(fact: str) -> None:
+    assert consistent("只要3元", [fact]) == 0.0
+    assert consistent("还有3件", [fact]) == 1.0
+
+
+@pytest.mark.parametrize("fact", ["金属拉链", "网红款", "粉丝价", "银行卡支付", "白天发货", "咖啡机"])
+@pytest.mark.parametrize("colour", ["金色", "红色", "粉色", "银色", "白色", "咖啡色"])
+def test_a_colour_inside_another_word_is_no_colour(fact: str, colour: str) -> None:
+    assert consistent(f"有{colour}", [fact]) == 0.0
+
+
+@pytest.mark.parametrize("fact", ["颜色：红", "红,黑", "红裙", "深红/藏青", "黑红拼色", "红"])
+def test_a_bare_colour_is_one(fact: str) -> None:
+    assert consistent("有红色", [fact]) == 1.0

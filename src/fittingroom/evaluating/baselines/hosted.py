@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from fittingroom.errors import RecipeError, UserError
-from fittingroom.evaluating.setting import Setting
+from fittingroom.evaluating.setting import Setting, Spoken
 from fittingroom.models.answering import answer_all, asking
 from fittingroom.models.endpoint_batch import Question
 from fittingroom.models.endpoint_config import allowed
@@ -11,9 +13,9 @@ from fittingroom.statistics.judging import Exam
 from fittingroom.tasks.jobs import job_of
 
 
-def answers(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[str]]:
-    """Places in the exam and what is said there, on a sample of `evaluate.api.max_rows` rows. Raises UserError when it
-    cannot be asked, or says nothing.
+def answers(exam: Exam, setting: Setting, train: Exam) -> Spoken:
+    """What is said on a sample of `evaluate.api.max_rows` rows, with its account. Raises UserError when it cannot be
+    asked, or says nothing.
     """
     config = setting.config.api
     if config is None:
@@ -33,4 +35,5 @@ def answers(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[
             f"{len(questions)} 个问题都没有得到回答（{told}）",
             place="evaluate.api",
         )
-    return [place for place, _ in said], [text for _, text in said]
+    facts = found.facts() | {"unscored": len(questions) - len(said), "median_seconds": round(median(found.seconds), 3)}
+    return Spoken([place for place, _ in said], [text for _, text in said], facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fittingroom.errors import UserError
-from fittingroom.evaluating.setting import Setting
+from fittingroom.evaluating.setting import Setting, Spoken
 from fittingroom.statistics.generation.tokens import grams, tokens
 from fittingroom.statistics.judging import Exam
 from fittingroom.tasks import reply
@@ -15,7 +15,7 @@ _AT_ONCE = 256
 """Rows of the exam compared at a time with all training rows."""
 
 
-def answers(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[str]]:
+def answers(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """Places in the exam, and what is said there. TF-IDF of words and pairs of words (Chinese by character), cosine; of
     equally near rows the smallest id, and where nothing is shared that of all.
     """
@@ -30,7 +30,7 @@ def answers(exam: Exam, setting: Setting, train: Exam) -> tuple[list[int], list[
     for start in range(0, len(exam), _AT_ONCE):
         nearest = (asked[start : start + _AT_ONCE] @ known.T).toarray().round(9).argmax(axis=1)
         said += [train.targets[row] for row in nearest.tolist()]
-    return list(range(len(exam))), said
+    return Spoken(list(range(len(exam))), said)
 
 
 def _asked(given: Mapping[str, str], task: TaskConfig) -> str:

@@ -88,4 +88,4 @@ ZH = Page(
     source="Biderman 等，arXiv 2405.09673。",
 )
 
-PITFALL = Pitfall("forgetting", "evaluate", Settings(), detect, remedy, ZH, rank=45)
+PITFALL = Pitfall("forgetting", "evaluate", Settings(), detect, remedy, ZH, rank=45, moves=("forgetting",))

@@ -118,4 +118,4 @@ ZH = Page(
     source="Prechelt,Early Stopping - But When?,1998;arXiv 2606.31048(最佳检查点在 1000 步中的第 200 步)。",
 )
 
-PITFALL = Pitfall("overfitting", "examine", Settings(), detect, remedy, ZH, rank=40)
+PITFALL = Pitfall("overfitting", "examine", Settings(), detect, remedy, ZH, rank=40, moves=("score", "forgetting"))

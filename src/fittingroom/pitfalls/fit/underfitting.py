@@ -14,9 +14,11 @@ How it is detected
     have no score on training rows: they count as learnt once the dev loss rose a twentieth above its lowest while that
     of training rows lies below it, and without a rival nothing is said.
 What the remedy does
-    Where room is missing: four times the rank (up to 256), then all weights instead of LoRA. Else, where early stopping
-    ended training, makes it three times as patient (up to 20 evaluations); or doubles the epochs, at least to 3 (up to
-    40); when they are at their bound, trains all weights instead of LoRA, then asks for a larger base model.
+    Where room is missing: four times the rank (up to 256), then all weights instead of LoRA. Where layers are frozen
+    for good (`train.freeze`) and more training was not shown to help, lets half of them learn, then all. Else, where
+    early stopping ended training, makes it three times as patient (up to 20 evaluations); or doubles the epochs, at
+    least to 3 (up to 40); when they are at their bound, trains all weights instead of LoRA, then asks for the next
+    larger base model of `adapt.bases`, or advises one where the recipe names none.
 Not detected
     Labels that cannot be learnt because they are wrong or not readable from the text; see `label-noise`.
 Source
@@ -28,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fittingroom.pitfalls.bases import asked_for, larger
 from fittingroom.pitfalls.curves import DEAD, RateLimits, read
 from fittingroom.pitfalls.rivals import blamed_rate, gained, outdoes, tried, unfinished
 from fittingroom.types import Examination, Expected, Finding, Page, Pitfall, Remedy, Safety, Severity, Text
@@ -74,6 +77,7 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
             "epochs": curves.last_epoch,
             "stopped_early": float(examined.stopped == "early_stopping"),
             "room": 0.0 if time else room,
+            "time": float(time),
             "rise": gained(longer if time else tried(examined, "rank"), examined),
         },
         limits=curves.wanted(settings) or {"room": settings.gain},
@@ -91,7 +95,7 @@ def _room(examined: Examination) -> float:
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
-    """More patience or more epochs, then more trainable weights, then a person."""
+    """More room where that is missing, else more patience or epochs, then all weights, then a larger base."""
     train = used["train"]
     epochs = float(train["epochs"])
     expectation = Text(en="the training rows are learnt better", zh="训练数据学得更好")
@@ -104,6 +108,15 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             safety=Safety.AUTOMATIC,
             # The scale is alpha / rank: it stays what it was.
             patch={"train.lora_rank": wider, "train.lora_alpha": float(train["lora_alpha"]) * wider / rank},
+            expectation=expectation,
+            expected=expected,
+        )
+    thawed = _thawed(train["freeze"])
+    if thawed and not finding.measured["time"]:
+        return Remedy(
+            title=Text(en="More layers learn (`train.freeze`)", zh="让更多层参与学习（`train.freeze`）"),
+            safety=Safety.AUTOMATIC,
+            patch=thawed,
             expectation=expectation,
             expected=expected,
         )
@@ -126,10 +139,24 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             {"train.method": "full"},
         )
         return Remedy(title=title, safety=Safety.AUTOMATIC, patch=patch, expectation=expectation, expected=expected)
+    if (base := larger(used)) is not None:
+        return asked_for(used, base, expectation, finding.measured["rise"])
     return Remedy(
-        title=Text(en="Choose a larger base model (`model.base`)", zh="换用更大的基座模型（`model.base`）"),
+        title=Text(
+            en="Choose a larger base model (`model.base`; candidates in `adapt.bases`)",
+            zh="换用更大的基座模型（`model.base`；候选写在 `adapt.bases`）",
+        ),
         safety=Safety.ADVICE,
     )
+
+
+def _thawed(freeze: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that lets half of what is frozen for good learn, then all of it; {} where nothing is."""
+    if freeze["unfreeze_after"] is not None:
+        return {}
+    if freeze["layers"]:
+        return {"train.freeze.layers": int(freeze["layers"]) // 2}
+    return {"train.freeze.embeddings": False} if freeze["embeddings"] else {}
 
 
 ZH = Page(
@@ -142,8 +169,9 @@ ZH = Page(
     "自由文本答案（回复、文案、推荐）在训练数据上没有分数：开发集损失比最低点回升二十分之一以上，"
     "而训练数据损失更低，即算学会；没有对照训练时不作判断。",
     what_the_remedy_does="缺容量：秩提高到四倍（上限 256），再改为全量训练。"
+    "若有层一直被冻结（`train.freeze`），且没有迹象表明继续训练有用，则让其中一半参与学习，再放开全部。"
     "否则若被早停终止，则把耐心放宽到三倍（上限 20 次评测）；或轮数加倍，至少 3 轮（上限 40）；"
-    "到上限后由 LoRA 改为全量训练；再不行请人换更大的基座。",
+    "到上限后由 LoRA 改为全量训练；再不行请人批准换用 `adapt.bases` 中大一级的基座，配方没有写明候选时只作建议。",
     not_detected="标签本身错误或从文本看不出来而学不会的情况，见 `label-noise`。",
     source="Biderman 等，arXiv 2405.09673。",
 )

@@ -122,4 +122,6 @@ ZH = Page(
     source="Smith,arXiv 1506.01186(范围测试)。",
 )
 
-PITFALL = Pitfall("learning-rate-too-high", "examine", RateLimits(), detect, remedy, ZH, rank=30)
+PITFALL = Pitfall(
+    "learning-rate-too-high", "examine", RateLimits(), detect, remedy, ZH, rank=30, moves=("score", "forgetting")
+)

@@ -67,6 +67,14 @@ _COLOUR = re.compile(
     rf"|\b(?P<latin>{_either([word for word in COLOURS if word.isascii()])})\b"
 )
 _COLOUR_BARE = re.compile(rf"(?P<han>{_either([word for word in COLOURS if not word.isascii()])})")
+_BESIDE = frozenset(word for word in COLOURS if len(word) == 1) | frozenset("色款系底拼配和与或及、")
+_BEFORE = _BESIDE | frozenset("深浅淡亮暗纯正大小哑磨是为有选")
+_BEHIND = _BESIDE | frozenset("裙衣裤鞋帽包袜衫外上长短")
+"""What may stand beside a bare colour (红裙, 深蓝, 黑白拼): in any other word the sign is no colour (金属, 网红)."""
+_STOCK = re.compile(
+    r"(?:库存|存货|现货|剩余|还剩|仅剩|剩|数量|件数|销量|stock|quantity|qty|left|available|units)[\s:=是为有_]*$"
+)
+"""What says that the bare number behind it counts things."""
 _SMALL = re.compile(r"[一两][个件次种位下些点款套张条只]")
 """一个, 两次: a manner of speaking, no count."""
 
@@ -108,7 +116,10 @@ def _numbers(text: str, evidence: bool) -> _Found:
     blanked = _ORDINAL.sub(lambda at: " " * len(at[0]), text)
     for at in _NUMBER.finditer(blanked):
         number = plain(at["number"]) * SCALES.get(at["scale"] or "", 1)
-        yield _measured(number, at["unit"] or at["sign"]), *at.span()
+        unit = at["unit"] or at["sign"]
+        if evidence and unit is None and _STOCK.search(blanked, 0, at.start()):
+            unit = "件"
+        yield _measured(number, unit), *at.span()
     for at in _WORD.finditer(blanked):
         yield _measured(Decimal(WORDS[at["number"]]), at["unit"]), *at.span()
 
@@ -176,4 +187,10 @@ def _colours(text: str, evidence: bool) -> _Found:
         yield Claim("colour", COLOURS[at["han"] or at["latin"]]), *at.span()
     if evidence:
         for at in _COLOUR_BARE.finditer(text):
-            yield Claim("colour", COLOURS[at["han"]]), *at.span()
+            if _alone(text[: at.start()][-1:], _BEFORE) and _alone(text[at.end() :][:1], _BEHIND):
+                yield Claim("colour", COLOURS[at["han"]]), *at.span()
+
+
+def _alone(sign: str, beside: frozenset[str]) -> bool:
+    """Whether a colour ends at this sign: it is none, no Chinese one, or one that stands beside colours."""
+    return not "\u3400" <= sign <= "\u9fff" or sign in beside

@@ -18,8 +18,9 @@ _SPACE = re.compile(r"[\s_\-]+")
 def unsupported(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> list[Claim]:
     """Claims of the answer that stand neither in the facts nor, prices aside, in what the customer said.
 
-    A customer's height may be repeated to them; the price they would like to pay is no fact. A number in the facts
-    without a unit supports that number in any unit, and the other way round.
+    A customer's height may be repeated to them; the price they would like to pay is no fact. Where both name a unit it
+    must be one of the same kind; a number in the facts without one supports that number in any unit, and the other way
+    round, but for one that a word before it makes a count (库存 3, stock: 3): it is no price.
     """
     wanted = claims(answer)
     if not wanted:
