@@ -30,7 +30,7 @@ from pitfalls.refused import decided, poor, report
 from shop import write_shop
 
 WORDS = Text(en="x", zh="某")
-SLOW = {"p50_ms": 400.0, "p95_ms": 900.0, "latency_rows": 100.0}
+SLOW = {"p50_ms": 400.0, "p95_ms": 900.0, "p95_low_ms": 700.0, "p95_high_ms": 1200.0, "latency_rows": 100.0}
 WIDE = Score(name="model", metrics={"macro_f1": Interval(value=0.84, low=0.72, high=0.94)})
 
 

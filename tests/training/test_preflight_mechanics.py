@@ -81,7 +81,7 @@ def test_the_device_is_the_one_that_trains(monkeypatch: pytest.MonkeyPatch) -> N
     there = {"auto": ("a GPU", 9), "cpu": ("cpu", 7)}
     monkeypatch.setattr(storage, "machine_bytes", lambda wanted="auto": there[wanted])
     found = mechanics.measured(subject(LORA.model_copy(update={"device": "cpu"}), load_model(tiny_folder())))
-    assert found["device"] == {"bytes": 7.0}
+    assert found["device"] == {"bytes": 7.0, "sharing": 1.0}
 
 
 def state(model: Any) -> list[Any]:
