@@ -84,7 +84,7 @@ def batch_of(*, shared: bool, longest: int) -> dict[str, Any]:
 
 def planned(method: Literal["full", "lora"]) -> Any:
     """What of a plan makes a model ready to learn."""
-    ready = {"device": "cpu", "precision": "fp32", "activation_checkpointing": False, "frozen": {}}
+    ready = {"device": "cpu", "precision": "fp32", "activation_checkpointing": False, "frozen": {}, "memory_bytes": 0}
     return SimpleNamespace(method=method, dropout=0.0, **ready)
 
 

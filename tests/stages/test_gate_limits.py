@@ -82,7 +82,7 @@ def test_named_slices_only_and_missing_ones_are_told() -> None:
     found = judged(slices={"script": {"at_least": 0.5, "only": ["zh", "mixed"]}, "time": {"at_least": 0.5}})
     assert [check.verdict for check in found] == [PASS, OPEN, OPEN]
     assert "no rows in the slice script mixed" in found[1].reason.en
-    assert "切片 time 没有数据" in found[2].reason.zh
+    assert "切片 时间 没有数据" in found[2].reason.zh
 
 
 @pytest.mark.parametrize(

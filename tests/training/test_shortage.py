@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fittingroom.errors import ModelError
-from fittingroom.training import callback, trainer
+from fittingroom.training import callback, objective, trainer
 from fittingroom.training.rows import Encoded
 from fittingroom.training.shortage import is_shortage
 from training.test_fit import Killed, plan, rows, run, same
@@ -22,7 +22,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     import torch
 
     seen = {"after": 10**9, "passes": 0, "largest": 0, "refused": 0}
-    true = trainer.loss_sum
+    true = objective.loss_sum
 
     def loss_sum(model: Any, batch: Any, smoothing: float = 0.0) -> Any:
         seen["passes"] += 1
@@ -35,7 +35,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return loss
 
-    monkeypatch.setattr(trainer, "loss_sum", loss_sum)
+    monkeypatch.setattr(objective, "loss_sum", loss_sum)
     monkeypatch.setattr(callback, "_SECONDS", 0.0)
     monkeypatch.setattr(callback, "_SHARE", 1e9)
     return seen
@@ -76,7 +76,7 @@ def test_tokens_of_a_try_that_failed_are_not_counted(
 
     tries: list[list[int]] = []
     failed: list[int] = []
-    step, loss = trainer.AnswerTrainer._passes, trainer.loss_sum
+    step, loss = trainer.AnswerTrainer._passes, objective.loss_sum
     longest = max(len(ids) for ids in rows.ids)
 
     def passes(self: Any, model: Any, chosen: list[int]) -> Any:
@@ -91,7 +91,7 @@ def test_tokens_of_a_try_that_failed_are_not_counted(
         return loss(model, batch, smoothing)
 
     monkeypatch.setattr(trainer.AnswerTrainer, "_passes", passes)
-    monkeypatch.setattr(trainer, "loss_sum", loss_sum)
+    monkeypatch.setattr(objective, "loss_sum", loss_sum)
     fitted = run(tmp_path / "a", rows, plan("full", pass_tokens=2 * longest))
     assert failed, "no pass failed in the middle of a step"
     done = [one for number, one in enumerate(tries) if number not in failed]
