@@ -26,9 +26,9 @@ BaselineName = Literal[
 
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
-    "reply": ("retrieval", "template", "untuned", "champion", "api"),
+    "reply": ("retrieval", "template", "untuned", "few_shot", "champion", "api"),
     "recommend": ("popularity", "item_knn", "bm25", "untuned", "champion"),
-    "copywrite": ("retrieval", "template", "untuned", "champion", "api"),
+    "copywrite": ("retrieval", "template", "untuned", "few_shot", "champion", "api"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
 
@@ -89,7 +89,8 @@ class FewShotConfig(Frozen):
     """Examples in the prompt of the base model."""
 
     examples: int = Field(default=2, ge=1, le=100)
-    """Of each class, drawn from train by the seed; fewer where the model cannot read as much: `facts` says how many."""
+    """Of each class, where answers are free in all, drawn from train by the seed; fewer where the model cannot read as
+    much: `facts` says how many."""
 
 
 class ForgettingConfig(Frozen):

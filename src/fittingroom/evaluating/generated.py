@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.evaluating.baselines import champion, hosted, retrieval, template
+from fittingroom.evaluating.baselines import champion, few_shot_writing, hosted, retrieval, template
 from fittingroom.evaluating.latency import one_at_a_time
 from fittingroom.evaluating.measures import Measure
 from fittingroom.evaluating.setting import FAILURES, Setting, Spoken, nothing_to_judge, truncated, untold
@@ -45,6 +45,18 @@ def _untuned(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     return Spoken(places, said, cut.facts())
 
 
+def _few_shot(exam: Exam, setting: Setting, train: Exam) -> Spoken:
+    """The same with examples from train in its prompt, on the same rows."""
+    places, base = setting.sample(exam.ids), setting.predictor("base")
+    inputs = [exam.inputs[place] for place in places]
+    asked, shown = few_shot_writing.conversations(base, inputs, train, setting)
+    made = base.generate(
+        inputs, lambda done, total: setting.context.progress("evaluate.few_shot", done, total), asked=asked
+    )
+    said, cut = _spoken(base, made)
+    return Spoken(places, said, {**shown, **cut.facts()})
+
+
 def _champion(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """The release that the alias points at, through its own bundle, on all the rows that were drawn."""
     predictor, _ = champion.former(setting, exam.inputs[0])
@@ -56,6 +68,7 @@ BASELINES: dict[str, Baseline] = {
     "retrieval": retrieval.answers,
     "template": template.answers,
     "untuned": _untuned,
+    "few_shot": _few_shot,
     "api": hosted.answers,
     "champion": _champion,
 }

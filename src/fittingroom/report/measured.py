@@ -196,7 +196,10 @@ def _contestants(facts: dict[str, Any]) -> Iterator[_Line]:
     shots, champion = facts.get("baseline_facts", {}).get("few_shot"), facts.get("champion", {})
     if shots:
         shown = f"{shots['examples']} / {shots['wanted']}"
-        yield WORDS["few_shot"], _text(f"{shown} examples stand in its prompt", f"提示中放入 {shown} 个示例")
+        en, zh = f"{shown} examples stand in its prompt", f"提示中放入 {shown} 个示例"
+        if fewer := shots.get("fewer"):
+            en, zh = f"{en}; in {fewer} long rows fewer", f"{zh}；其中 {fewer} 行较长，放入的更少"
+        yield WORDS["few_shot"], _text(en, zh)
     if champion.get("release") is not None:
         number_, alias = champion["release"], champion["alias"]
         yield WORDS["champion"], _text(f"release {number_} ({alias})", f"第 {number_} 版（{alias}）")

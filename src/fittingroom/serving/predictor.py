@@ -270,13 +270,23 @@ class Predictor:
         ]
 
     def generate(
-        self, inputs: Sequence[Mapping[str, str]], progress: Callable[[int, int], None] | None = None
+        self,
+        inputs: Sequence[Mapping[str, str]],
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        asked: Sequence[Sequence[dict[str, str]]] | None = None,
     ) -> list[Said]:
         """Free answers to prepared inputs, without the mark, and why each ended: as long as those of training at most.
 
         Greedy; where the task asks for several drafts, the best of them by what can be told without a reference.
+        `asked`: for every input the conversation that asks for its answer, where it is not the task's own, such as one
+        with examples; as much of it is kept as the model reads.
         """
-        return self._writer.write(inputs, [self.prompt_ids(given)[0] for given in inputs], progress)
+        if asked is None:
+            prompts = [self.prompt_ids(given)[0] for given in inputs]
+        else:
+            prompts = [self.renderer.prompt_ids(turns, self.reads) for turns in asked]
+        return self._writer.write(inputs, prompts, progress)
 
     # ------------------------------------------------------------------------------------------ chat
 
