@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class History:
         elif locked(folder):
             status = "running"
         attempts = _attempts(events)
-        metrics, decision, digests = _judgement(events)
+        metrics, decision, digests = _judgement(events, config.gate.metric or "")
         report = folder / "report.html"
         return RunSummary(
             id=folder.name,
@@ -202,16 +203,36 @@ def _grown(so_far: TrainingCurves, event: dict[str, Any]) -> TrainingCurves:
     return so_far.model_copy(update={**grown, "speed": speed})
 
 
-def _judgement(events: list[dict[str, Any]]) -> tuple[dict[str, float], Verdict | None, dict[str, str]]:
-    """Scores of the last attempt (dev, and test when it was opened), the last verdict, digests of its outputs."""
-    metrics: dict[str, float] = {}
-    decision: Verdict | None = None
-    digests: dict[str, str] = {}
+@dataclass
+class _Told:
+    """What one attempt told of itself."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    """By part."""
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def _judgement(events: list[dict[str, Any]], metric: str) -> tuple[dict[str, float], Verdict | None, dict[str, str]]:
+    """Scores (dev, and test when it was opened) and the last verdict of the attempt that counts: one that passed dev,
+    else the best by the gate's metric, of equal ones the last; and the digests of what the last attempt put out.
+    """
+    found: dict[int, _Told] = {0: _Told()}
+    number = 0
     for event in events:
         if event["kind"] == "attempt_started":
-            metrics, decision, digests = {}, None, {}
+            number = event["attempt"]["number"]
+            found[number] = _Told()  # a resumed run tells it again
         elif event["kind"] == "stage_done":
-            digests[event["stage"]] = event["digest"]
-            metrics |= event.get("metrics") or {}
-            decision = Verdict(event["verdict"]) if event.get("verdict") else decision
-    return metrics, decision, digests
+            told = found[number]
+            told.digests[event["stage"]] = event["digest"]
+            told.metrics |= event.get("metrics") or {}
+            if event.get("verdict"):
+                told.verdicts[event["stage"].rpartition(".")[2]] = Verdict(event["verdict"])
+
+    judged = [of for of, told in found.items() if told.metrics] or [number]
+    passed = [of for of in judged if found[of].verdicts.get("dev") is Verdict.PASS]
+    by_metric = max(judged, key=lambda of: (found[of].metrics.get(f"dev.{metric}", -1.0), of))
+    best = found[passed[-1] if passed else by_metric]
+    verdicts = list(best.verdicts.values())
+    return best.metrics, verdicts[-1] if verdicts else None, found[number].digests

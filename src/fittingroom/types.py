@@ -545,8 +545,10 @@ class RunSummary(Frozen):
     name: str
     status: RunStatus
     metrics: dict[str, float] = Field(default_factory=dict)
-    """Scores of the last judged part: `dev.macro_f1`, `test.macro_f1`, …"""
+    """Scores of the attempt that counts: `dev.macro_f1`, `test.macro_f1`, … Of an attempt that passed, else of the best
+    by the gate's metric."""
     decision: Verdict | None = None
+    """The last verdict on that attempt."""
     release: int | None = None
     attempts: list[Attempt] = Field(default_factory=list)
     report: str = ""
