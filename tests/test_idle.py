@@ -70,3 +70,37 @@ def test_a_search_over_several_processes_is_refused(tmp_path: Path) -> None:
     assert caught.value.place == "engine.processes"
     with pytest.raises(RecipeError, match=r"adapt\.search trains in one process"):
         loaded(tmp_path, engine={"processes": 2}, adapt={"search": True})
+
+
+def overridden(folder: Path, sets: list[str], **sections: Any) -> RunConfig:
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({**RECIPE, **sections}), encoding="utf-8")
+    return load(folder / "recipe.yaml", sets)
+
+
+def test_the_command_line_does_not_turn_the_recipe_against_itself(tmp_path: Path) -> None:
+    adapters = {"method": "lora", "lora_rank": 8, "lora_alpha": 32}
+    assert overridden(tmp_path, ["train.method=full"], train=adapters).train.method == "full"
+    ray = {"kind": "ray", "address": "auto"}
+    assert overridden(tmp_path, ["engine.kind=local"], engine=ray).engine.address == "auto"
+    held = {"freeze": {"layers": 1, "unfreeze_after": 0.2}}
+    assert overridden(tmp_path, ["train.freeze.layers=0"], train=held).train.freeze.layers == 0
+    mended = overridden(tmp_path, ["train.method=lora"], train={"method": "full", "lora_rank": 8})
+    assert mended.train.lora_rank == 8
+
+
+@pytest.mark.parametrize(
+    ("sets", "train", "key"),
+    [
+        (["seed=3"], {"method": "full", "lora_rank": 8}, "train.lora_rank"),
+        (["train.method=experts"], {"method": "full", "lora_rank": 8}, "train.lora_rank"),
+        (["train.method=full", "train.lora_rank=8"], {"method": "lora"}, "train.lora_rank"),
+        (["train={method: full, lora_alpha: 8}"], {"method": "lora"}, "train.lora_alpha"),
+        (["train.method=full"], {"method": "lora", "lora_rank": 8, "decay": 0.3}, "train.decay"),
+    ],
+)
+def test_what_the_recipe_or_the_command_line_contradicts_itself_is_refused(
+    tmp_path: Path, sets: list[str], train: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(RecipeError, match="changes nothing here") as caught:
+        overridden(tmp_path, sets, train=train)
+    assert caught.value.place.endswith(f": {key}")

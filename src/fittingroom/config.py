@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
 from fittingroom.evaluating.config import OFFERED, STANDARD
 from fittingroom.evaluating.sense import refuse_senseless
-from fittingroom.idle import refuse_idle
+from fittingroom.idle import Idle, idle_in, refuse_idle
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
 from fittingroom.models.endpoint_prices import prices_of
 from fittingroom.models.load import ModelConfig
@@ -262,14 +263,36 @@ def load(path: Path, sets: Sequence[str] = ()) -> RunConfig:
         raise RecipeError("not UTF-8; save it as UTF-8", "不是 UTF-8 编码，请另存为 UTF-8", place=str(path)) from error
     if not isinstance(values, dict):
         raise RecipeError("is empty or not a mapping of sections", "是空的，或不是由各小节组成的映射", place=str(path))
+    changed = _changed(values, sets)
+    config = parse(changed, place=str(path))
+    found = _idle(changed, config)
+    if found and sets:
+        found = [one for one in found if one in {*_idle(_changed({}, sets), config), *_idle_by_itself(values)}]
+    refuse_idle(found, place=str(path))
+    return config
+
+
+def _changed(values: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+    """A copy of a recipe with what the command line says."""
+    changed = copy.deepcopy(dict(values))
     for item in sets:
         name, separator, value = item.partition("=")
         if not separator:
             raise RecipeError("write it as path=value", "请写成 path=value", place=f"--set {item}")
-        set_path(values, name.strip(), _yaml_value(item, value))
-    config = parse(values, place=str(path))
-    refuse_idle(values, config.train, config.search, config.engine, place=str(path))
-    return config
+        set_path(changed, name.strip(), _yaml_value(item, value))
+    return changed
+
+
+def _idle(values: Mapping[str, Any], config: RunConfig) -> list[Idle]:
+    return idle_in(values, config.train, config.search, config.engine)
+
+
+def _idle_by_itself(values: Mapping[str, Any]) -> list[Idle]:
+    """Of a recipe without the command line: one that is none without it contradicts nothing."""
+    try:
+        return _idle(values, parse(values, place=""))
+    except RecipeError:
+        return []
 
 
 def _yaml_value(item: str, text: str) -> Any:

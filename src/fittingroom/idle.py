@@ -1,12 +1,13 @@
 """What a recipe says and nothing reads: a setting of a method, a schedule or an engine that is not the one chosen.
 
 Only what somebody wrote is looked at, and only where it differs from the default: remedies patch a whole configuration,
-in which every key has a value.
+in which every key has a value. For the same reason what stands on the command line is tried on a recipe as it is: what
+the recipe says for the method that it had is left standing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fittingroom.engine import EngineConfig
@@ -25,17 +26,21 @@ class Idle(NamedTuple):
     """What it would take for it to have one."""
 
 
-def refuse_idle(
-    values: Mapping[str, Any], train: TrainConfig, search: SearchConfig, engine: EngineConfig, *, place: str
-) -> None:
-    """`values`: the recipe as it was written. Raises RecipeError for the first key that would change nothing."""
-    for key, wants in _idle(train, search, engine):
-        if _written(values, key) and _differs(key, train, engine):
-            raise RecipeError(
-                f"changes nothing here, it is for {wants}: take it out, or set that",
-                f"在这里不起作用，它只用于 {wants}：请删去，或改用该设置",
-                place=f"{place}: {key}",
-            )
+def idle_in(values: Mapping[str, Any], train: TrainConfig, search: SearchConfig, engine: EngineConfig) -> list[Idle]:
+    """Keys of `values`, a recipe or a part of one as it was written, that change nothing under these sections."""
+    return [
+        one for one in _idle(train, search, engine) if _written(values, one.key) and _differs(one.key, train, engine)
+    ]
+
+
+def refuse_idle(found: Sequence[Idle], *, place: str) -> None:
+    """Raises RecipeError for the first of them."""
+    for key, wants in found:
+        raise RecipeError(
+            f"changes nothing here, it is for {wants}: take it out, or set that",
+            f"在这里不起作用，它只用于 {wants}：请删去，或改用该设置",
+            place=f"{place}: {key}",
+        )
 
 
 def _idle(train: TrainConfig, search: SearchConfig, engine: EngineConfig) -> Iterator[Idle]:
