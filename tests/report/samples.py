@@ -73,7 +73,7 @@ def evaluated(value: float, *, tfidf: float, part: Any = "dev", labels: list[str
             "calibration": {"ece": 0.05, "brier": 0.21, "log_loss": 0.44, "bins": bins},
             "slices": slices,
             "baseline_rows": {"majority": 420, "tfidf": 420},
-            "baseline_facts": {"few_shot": {"examples": 5, "wanted": 8, "classes": 4}},
+            "baseline_facts": {"few_shot": {"examples": 5, "wanted": 8, "classes": 4, "fewer": 2}},
             "champion": {"alias": "champion", "release": 3, "bundle": "x"},
             "truncated": {"rows": 7, "share": 0.02, "tokens": 91},
             "unscored": {"no target": 2, "no finite probabilities": 0},

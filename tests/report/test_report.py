@@ -235,3 +235,9 @@ def _with(report: EvalReport) -> AttemptView:
 def test_the_same_data_give_the_same_page() -> None:
     data: ReportData = report_data()
     assert render_report(data, "zh") == render_report(report_data(), "zh")
+
+
+def test_how_many_examples_stood_in_the_prompt_is_told() -> None:
+    english, chinese = (_Parsed(render_report(report_data(), language)).text for language in ("en", "zh"))
+    assert "5 / 8 examples stand in its prompt; in 2 long rows fewer" in english
+    assert "提示中放入 5 / 8 个示例；其中 2 行较长，放入的更少" in chinese
