@@ -89,14 +89,22 @@ def noted(run: Run, best: Stand, proposal: Diagnosis) -> None:
     )
 
 
-def gave_up(best: Stand | None, advice: Text, bound: str = "") -> tuple[RunStatus, Text]:
-    """Nothing deployable came out: inconclusive when that is what the best attempt was, failed otherwise."""
+def gave_up(best: Stand | None, proposal: Diagnosis, bound: str = "") -> tuple[RunStatus, Text]:
+    """Nothing deployable came out: inconclusive when that is what the best attempt was, failed otherwise. Where a bound
+    ended the loop, what it would try next is told.
+    """
+    advice = proposal.advice
     if best is None:
         return "failed", advice
     status: RunStatus = "inconclusive" if best.attempt.verdict is Verdict.INCONCLUSIVE else "failed"
     if not bound:
         return status, advice
     number = best.attempt.number
+    if proposal.config is not None and proposal.title is not None:
+        title = proposal.title
+        advice = Text(
+            en=f"it would try next: {title.en} ({proposal.cause})", zh=f"接下来会尝试：{title.zh}（{proposal.cause}）"
+        )
     return status, Text(
         en=f"no attempt passed within `adapt.{bound}`; attempt {number} is the best so far. Raise the bound to go on; "
         f"{advice.en}",

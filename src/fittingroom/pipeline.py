@@ -123,9 +123,9 @@ def adapt(config: RunConfig, run: Run) -> Outcome:
             run.ask(proposal)
             return Outcome("waiting", proposal.question)
         if proposal.config is None:
-            return Outcome(*gave_up(best, proposal.advice))
+            return Outcome(*gave_up(best, proposal))
         config = proposal.config
-    return Outcome(*gave_up(best, proposal.advice, run.bound(config) or ""))
+    return Outcome(*gave_up(best, proposal, run.bound(config) or ""))
 
 
 def _begun(config: RunConfig, run: Run, proposal: Diagnosis, best: Stand | None) -> Attempt:

@@ -92,7 +92,7 @@ def _program() -> str:
 
 def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
     chinese = language.startswith("zh")
-    head = f"  {'第' if chinese else 'attempt '}{attempt.number}{' 次' if chinese else ''}"
+    head = f"  {'第 ' if chinese else 'attempt '}{attempt.number}{' 次' if chinese else ''}"
     if attempt.cause:
         change = ", ".join(f"{path} = {value}" for path, value in attempt.patch.items())
         yield f"{head}: {'原因' if chinese else 'cause'} {attempt.cause} -> {change}"

@@ -67,7 +67,7 @@ ZH = Page(
     "（一行都放不下的情况此前已拒绝。）",
     what_the_remedy_does="建议缩短每行、用适配器代替全部权重、换更小的基座模型或更大的设备。每次计算的行数已经减到放得下为止。",
     not_detected="其他程序占用的内存。",
-    source="公式见 models/memory.py;PyTorch 文档（内存管理）。",
+    source="公式见 models/memory.py；PyTorch 文档（内存管理）。",
 )
 
 PITFALL = Pitfall("memory-almost-full", "configure", Settings(), detect, remedy, ZH, rank=26)

@@ -81,7 +81,7 @@ ZH = Page(
     "改变的数不到一半，而用 32 位就会改变。",
     what_the_remedy_does="改为训练以 32 位存放的适配器，学习率乘以十。已经在训练适配器时，建议用 32 位存放。",
     not_detected="调度降低学习率之后才消失的步子。",
-    source="Micikevicius 等，Mixed Precision Training,arXiv 1710.03740（主权重）；自行测量。",
+    source="Micikevicius 等，Mixed Precision Training，arXiv 1710.03740（主权重）；自行测量。",
 )
 
 PITFALL = Pitfall("update-vanishes", "configure", Settings(), detect, remedy, ZH, rank=24)

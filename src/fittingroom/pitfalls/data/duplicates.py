@@ -95,7 +95,7 @@ ZH = Page(
     "所报比例为下限。",
     what_the_remedy_does="让去重阶段去除近似重复，阈值不高于发现重复时所用的阈值。",
     not_detected="自由改写和翻译；短于五个字符的文本之间的近似重复。",
-    source="Lee 等，Deduplicating Training Data Makes Language Models Better,arXiv 2107.06499。",
+    source="Lee 等，Deduplicating Training Data Makes Language Models Better，arXiv 2107.06499。",
 )
 
 PITFALL = Pitfall("duplicates", "dedup", Settings(), detect, remedy, ZH, rank=4)

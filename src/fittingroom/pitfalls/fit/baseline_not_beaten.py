@@ -93,7 +93,7 @@ ZH = Page(
     "门禁另有 `no_worse_than_champion`。",
     what_the_remedy_does="建议采用基线，或换更大的基座模型。它本身不是原因，因此不提出改动：模型为何不足，要看其他诊断结果。",
     not_detected="没有跑过的基线；在其他指标上更好的基线。",
-    source="Casanueva 等，arXiv 2003.04807;BANKING77 公开结果：微调编码器 94.0,10–80 亿参数生成模型 90–92。",
+    source="Casanueva 等，arXiv 2003.04807；BANKING77 公开结果：微调编码器 94.0，10–80 亿参数生成模型 90–92。",
 )
 
 PITFALL = Pitfall("baseline-not-beaten", "evaluate", Settings(), detect, remedy, ZH, rank=60)

@@ -116,7 +116,7 @@ ZH = Page(
     what_the_remedy_does="类别本身不均时，训练中按稀有程度加权，并保留对少见类别的偏向"
     "(`balance.correct_prior: false`);本来均匀或已加权时，把学习率降到三分之一。",
     not_detected="一小组相似标签内部的塌缩，见混淆矩阵。",
-    source="Zhao 等，Calibrate Before Use,arXiv 2102.09690(模型对多数标签的偏向)。",
+    source="Zhao 等，Calibrate Before Use，arXiv 2102.09690（模型对多数标签的偏向）。",
 )
 
 PITFALL = Pitfall("majority-collapse", "examine", Settings(), detect, remedy, ZH, rank=42)

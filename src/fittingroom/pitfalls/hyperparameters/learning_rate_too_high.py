@@ -119,7 +119,7 @@ ZH = Page(
     "自由文本答案是否学会，判断与 `underfitting` 相同。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以响应中表现最好的较小倍数（没有响应时为十分之一），下限 1e-6。",
     not_detected="只略高的学习率，早停与调度能够包容。任何学习率都学不会的数据（标签全凭运气）也停在平台上，起初会被当作此坑。",
-    source="Smith,arXiv 1506.01186(范围测试)。",
+    source="Smith，arXiv 1506.01186（范围测试）。",
 )
 
 PITFALL = Pitfall(

@@ -100,7 +100,7 @@ ZH = Page(
     "没有余量做对照训练时，以同一起点走几步代替：损失低一成以上，或降幅达到两倍。不看配置里的数字。",
     what_the_remedy_does="把实际使用的学习率乘以表现最好的倍数，上限 0.01。",
     not_detected="只略低的学习率；只对某些层偏低的学习率。轮数太少的表现有一部分相同：提高学习率更省，因此先试。",
-    source="Smith,arXiv 1506.01186(范围测试);Schulman,LoRA Without Regret,2025。",
+    source="Smith，arXiv 1506.01186（范围测试）；Schulman，LoRA Without Regret，2025。",
 )
 
 PITFALL = Pitfall("learning-rate-too-low", "examine", RateLimits(), detect, remedy, ZH, rank=31)

@@ -117,7 +117,7 @@ ZH = Page(
     "不够时完全拉平（temperature 为 0）并把权重上限提高到至多 20,"
     "不让任何一行被无限放大。",
     not_detected="虽多但难的类别；一行都没有的类别，权重也救不回来。",
-    source="He 与 Garcia,IEEE TKDE 2009;Cui 等，arXiv 1901.05555。",
+    source="He 与 Garcia，IEEE TKDE 2009；Cui 等，arXiv 1901.05555。",
 )
 
 PITFALL = Pitfall("class-imbalance", "balance", Settings(), detect, remedy, ZH, rank=14)

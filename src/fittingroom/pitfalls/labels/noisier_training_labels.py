@@ -7,8 +7,8 @@ Why it hurts
     The audit says that it cannot judge, so nothing is mended, and the training learns the errors.
 How it is detected
     The same linear model is right on dev, after learning from all training rows, clearly more often than on training
-    rows that it has not seen: by more than 0.08 and two standard errors. Where labels are alike in both parts it is
-    not. Measured once the gate said no.
+    rows that it has not seen: by more than 0.08 and two standard errors, on 50 rows of dev at least. Where labels are
+    alike in both parts it is not. Measured once the gate said no.
 What the remedy does
     Lets the audit mend the training part though its model looks poor, for on dev it is not: the bar of skill is lowered
     to 0.05, and up to 0.4 of a class may be changed.
@@ -38,6 +38,8 @@ class Settings(Frozen):
 
     apart: float = Field(default=0.08, gt=0, lt=1)
     """Accuracy on dev minus that on unseen training rows."""
+    least: int = Field(default=50, ge=2)
+    """Rows of dev from which on it is judged: a handful that is all right proves nothing."""
 
 
 def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
@@ -45,7 +47,7 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     own, rows = examined.labels.get("model_accuracy", 0.0), examined.rows
     if examined.labels.get("changed"):  # what was measured was the labels before they were mended
         return
-    if not own or not examined.data_curve or not rows.get("dev") or not rows.get("train"):
+    if not own or not examined.data_curve or rows.get("dev", 0) < settings.least or not rows.get("train"):
         return
     dev = examined.data_curve[-1].get("accuracy", 0.0)
     chance = 2 * math.sqrt(own * (1 - own) / rows["train"] + dev * (1 - dev) / rows["dev"])
@@ -91,7 +93,7 @@ ZH = Page(
     what_goes_wrong="开发集是仔细标注或复核过的，训练数据的标签却来自星级、规则或匆忙的点击。错到连审计模型都显得很差，不被采信。",
     why_it_hurts="审计说无法判断，于是什么也没修正，训练把错误学了进去。",
     how_it_is_detected="同一个线性模型从全部训练数据学习后，在开发集上答对的比例明显高于没见过的训练数据："
-    "超过 0.08 和两个标准误。两部分标签质量相同时不会如此。门禁未通过后才测量。",
+    "超过 0.08 和两个标准误，且开发集至少 50 行。两部分标签质量相同时不会如此。门禁未通过后才测量。",
     what_the_remedy_does="审计模型虽显得差，仍让它修正训练部分，因为它在开发集上并不差："
     "把技能门槛降到 0.05，每类最多可改 0.4。",
     not_detected="开发集同样有的错误（随机划分时就是如此），见 `label-noise`。",

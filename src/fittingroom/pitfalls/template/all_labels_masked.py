@@ -84,7 +84,7 @@ ZH = Page(
     how_it_is_detected="在渲染后的训练数据上统计没有任何词元计入损失的行。超过百分之一就在花钱训练之前终止本次尝试。",
     what_the_remedy_does="单行最长词元数加倍，上限为 8192 和基座模型的上下文长度；到上限后建议缩短指令。",
     not_detected="答案放得下但消息末尾被截断的行：有多少会随本诊断和计划一起说明。",
-    source="监督微调中标签遮盖（-100）的实践；TRL,SFTTrainer,`assistant_only_loss`。",
+    source="监督微调中标签遮盖（-100）的实践；TRL，SFTTrainer，`assistant_only_loss`。",
 )
 
 PITFALL = Pitfall("all-labels-masked", "configure", Settings(), detect, remedy, ZH, rank=20)
