@@ -159,7 +159,7 @@ def test_the_loop_stops_at_its_bounds_and_names_the_one_that_was_met(walk: Any, 
     assert len(run.attempts) == 1
     assert f"`adapt.{bound.split('=')[0]}`" in outcome.message.en
     assert "it would try next: " in outcome.message.en, "a step is known, only the bound forbids it"
-    assert "(learning-rate-too-low)" in outcome.message.zh
+    assert "（learning-rate-too-low）" in outcome.message.zh
     assert "without you" not in outcome.message.en
     assert run.attempts[0].cost == ({"USD": spends} if spends else {})
 
