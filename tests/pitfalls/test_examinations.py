@@ -157,6 +157,29 @@ def test_a_short_horizon_does_not_outweigh_the_whole_training() -> None:
     )
 
 
+CRAWLING = (
+    [7.795, 3.066, 0.923, 0.685, 0.552, 0.496, 0.476, 0.476, 0.483, 0.479, 0.481],
+    [0.05, 0.038, 0.186, 0.252, 0.35, 0.431, 0.483, 0.482, 0.492, 0.498, 0.493],
+)
+"""nano on the sample shop, all weights, at a tenth of a good rate: ten passes, and still under way."""
+
+
+def test_a_training_that_crawls_for_ten_passes_wants_a_higher_rate() -> None:
+    answer = {"0.1": 7.338, "0.3": 6.745, "1": 5.289, "3": 3.206, "10": 1.0, "100": 1.348}
+    higher = rival("rate", factor=3.0, share=0.19, own=0.608, dev=0.672, learnt=0.263, told=0.237)
+    longer = rival("longer", share=0.19, own=0.1, dev=0.48, learnt=0.94, told=0.543)
+
+    (found,) = detect_all(
+        examined(*CRAWLING, higher, longer, response=answer, start=7.693), "examine", settings={}, disabled=[]
+    )
+
+    assert (found.pitfall, found.proven, found.measured["best_factor"]) == ("learning-rate-too-low", True, 10.0)
+    over = longer.model_copy(update={"dev_metric": 0.5})
+    assert causes(examined(*CRAWLING, higher, over, response=answer, start=7.693)) == [], "learning was over"
+    slower = answer | {"10": 4.5, "3": 4.6, "100": 6.0}
+    assert causes(examined(*CRAWLING, higher, longer, response=slower, start=7.693)) == [], "no rate is much faster"
+
+
 @pytest.mark.parametrize(("share", "proves"), [(0.3, True), (0.9, False)])
 def test_a_rival_with_as_many_rows_proves_nothing(share: float, proves: bool) -> None:
     higher = rival("rate", factor=10.0, share=share, own=1.0, dev=1.0, learnt=0.5, told=0.5)

@@ -48,6 +48,8 @@ class RateLimits(Frozen):
     """Share by which a rival's loss must lie below the lowest of the whole training, on dev and on its own rows; or"""
     points: float = Field(default=0.1, gt=0, lt=1)
     """the macro-F1 by which it must lie above the highest, on both."""
+    raised: float = Field(default=0.02, gt=0, lt=1)
+    """Macro-F1 by which going on must raise the score on dev to say that learning was not over."""
     fraction: float = Field(default=0.6, gt=0)
     """Share of the training's rows up to which a rival that began anew proves more than a lack of time."""
     clear: float = Field(default=5.0, gt=1)

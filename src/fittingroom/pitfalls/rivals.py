@@ -37,9 +37,13 @@ def unfinished(one: Rival, examined: Examination, limits: RateLimits) -> bool:
     enough that training rows are learnt better.
     """
     passes = max((entry["epoch"] for entry in examined.evals), default=0.0)
+    return passes < limits.passes and taught_on(one, examined, limits)
+
+
+def taught_on(one: Rival, examined: Examination, limits: RateLimits) -> bool:
+    """Whether training rows were learnt clearly better, and the loss on dev is no higher."""
     taught = one.train_loss <= (1 - limits.gain) * _lowest(examined, "train_loss")
-    harmless = one.dev_loss <= (1 + limits.ahead) * _lowest(examined, "dev_loss")
-    return passes < limits.passes and taught and harmless
+    return taught and one.dev_loss <= (1 + limits.ahead) * _lowest(examined, "dev_loss")
 
 
 def gained(one: Rival | None, examined: Examination, least: float = 0.02) -> float:
@@ -56,10 +60,12 @@ def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> fl
 
     A rival at another rate outranks the few steps of the response: it stands against the whole training. Where going on
     was tried and another rate was not, the response had named none that was worth it. Where neither could be paid for,
-    the response alone says (`better_rate`), unless another rival has outdone the training.
+    the response alone says (`better_rate`), unless another rival has outdone the training. See `crawls` for the rest.
     """
     one, answer = tried(examined, "rate"), response(examined)
     if one is not None:
+        if hurried := crawls(curves, examined, limits):
+            return hurried
         if outdoes(one, examined, limits):
             enough = one.factor < 1 or one.factor >= limits.clear or curves.last_epoch >= limits.passes
             return one.factor if enough else 1.0
@@ -71,6 +77,24 @@ def blamed_rate(curves: Curves, examined: Examination, limits: RateLimits) -> fl
         return 1.0
     others = any(outdoes(other, examined, limits) for other in examined.rivals if other.change != "same")
     return 1.0 if answer is None or others else better_rate(curves, answer, limits)
+
+
+def crawls(curves: Curves, examined: Examination, limits: RateLimits) -> float:
+    """The factor on the rate, where training was still under way after many passes, and a higher rate is much faster; 0
+    elsewhere.
+
+    A rival that began anew can hardly overtake so long a training with a fraction of its rows. But going on raised the
+    score on dev, so learning was not over; and in the same few steps the loss falls `speed` times as far at the rate
+    that is best there: the same end is reached sooner by the rate than by ever more passes.
+    """
+    one, longer, answer = tried(examined, "rate"), tried(examined, "longer"), response(examined)
+    if one is None or longer is None or answer is None or curves.free or one.factor <= 1:
+        return 0.0
+    best = min(answer.losses, key=lambda factor: (answer.losses[factor], abs(math.log(factor))))
+    raised = longer.dev_metric >= _highest(examined, "dev_metric") + limits.raised
+    many = curves.last_epoch >= limits.passes and not outdoes(one, examined, limits)
+    under_way = raised and taught_on(longer, examined, limits)
+    return best if many and under_way and best > 1 and answer.speed(best) >= limits.speed else 0.0
 
 
 def proven_rate(examined: Examination, limits: RateLimits) -> bool:
