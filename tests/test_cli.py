@@ -71,9 +71,18 @@ def test_pitfalls_and_pages_in_both_languages(tmp_path: Path) -> None:
     page = run("explain", "overfitting", cwd=tmp_path).stdout
     assert "What goes wrong" in page
     assert "出了什么问题" in run("--lang", "zh", "explain", "overfitting", cwd=tmp_path).stdout
-    unknown = run("explain", "no-such-pit", cwd=tmp_path)
+    unknown = run("explain", "over-fitting", cwd=tmp_path)
     assert unknown.returncode == 2
-    assert "overfitting" in unknown.stderr
+    assert "did you mean overfitting" in unknown.stderr
+    assert f"lists all {len(ids)}" in unknown.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--lang", "fr", "runs"], ["runs", "--lang", "fr"]])
+def test_a_language_that_is_not_there_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'fr' is not there: en or zh" in done.stderr
+    assert run("runs", "--json", cwd=tmp_path, FITTINGROOM_LANG="fr_FR.UTF-8").returncode == 0, "a terminal's own is"
 
 
 def test_runs_of_an_empty_workspace_is_an_empty_list(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 import fittingroom
-from fittingroom.config import parse, set_path
+from fittingroom.config import parse
+from fittingroom.dotted import set_path
 from fittingroom.errors import RecipeError
 from fittingroom.models.endpoint_config import fault_of_url
 from fittingroom.reasons import in_chinese

@@ -6,6 +6,7 @@ What is missing is counted and named; nothing is filled in.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -76,12 +77,24 @@ def _below(scores: dict[str, Cell]) -> bool:
     return first is not None and (now is None or now < first)
 
 
+ORDER = ("seen", "seen, set only judged", "unseen", "compound", "healthy")
+
+
+def _group(one: Cell) -> str:
+    return ORDER[1] if one["kind"] == "seen" and one["judged_only"] else one["kind"]
+
+
 def summary(found: list[Cell]) -> dict[str, Any]:
-    """By kind: how often the first name was right, the median share recovered, who is ahead on test."""
+    """By kind: how often the first name was right, the median share recovered, who is ahead on test. Of the states that
+    the diagnosis was made with in view, the set that no limit was chosen on stands apart.
+    """
     told = {}
-    for kind in sorted({one["kind"] for one in found}):
-        harmless = sum(one["harmless"] for one in found if one["kind"] == kind)
-        own = [one for one in found if one["kind"] == kind and not one["harmless"]]
+    for kind in ORDER:
+        all_of_it = [one for one in found if _group(one) == kind]
+        if not all_of_it:
+            continue
+        harmless = sum(one["harmless"] for one in all_of_it)
+        own = [one for one in all_of_it if not one["harmless"]]
         shares = sorted(one["recovered"] for one in own if one["recovered"] is not None)
         told[kind] = {
             "cells": len(own),
@@ -119,7 +132,7 @@ def told(whole: dict[str, Any]) -> str:
             "the machine. A healthy run is examined as if the gate had said no. Made by `loop_page.py`."
         ),
         "",
-        f"**{len(whole['cells'])} cells were run to their end, {len(missing)} arms of cells are missing** (below).",
+        f"**{len(whole['cells'])} cells were run to their end**; what was not run stands at the end.",
         "",
         _row(
             "kind",
@@ -169,7 +182,8 @@ def told(whole: dict[str, Any]) -> str:
     for one in whole["cells"]:
         lines += [f"- {one['set']}, {one['state']}: " + "; ".join(_attempt(told) for told in one["told"])]
     if missing:
-        lines += ["", "Missing: " + ", ".join(missing) + "."]
+        lines += ["", "Not run, by set and arm:", ""]
+        lines += [f"- {name}: {', '.join(titles)}" for name, titles in missing.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -207,15 +221,16 @@ def main() -> None:
     states = {title: state for file in given.faults for title, state in read(file).items()}
     done = known(given.cells)
     found = cells(done, states)
-    missing = [
-        f"{name}/{title}/{arm}" for name in SETS for title in states for arm in ARMS if (name, title, arm) not in done
-    ]
+    missing: dict[str, list[str]] = {}
+    for name, arm, title in itertools.product(SETS, ARMS, states):
+        if (name, title, arm) not in done:
+            missing.setdefault(f"{name}, {arm}", []).append(title)
     whole = {"hand": HAND, "summary": summary(found), "cells": found, "missing": missing}
     given.cells.with_suffix(".json").write_text(
         json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
     given.cells.with_suffix(".md").write_text(told(whole), encoding="utf-8")
-    print(f"{len(found)} cells, {len(missing)} arms missing")
+    print(f"{len(found)} cells, {sum(map(len, missing.values()))} arms missing")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from fittingroom.config import flatten, set_path
+from fittingroom.dotted import flatten, set_path
 from fittingroom.types import Frozen
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from fittingroom.defaults import filled
+from fittingroom.dotted import flatten, set_path
 from fittingroom.engine import EngineConfig
 from fittingroom.errors import RecipeError
-from fittingroom.evaluating.config import OFFERED, STANDARD
+from fittingroom.evaluating.config import OFFERED
 from fittingroom.evaluating.sense import refuse_senseless
 from fittingroom.idle import Idle, idle_in, refuse_idle
 from fittingroom.models.endpoint_config import EndpointConfig, EndpointName, with_listed_teacher
@@ -33,7 +35,7 @@ from fittingroom.stages.prepare import PrepareConfig
 from fittingroom.stages.split import SplitConfig
 from fittingroom.store import digest_of
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.jobs import job_of, job_of_kind
+from fittingroom.tasks.jobs import job_of
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Frozen
@@ -155,42 +157,8 @@ class RunConfig(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _as_the_job_is_judged(cls, values: Any) -> Any:
-        """Where the recipe names none: the metric and the baselines that belong to the kind of job."""
-        task = values.get("task") if isinstance(values, dict) else None
-        kind = task.get("kind") if isinstance(task, dict) else getattr(task, "kind", None)
-        if kind not in STANDARD or kind == "classify":  # the defaults of the sections are those of classify
-            return values
-        ours = list(STANDARD[kind])
-        job = job_of_kind(kind)
-        wanted: dict[str, dict[str, Any]] = {
-            "evaluate": {"baselines": ours},
-            "gate": {"metric": job.metrics[0], "better_than": ours},
-        }
-        filled = dict(values)
-        for section, defaults in wanted.items():
-            said = values.get(section, {})
-            if isinstance(said, dict):
-                filled[section] = defaults | said
-        return filled
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_moments_are(cls, values: Any) -> Any:
-        """Where rows are moments of customers, equal ones are no copies, and likeness ties nobody together."""
-        task = values.get("task") if isinstance(values, dict) else None
-        if not isinstance(task, dict) or task.get("kind") != "recommend":
-            return values
-        settings = task.get("recommend")
-        if isinstance(settings, dict) and settings.get("grade"):
-            return values
-        filled = dict(values)
-        wanted: dict[str, dict[str, Any]] = {"dedup": {"method": "none"}, "split": {"group_by": ["group"]}}
-        for section, defaults in wanted.items():
-            said = values.get(section, {})
-            if isinstance(said, dict):
-                filled[section] = defaults | said
-        return filled
+    def _as_the_job_wants_it(cls, values: Any) -> Any:
+        return filled(values)
 
     @model_validator(mode="after")
     def _gate_can_be_judged(self) -> RunConfig:
@@ -314,52 +282,11 @@ def parse(values: Mapping[str, Any], place: str) -> RunConfig:
         raise _first_problem(error, place) from None
 
 
-def set_path(values: dict[str, Any], path: str, value: Any) -> None:
-    """Set `a.b.0.c` in nested dictionaries and lists."""
-    keys = path.split(".")
-    here: Any = values
-    for position, key in enumerate(keys):
-        last = position == len(keys) - 1
-        if isinstance(here, list):
-            if not key.isdigit() or int(key) >= len(here):
-                raise RecipeError(
-                    f"there is no item {key!r} in this list of {len(here)}",
-                    f"这个列表只有 {len(here)} 项，没有 {key!r}",
-                    place=path,
-                )
-            index = int(key)
-            if last:
-                here[index] = value
-            here = here[index]
-        else:
-            if last:
-                here[key] = value
-            else:
-                if not isinstance(here.get(key), dict | list):
-                    here[key] = {}
-                here = here[key]
-
-
-def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested values as dotted path -> leaf (empty containers are leaves)."""
-    items: list[tuple[str, Any]]
-    if isinstance(values, dict) and values:
-        items = [(str(key), item) for key, item in values.items()]
-    elif isinstance(values, list) and values and any(isinstance(item, dict | list) for item in values):
-        items = [(str(index), item) for index, item in enumerate(values)]
-    else:
-        return {prefix: values}
-    flat: dict[str, Any] = {}
-    for key, item in items:
-        flat |= flatten(item, f"{prefix}.{key}" if prefix else key)
-    return flat
-
-
 def _first_problem(error: ValidationError, place: str) -> RecipeError:
     problems = error.errors(include_url=False)
     problem, places = problems[0], [key_of(one["loc"], RunConfig) for one in problems]
     steps = places[0]
-    key = ".".join(str(step) for step in steps) or "the recipe"
+    key = ".".join(map(str, steps))
     # A union tells one wrong value once for each of its members.
     more = len({tuple(map(str, place)) for place in places if place[: len(steps)] != steps})
     tail_en = f" ({more} more problem{'s' if more > 1 else ''} after this one)" if more else ""
@@ -381,7 +308,7 @@ def _first_problem(error: ValidationError, place: str) -> RecipeError:
         said, value = wrong(dict(problem)), problem.get("input")
         given = ("", "") if isinstance(value, dict | list) else (f", not {value!r}", f"，而不是 {value!r}")
         en, zh = f"{said.en}{given[0]}", f"值不合适：{said.zh}{given[1]}"
-    return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}")
+    return RecipeError(en + tail_en, zh + tail_zh, place=f"{place}: {key}" if key else place)
 
 
 _SOURCE_KINDS = ("sql", "csv", "excel", "jsonl", "parquet", "weblog", "social", "chat", "hub")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from fittingroom.errors import UserError
 from fittingroom.types import Frozen, Page, Text
 
@@ -21,9 +23,11 @@ def explain(pitfall: str, language: str) -> Page:
 
     known = catalog()
     if pitfall not in known:
+        near = ", ".join(difflib.get_close_matches(pitfall, sorted(known), n=3, cutoff=0.5))
+        hint = (f"did you mean {near}? ", f"是不是 {near}？") if near else ("", "")
         raise UserError(
-            f"no such pitfall; known are {', '.join(sorted(known))}",
-            f"没有这个坑；已知的有 {', '.join(sorted(known))}",
+            f"no such pitfall. {hint[0]}`fittingroom pitfalls` lists all {len(known)}",
+            f"没有这个坑。{hint[1]}`fittingroom pitfalls` 列出全部 {len(known)} 个",
             place=pitfall,
         )
     return page(known[pitfall], language)

@@ -92,6 +92,7 @@ class History:
             report=str(report) if report.exists() else "",
             message=message,
             digests=digests,
+            judged_by=config.gate.metric or "",
         )
 
     def summaries(self) -> list[RunSummary]:

@@ -18,8 +18,9 @@ def secret_of(root: Path) -> bytes:
     if len(value) < 16:
         raise RecipeError(
             f"set {KEY} in the environment (or in .env) to a secret of at least 16 characters; row ids and "
-            "pseudonyms are made with it",
-            f"请在环境变量（或 .env）里设置 {KEY}，至少 16 个字符；行号与化名由它生成",
+            "pseudonyms are made with it; `fittingroom init` puts a new one into .env",
+            f"请在环境变量（或 .env）里设置 {KEY}，至少 16 个字符；行号与化名由它生成；"
+            "`fittingroom init` 会在 .env 中生成一个",
             place=str(root),
         )
     return value.encode()

@@ -50,6 +50,14 @@ _NAMES_ZH = {
     "time a step": "测一步用时",
     "verify": "验证基座",
     "trial steps": "试训练",
+    "answers": "作答",
+    "untuned": "未微调模型",
+    "few_shot": "带示例的未微调模型",
+    "champion": "现役模型",
+    "head": "线性头",
+    "encoder": "小型编码器",
+    "forgetting": "遗忘",
+    "monitor": "监控",
 }
 STEP = "step"
 """Kind of the notes that hold the values of a training's step."""

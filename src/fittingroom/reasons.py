@@ -1,4 +1,5 @@
-"""Why a row was dropped or rejected, in Chinese: tables hold the reason in English, as what it is counted by."""
+"""Why a row was dropped or rejected, and why a value was chosen, in Chinese: tables and plans hold the reason in
+English, as what it is counted by."""
 
 from __future__ import annotations
 
@@ -41,6 +42,14 @@ _WORDS = {
     "older than the retention of its source": "超过数据源的保留期限",
     "no time by which the retention could be kept": "没有可用于判断保留期限的时间",
     "unknown label": "未知标签",
+    "no question": "没有提问",
+    "blank answer": "空白回答",
+    "not resolved": "问题没有解决",
+    "not supported by its facts": "没有事实依据",
+    "no attributes": "没有属性",
+    "forbidden words": "含违禁词",
+    "no title": "没有标题",
+    "no grade": "没有评分",
     # of answers that an endpoint gave
     "blank": "空白回答",
     "thought only": "只有思考",
@@ -68,5 +77,28 @@ _SENTENCES = (
     (r"no (\S+)", r"没有 \1"),
     (r"bytes that are no text in column (.+)", r"列 \1 中有不是文本的字节"),
     (r"replies nested deeper than (\d+)", r"回复嵌套超过 \1 层"),
+    # why a value was chosen for `auto`
+    (r"(\d+) rows: about (\d+) steps an epoch", r"共 \1 行：每轮约 \2 步"),
+    (r"all (\d+) rows at once: there are fewer than (\d+)", r"\1 行一次算完：不足 \2 行"),
+    (r"about (\d+) steps at most; early stopping ends sooner", r"最多约 \1 步；早停会提前结束"),
+    (r"full fine-tuning of (\d+) M parameters", r"全量微调，\1 百万参数"),
+    (r"LoRA on (\d+) M parameters: ten times the rate of full", r"在 \1 百万参数上做 LoRA：学习率为全量微调的十倍"),
+    (
+        r"longest row (\d+), 95 % within (\d+) tokens; (\d+) rows are cut",
+        r"最长一行 \1 个词元，95% 在 \2 个以内；截断 \3 行",
+    ),
+    (r"full: ([\d.]+) GiB do not hold the ([\d.]+) GiB of a process", r"分片：\1 GiB 放不下一个进程所需的 \2 GiB"),
+    (r"on: ([\d.]+) GiB hold only small passes without it", r"开启：否则 \1 GiB 只放得下很小的前向规模"),
+    (r"(\d+) tokens at a time fit into ([\d.]+) GiB", r"\2 GiB 一次放得下 \1 个词元"),
+    (
+        r"tried: (\d+) tokens/s in ([\d.]+) GiB; (\d+) sizes were tried",
+        r"实测：每秒 \1 个词元，占 \2 GiB；共试 \3 种规模",
+    ),
+    (r"the range test saw no falling loss: the rule's rate, (\S+)", r"范围测试中损失没有下降：采用经验值 \1"),
+    (r"range test of (\d+) steps; the rule says (\S+)", r"\1 步的范围测试；经验值为 \2"),
+    (
+        r"([\d.]+) of (\d+) experts a layer take (\d+)% by (\S+) on (\d+) train rows",
+        r"在 \5 行训练数据上，每层 \2 个专家中平均 \1 个承担 \3%（按 \4）",
+    ),
 )
 """English -> Chinese, with what the groups found."""

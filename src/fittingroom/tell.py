@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.reasons import in_chinese
 from fittingroom.report.words import speaker
 from fittingroom.training.worded import laid_out
 
@@ -36,7 +37,7 @@ def tell_run(summary: RunSummary, root: Path, language: str) -> str:
     status = _STATUS_ZH[summary.status] if chinese else summary.status
     lines = ["", f"{'运行' if chinese else 'run'} {summary.id}: {status}"]
     for attempt in summary.attempts:
-        lines += list(_attempt(attempt, language))
+        lines += list(_attempt(attempt, summary.judged_by, language))
     for part in ("dev", "test"):
         scores = {
             name.split(".", 1)[1]: value for name, value in summary.metrics.items() if name.startswith(f"{part}.")
@@ -90,7 +91,7 @@ def _program() -> str:
     return os.path.relpath(here) if here.is_absolute() and here.is_relative_to(Path.cwd()) else str(here)
 
 
-def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
+def _attempt(attempt: Attempt, judged_by: str, language: str) -> Iterator[str]:
     chinese = language.startswith("zh")
     head = f"  {'第 ' if chinese else 'attempt '}{attempt.number}{' 次' if chinese else ''}"
     if attempt.cause:
@@ -104,7 +105,7 @@ def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
         came, met = attempt.came, attempt.came.met
         said = ("符合预期" if met else "未达预期") if chinese else ("as expected" if met else "less than expected")
         yield f"      {'结果' if chinese else 'came'}: {came.metric} {came.before:.3f} -> {came.after:.3f} ({said})"
-    score = score_of(attempt.metrics, ("dev",))
+    score = score_of(attempt.metrics, judged_by, ("dev",))
     verdict = attempt.verdict.value if attempt.verdict else ("被阻止" if chinese else "blocked")
     yield f"      dev {score}, {verdict}" if score else f"      {verdict}"
     for finding in attempt.findings:
@@ -112,16 +113,12 @@ def _attempt(attempt: Attempt, language: str) -> Iterator[str]:
             yield f"      ! {tell_finding(finding, language)}"
 
 
-def score_of(metrics: Mapping[str, float], parts: Sequence[str] = ("test", "dev")) -> str:
-    """The first metric of the job on the first of these parts that was judged, `macro-F1 0.912`; "" for none."""
-    from fittingroom.tasks.jobs import job_judged_by
-
+def score_of(metrics: Mapping[str, float], judged_by: str, parts: Sequence[str] = ("test", "dev")) -> str:
+    """What the gate judges, on the first of these parts that was judged, `macro-F1 0.912`; "" for none."""
     for part in parts:
-        found = {name.partition(".")[2]: value for name, value in metrics.items() if name.startswith(f"{part}.")}
-        job = job_judged_by(found)
-        if job is not None and job.metrics[0] in found:
-            first = job.metrics[0]
-            return f"{'macro-F1' if first == 'macro_f1' else first} {found[first]:.3f}"
+        value = metrics.get(f"{part}.{judged_by}")
+        if value is not None:
+            return f"{'macro-F1' if judged_by == 'macro_f1' else judged_by} {value:.3f}"
     return ""
 
 
@@ -177,7 +174,7 @@ def _plan(plan: dict[str, Any], chinese: bool) -> Iterator[str]:
         yield "  " + (layout.zh if chinese else layout.en)
     for name, why in sorted(plan["chosen"].items()):
         value = f" = {plan[name]}" if isinstance(plan.get(name), int | float | str) else ""
-        yield f"    train.{name}{value}{'：' if chinese else ': '}{why}"
+        yield f"    train.{name}{value}{'：' if chinese else ': '}{in_chinese(why) if chinese else why}"
 
 
 def _by_time(proof: dict[str, int], chinese: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ from fittingroom.engine import Context
 from fittingroom.errors import UserError
 from fittingroom.evaluating import generated
 from fittingroom.evaluating.baselines.few_shot_writing import conversations
-from fittingroom.evaluating.config import OFFERED, EvaluateConfig
+from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.setting import Setting
 from fittingroom.serving.bundle import read_info
 from fittingroom.statistics.judging import Exam
@@ -105,7 +105,3 @@ def test_it_is_judged_like_any_other_contestant(context: Context, task: dict[str
     assert "cut_answers" in facts
     table = report.predictions.frame()
     assert table["few_shot"].to_list() != table["untuned"].to_list()
-
-
-def test_rankings_have_no_such_baseline() -> None:
-    assert {kind for kind, names in OFFERED.items() if "few_shot" in names} == {"classify", "reply", "copywrite"}

@@ -10,13 +10,15 @@ import pytest
 
 from fittingroom.engine import Context
 from fittingroom.errors import UserError
+from fittingroom.evaluating.baselines import few_shot_ranking
 from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.ranked import judge
 from fittingroom.evaluating.setting import Setting
 from fittingroom.serving.predictor import Predictor
-from fittingroom.statistics.ranking import METRICS
+from fittingroom.statistics.ranking import DEPTH, METRICS
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.questions import asked
 from fittingroom.types import Bundle, EvalReport, Folder, Splits, dropped_schema
 from serving.ranked_bundles import COUNTS, make_ranking_bundle
 from shopping import rows, task
@@ -99,6 +101,10 @@ def test_predictions_are_what_the_server_answers(
     assert asked[0]["untuned"].split("; ") == base.rank(given[asked[0]["id"]]).titles
 
 
+def test_a_ranking_is_the_same_when_it_is_asked_alone(report: EvalReport) -> None:
+    assert report.facts["alone"] == {"rows": 20, "same": 20}
+
+
 def test_cold_start_is_a_slice_of_its_own(report: EvalReport) -> None:
     slices = {(one["by"], one["value"]): one for one in report.facts["slices"]}
     assert slices["customer", "new"]["rows"] == 2
@@ -143,3 +149,37 @@ def test_a_part_without_a_choice_is_refused(tmp_path: Path, context: Context) ->
     parts = {"train": alone["dev"], **alone}
     with pytest.raises(UserError, match="nothing to rank: 1 questions"):
         judged(tmp_path / "b", GRADED, parts, ["bm25"], context)
+
+
+def test_examples_of_train_stand_before_the_question(tmp_path: Path, context: Context, parts: dict[str, Table]) -> None:
+    report = judged(tmp_path / "b", OF, parts, ["untuned", "few_shot"], context)
+    untuned, shown = report.baselines
+    assert (untuned.error, shown.error) == ("", "")
+    assert shown.metrics.keys() == untuned.metrics.keys()
+    assert report.facts["baseline_facts"] == {"few_shot": {"examples": 2, "wanted": 2, "fewer": 0}}
+    rankings = report.predictions.frame()
+    assert rankings["few_shot"].to_list() != rankings["untuned"].to_list()
+    base = Predictor.load(make_ranking_bundle(tmp_path / "c", OF), threads=1, weights="base", root=context.root)
+    setting = Setting(
+        Bundle(folder=Folder(tmp_path / "c")), splits(parts), "dev", EvaluateConfig(baselines=["few_shot"]), OF, 1,
+        context,
+    )  # fmt: skip
+    questions = asked(parts["dev"], OF, seed=1).questions
+    titles = [base.ranker.candidates(question) for question in questions]
+    examples, _ = few_shot_ranking.examples(base, questions, titles, setting)
+    assert [[turn["role"] for turn in turns] for turns in examples] == [["user", "assistant"]] * 2
+    learnt = {(row["input"]["history"], row["target"]["title"]) for row in parts["train"].dicts()}
+    assert {(turns[0]["content"], turns[1]["content"]) for turns in examples} <= learnt
+    assert len({turns[1]["content"] for turns in examples}) == 2, "no title stands twice"
+    behind = base.ranker.after([turn for turns in examples for turn in turns])
+    row = next(row for row in report.predictions.dicts() if row["few_shot"] is not None)
+    place = [question.id for question in questions].index(row["id"])
+    [ranked] = behind.rank([questions[place].given], [titles[place]])
+    assert row["few_shot"].split("; ") == [title for title, _ in ranked][:DEPTH]
+
+
+def test_examples_that_do_not_fit_are_told(tmp_path: Path, context: Context, parts: dict[str, Table]) -> None:
+    wordy = [{**one, "history": "; ".join(f"{title} {at}" for at in range(99) for title in TITLES)} for one in
+             purchases("t", 40)]  # fmt: skip
+    report = judged(tmp_path / "b", OF, {**parts, "train": rows(wordy, OF)}, ["few_shot"], context)
+    assert "no moment of train can be shown as an example" in report.baselines[0].error

@@ -41,8 +41,11 @@ def parted(context: Context, **sections: Any) -> tuple[RunConfig, Rows, Splits]:
     return config, stays, split(stays, split=config.split, task=OF, seed=1, context=context)
 
 
+GROUPED = {"by_time": False}
+
+
 def test_likeness_is_left_alone(context: Context) -> None:
-    config, stays, parts = parted(context)
+    config, stays, parts = parted(context, split=GROUPED)
     assert (config.dedup.method, config.split.group_by) == ("none", ["group"])
     assert stays.kept.rows == 400
     assert not list(texts_that_say_nothing.detect(prepared(purchases(9, 1)), texts_that_say_nothing.Settings()))
@@ -52,7 +55,8 @@ def test_likeness_is_left_alone(context: Context) -> None:
 
 
 def test_no_moment_is_torn_by_time(context: Context) -> None:
-    _, _, parts = parted(context, split={"by_time": True, "group_by": []})
+    config, _, parts = parted(context)
+    assert (config.split.by_time, config.split.group_by) == (True, []), "where events have times, so it is"
     whole = {name: {(row["group"], row["time"]) for row in part.dicts()} for name, part in parts.parts().items()}
     for name, part in parts.parts().items():
         assert part.rows == 2 * len(whole[name])
@@ -61,7 +65,7 @@ def test_no_moment_is_torn_by_time(context: Context) -> None:
 
 
 def test_a_torn_moment_is_a_leak(context: Context) -> None:
-    _, _, parts = parted(context)
+    _, _, parts = parted(context, split=GROUPED)
     first = parts.train.arrow().slice(0, 40)
     torn = parts.model_copy(update={"dev": Table.of(first)})
     [found] = leaked_test_examples.detect(torn, leaked_test_examples.Settings())
@@ -70,6 +74,12 @@ def test_a_torn_moment_is_a_leak(context: Context) -> None:
     cure = leaked_test_examples.remedy(found, used)
     assert cure is not None
     assert cure.patch == {"split.group_by": ["group"]}
+
+
+def test_without_times_customers_stay_whole() -> None:
+    timeless = [{"kind": "csv", "path": "sales.csv", "role": "events", "group": "who"}]
+    config = RunConfig.model_validate({**CONFIG, "sources": timeless})
+    assert (config.split.by_time, config.split.group_by) == (False, ["group"])
 
 
 def test_what_the_recipe_says_stays() -> None:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from fittingroom.cli import catalogue, data, production, running
-from fittingroom.cli.face import Face, language_here
+from fittingroom.cli.face import Face, language_here, refuse_strange
 from fittingroom.errors import FittingroomError, UserError
 from fittingroom.version import __version__
 
@@ -33,6 +34,8 @@ def cli(context: click.Context, root: Path, lang: str) -> None:
 
     用商店自己的数据微调 DeepSeek 模型，并绕开路上的坑。
     """
+    if context.get_parameter_source("lang") is ParameterSource.COMMANDLINE:
+        refuse_strange(lang)
     os.environ["FITTINGROOM_LANG"] = lang  # errors that end the program are told in this language too
     context.obj = Face(root, lang)
 

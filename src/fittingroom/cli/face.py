@@ -83,8 +83,15 @@ form_option = click.option(
 )
 
 
+def refuse_strange(language: str) -> None:
+    """Raise BadParameter for a language that somebody asked for and that nothing is written in."""
+    if not language.startswith(("en", "zh")):
+        raise click.BadParameter(f"{language!r} is not there: en or zh (语言只有 en 与 zh)", param_hint="--lang")
+
+
 def _speak(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
+        refuse_strange(value)
         os.environ["FITTINGROOM_LANG"] = value
         context.obj.language = value
 

@@ -72,7 +72,7 @@ def runs(face: Face, as_json: bool) -> None:
         face.json(found)
         return
     for summary in found:
-        shown = score_of(summary.metrics) or "-"
+        shown = score_of(summary.metrics, summary.judged_by) or "-"
         release = f"v{summary.release}" if summary.release else "-"
         click.echo(f"{summary.id}  {summary.status:<12} {summary.name:<16} {shown:<15} {release}")
 

@@ -114,7 +114,7 @@ def _ask(setting: Setting, exam: Exam) -> _Asked:
 
     predictor, inputs = setting.predictor(), exam.inputs
     started = time.monotonic()
-    found = in_batches(predictor.score, inputs, f"evaluate.{setting.part}", setting.context)
+    found = in_batches(predictor.score, inputs, "answers", setting.context)
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
     alone: dict[int, str] = {}

@@ -27,7 +27,7 @@ BaselineName = Literal[
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
     "reply": ("retrieval", "template", "untuned", "few_shot", "champion", "api"),
-    "recommend": ("popularity", "item_knn", "bm25", "untuned", "champion"),
+    "recommend": ("popularity", "item_knn", "bm25", "untuned", "few_shot", "champion"),
     "copywrite": ("retrieval", "template", "untuned", "few_shot", "champion", "api"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
@@ -89,8 +89,8 @@ class FewShotConfig(Frozen):
     """Examples in the prompt of the base model."""
 
     examples: int = Field(default=2, ge=1, le=100)
-    """Of each class, where answers are free in all, drawn from train by the seed; fewer where the model cannot read as
-    much: `facts` says how many."""
+    """Of each class, where answers are free or rankings in all, drawn from train by the seed; fewer where the model
+    cannot read as much: `facts` says how many."""
 
 
 class ForgettingConfig(Frozen):

@@ -127,7 +127,7 @@ def _losses(
                 wanted = padded[number, first:last]
                 losses[at] = float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum").double())
             done += len(batch)
-            context.progress("evaluate.forgetting", done, len(rows))
+            context.progress("forgetting", done, len(rows))
     return losses, np.array([len(row) - start for row, start in zip(rows, starts, strict=True)])
 
 

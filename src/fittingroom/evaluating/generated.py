@@ -41,7 +41,7 @@ def _untuned(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """The base model before tuning, through the same prompts, on a sample of `untuned_rows` rows."""
     places = setting.sample(exam.ids)
     inputs = [exam.inputs[place] for place in places]
-    said, cut = _generated(setting.predictor("base"), inputs, "evaluate.untuned", setting)
+    said, cut = _generated(setting.predictor("base"), inputs, "untuned", setting)
     return Spoken(places, said, cut.facts())
 
 
@@ -50,9 +50,7 @@ def _few_shot(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     places, base = setting.sample(exam.ids), setting.predictor("base")
     inputs = [exam.inputs[place] for place in places]
     asked, shown = few_shot_writing.conversations(base, inputs, train, setting)
-    made = base.generate(
-        inputs, lambda done, total: setting.context.progress("evaluate.few_shot", done, total), asked=asked
-    )
+    made = base.generate(inputs, lambda done, total: setting.context.progress("few_shot", done, total), asked=asked)
     said, cut = _spoken(base, made)
     return Spoken(places, said, {**shown, **cut.facts()})
 
@@ -60,7 +58,7 @@ def _few_shot(exam: Exam, setting: Setting, train: Exam) -> Spoken:
 def _champion(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """The release that the alias points at, through its own bundle, on all the rows that were drawn."""
     predictor, _ = champion.former(setting, exam.inputs[0])
-    said, cut = _generated(predictor, exam.inputs, "evaluate.champion", setting)
+    said, cut = _generated(predictor, exam.inputs, "champion", setting)
     return Spoken(list(range(len(exam))), said, cut.facts())
 
 
@@ -103,7 +101,7 @@ def judge(setting: Setting) -> EvalReport:
     measure = Measure.of(task, train)
     started = time.monotonic()
     predictor = setting.predictor()
-    said, cut = _generated(predictor, exam.inputs, f"evaluate.{setting.part}", setting)
+    said, cut = _generated(predictor, exam.inputs, "answers", setting)
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
     alone: dict[int, str] = {}

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import UserError
-from fittingroom.evaluating.baselines import bm25, champion, item_knn, popularity, untuned_ranking
-from fittingroom.evaluating.latency import one_at_a_time
-from fittingroom.evaluating.setting import FAILURES, Setting, unbalanced, untold
+from fittingroom.evaluating.baselines import bm25, champion, few_shot_ranking, item_knn, popularity, untuned_ranking
+from fittingroom.evaluating.latency import FEWEST, one_at_a_time
+from fittingroom.evaluating.setting import FAILURES, Ordered, Setting, unbalanced, untold
 from fittingroom.evaluating.slices import Cut, sliced
 from fittingroom.statistics.intervals import Resamples, resamples
 from fittingroom.statistics.means import bootstrap_means, paired_means
@@ -40,6 +40,7 @@ BASELINES = {
     "item_knn": item_knn.lists,
     "bm25": bm25.lists,
     "untuned": untuned_ranking.lists,
+    "few_shot": few_shot_ranking.lists,
     "champion": champion.lists,
 }
 """Name -> its rankings of the questions. It may raise FittingroomError: its reason is told."""
@@ -91,18 +92,20 @@ def judge(setting: Setting) -> EvalReport:
         for ranked in ranker.rank(
             [question.given for question in exam.questions],
             proposed,
-            lambda done, total: setting.context.progress(f"evaluate.{setting.part}", done, total),
+            lambda done, total: setting.context.progress("answers", done, total),
         )
     ]
     seconds = time.monotonic() - started
     timing = {"model_seconds": seconds, "rows_per_second": len(exam.questions) / max(seconds, 1e-9)}
-    timing |= _latency(ranker, exam.questions, config.latency_rows)
+    alone: dict[int, list[str]] = {}
+    timing |= _latency(ranker, exam.questions, config.latency_rows, alone)
     by = ranker.by
     del predictor, ranker  # see Setting.predictor
     train = unbalanced(setting.splits)
     shelf = Shelf.of(train, task)
     mine = exam.values(ours)
-    scores, theirs = _baselines(exam, mine, shelf, setting)
+    scores, others = _baselines(exam, mine, shelf, setting)
+    theirs = {name: one.lists for name, one in others.items()}
     units = units_of(train)
     shown: dict[str, Sequence[list[str] | None]] = {"model": ours, **theirs}
     facts = {
@@ -110,6 +113,7 @@ def judge(setting: Setting) -> EvalReport:
         "replicates": config.replicates,
         "part_digest": setting.rows.digest,
         "train_rows": train.rows,
+        "baseline_facts": {name: one.facts for name, one in others.items() if one.facts},
         "baseline_rows": {name: sum(ranked is not None for ranked in lists) for name, lists in theirs.items()},
         "questions": {
             "judged": len(exam.questions),
@@ -118,6 +122,7 @@ def judge(setting: Setting) -> EvalReport:
             "passed_over": found.passed_over,
         },
         "ranked_by": by,
+        "alone": {"rows": len(alone), "same": sum(ours[at][:DEPTH] == first for at, first in alone.items())},
         "candidates": _ceiling(exam.questions, proposed),
         "reach": {name: _reach(lists, shelf) for name, lists in shown.items()},
         "slices": _slices(exam, mine, shelf, units, seed),
@@ -136,30 +141,31 @@ def judge(setting: Setting) -> EvalReport:
     )
 
 
-def _latency(ranker: Ranker, questions: Sequence[Question], rows: int) -> dict[str, float]:
-    """How long one ranking takes, its candidates looked for included."""
-
-    def ask(question: Question) -> object:
-        return ranker.rank([question.given], [ranker.candidates(question)])
-
-    return one_at_a_time(ask, questions, rows)
-
-
-def _baselines(
-    exam: _Exam, mine: Values, shelf: Shelf, setting: Setting
-) -> tuple[list[Score], dict[str, list[list[str] | None]]]:
-    """Scores of the baselines in the order asked for, and the rankings of those that worked; None for a question that a
-    baseline was not asked.
+def _latency(ranker: Ranker, questions: Sequence[Question], rows: int, alone: dict[int, list[str]]) -> dict[str, float]:
+    """How long one ranking takes, its candidates looked for included; what came first there, a second time and alone,
+    goes into `alone` by its place.
     """
+
+    def ask(place: int) -> None:
+        question = questions[place]
+        [ranked] = ranker.rank([question.given], [ranker.candidates(question)])
+        if len(alone) < FEWEST:  # how many more are asked depends on the clock, and facts must not
+            alone[place] = [title for title, _ in ranked[:DEPTH]]
+
+    return one_at_a_time(ask, range(len(questions)), rows)
+
+
+def _baselines(exam: _Exam, mine: Values, shelf: Shelf, setting: Setting) -> tuple[list[Score], dict[str, Ordered]]:
+    """Scores of the baselines in the order asked for, and the rankings of those that worked."""
     scores: list[Score] = []
-    rankings: dict[str, list[list[str] | None]] = {}
+    rankings: dict[str, Ordered] = {}
     for name in setting.config.baselines:
         try:
-            lists = BASELINES[name](exam.questions, shelf, setting)
+            rankings[name] = BASELINES[name](exam.questions, shelf, setting)
         except FAILURES as error:
             scores.append(Score(name=name, metrics={}, **untold(error)))
             continue
-        rankings[name] = lists
+        lists = rankings[name].lists
         places = [place for place, ranked in enumerate(lists) if ranked is not None]
         part = exam
         if len(places) < len(lists):

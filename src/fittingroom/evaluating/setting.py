@@ -78,6 +78,15 @@ class Spoken(NamedTuple):
     """For `facts.baseline_facts`: what it cost, what was cut, why rows are unscored."""
 
 
+class Ordered(NamedTuple):
+    """What a contestant put in which order where goods are ranked."""
+
+    lists: list[list[str] | None]
+    """By question, best first; None for one that it was not asked."""
+    facts: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    """For `facts.baseline_facts`."""
+
+
 def unbalanced(splits: Splits) -> Table:
     """Train as it was before it was balanced: baselines learn from the classes as they come, each row once."""
     import polars as pl

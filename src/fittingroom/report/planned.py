@@ -43,7 +43,7 @@ def _chosen(plan: Plan, say: Say) -> Html:
     for name, why in sorted(plan.chosen.items()):
         value = getattr(plan, name, None)
         shown = f"{value}" if isinstance(value, int | float | str) else ""
-        rows.append([tag("code", f"train.{name}"), shown, why])
+        rows.append([tag("code", f"train.{name}"), shown, say(why)])
     return table(["", say("chosen"), say("why")], rows)
 
 

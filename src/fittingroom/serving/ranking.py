@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fittingroom.models.render import Renderer
+    from fittingroom.models.render import Message, Renderer
 
     Floats = NDArray[np.float64]
 
@@ -109,7 +109,19 @@ class Ranker:
         self.shelf, self.task, self.by = shelf, task, by
         self._model, self._renderer, self._limit = model, renderer, prompt_limit
         self._lock = lock or threading.Lock()
+        self._before: list[Message] = []
         self._priors: dict[str, float] = {}
+
+    def after(self, before: Sequence[Mapping[str, str]]) -> Ranker:
+        """The same model, asked with these turns between the system turn and the question, such as examples with their
+        answers; as much of them is kept as the model reads, the oldest going first.
+        """
+        reads = int(self._model.config.max_position_embeddings)
+        other = Ranker(
+            self._model, self._renderer, self.task, self.shelf, prompt_limit=reads, by=self.by, lock=self._lock
+        )
+        other._before = [dict(turn) for turn in before]  # what it expects where nothing is known is its own, too
+        return other
 
     def rank(
         self, given: Sequence[Mapping[str, str]], candidates: Sequence[Sequence[str]], progress: Progress | None = None
@@ -218,7 +230,7 @@ class Ranker:
         prompts = []
         for at, (one, of_one) in enumerate(zip(given, answers, strict=True)):
             room = min(self._limit, reads - max(len(answer) for answer in of_one))
-            prompts.append(self._renderer.prompt_ids(JOB.messages(one, self.task, []), room))
+            prompts.append(self._prompt(one, room))
             if len(prompts[-1]) > max(room, 1):
                 raise UserError(
                     f"a title is too long: prompt and title must fit into the {reads} tokens that the model reads",
@@ -230,6 +242,10 @@ class Ranker:
         if not all(np.isfinite(one).all() for one in found):
             raise ModelError("the model gave values that are not numbers", "模型给出的值不是数字")
         return found
+
+    def _prompt(self, given: Mapping[str, str], room: int) -> list[int]:
+        asked = JOB.messages(given, self.task, [])
+        return self._renderer.prompt_ids([*asked[:-1], *self._before, *asked[-1:]], room)
 
 
 def _scores(way: By, found: _Expected, shares: Floats) -> Floats:

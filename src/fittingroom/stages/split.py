@@ -248,12 +248,13 @@ def _parted(table: Table, task: TaskConfig, context: Context, parts: NDArray[np.
 def _refuse_too_few(marked: _Marked, config: SplitConfig) -> None:
     import numpy as np
 
-    rows, need = len(marked.label), len(marked.names) * (config.min_per_class + 1)
+    free = marked.names in ([], [""])
+    rows, need = len(marked.label), max(1, len(marked.names)) * (config.min_per_class + 1)
     if rows < need:
+        classes = ("", "") if free else (f" for {len(marked.names)} classes", f"训练 {len(marked.names)} 个类别")
         raise UserError(
-            f"{rows} rows are too few for {len(marked.names)} classes: at least {need} are needed, "
-            f"{need - rows} are missing",
-            f"{rows} 行数据不足以训练 {len(marked.names)} 个类别：至少需要 {need} 行，还缺 {need - rows} 行",
+            f"{rows} rows are too few{classes[0]}: at least {need} are needed, {need - rows} are missing",
+            f"{rows} 行数据不足以{classes[1] or '训练'}：至少需要 {need} 行，还缺 {need - rows} 行",
             place="split",
         )
     _refuse_classes(marked.names, np.bincount(marked.label), config)
@@ -306,6 +307,14 @@ def _refuse_classes(names: Sequence[str], counts: NDArray[np.int64], config: Spl
     told_zh = "，".join(f"{name!r}：{missing}" for name, missing in sorted(short.items()) if missing > 0)
     if not told:
         return
+    if list(names) == [""]:
+        raise UserError(
+            f"train needs {config.min_per_class} rows, and {short['']} of them are missing: add rows, or make the "
+            "other parts smaller (`split.dev`, `split.calibration`, `split.test`)",
+            f"训练部分至少需要 {config.min_per_class} 行，还缺 {short['']} 行：请补充数据，或缩小其他部分"
+            "（`split.dev`、`split.calibration`、`split.test`）",
+            place="split",
+        )
     raise UserError(
         f"each class needs {config.min_per_class} rows in train; missing: {told}. Add rows of these classes, merge "
         "them into others with `task.aliases`, or lower `split.min_per_class`",

@@ -11,9 +11,8 @@ from fittingroom.statistics.generation.lawful import lawful
 from fittingroom.statistics.generation.tokens import tokens
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.copywrite_config import CopywriteConfig
-from fittingroom.tasks.job import Job
+from fittingroom.tasks.job import Job, Unlabelled
 from fittingroom.tasks.rows import inputs_of, targets
-from fittingroom.types import Splits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,11 +53,10 @@ def why_not(given: Mapping[str, str], target: str | None, task: TaskConfig) -> s
     return "" if lawful(target or "", config.forbidden, config.allowed) else FORBIDDEN
 
 
-class _Copywrite:
+class _Copywrite(Unlabelled):
     """The job; see `Job` for what each part says."""
 
     kind = "copywrite"
-    closed = False
     metrics = (
         "coverage",
         "faithfulness",
@@ -72,12 +70,6 @@ class _Copywrite:
         "unrepeated",
     )
 
-    def labels(self, splits: Splits, task: TaskConfig) -> list[str]:
-        return []
-
-    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
-        return []
-
     def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
         """The instruction in the system turn, the fields in the user's: one alone, several by name, one a line."""
         asked = [{"role": "system", "content": task.instruction}] if task.instruction else []
@@ -89,9 +81,6 @@ class _Copywrite:
 
     def answer(self, target: str, task: TaskConfig, labels: Sequence[str]) -> str:
         return target.strip()
-
-    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
-        return []
 
     def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:
         rows = zip(inputs_of(table), targets(table, task), strict=True)

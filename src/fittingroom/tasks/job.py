@@ -62,3 +62,21 @@ class Job(Protocol):
     def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:
         """For every row "" or the reason for which it must not be learnt from; `label` drops it with that reason."""
         ...
+
+
+class Unlabelled:
+    """What every job says whose answers come from no closed set."""
+
+    closed = False
+
+    def labels(self, splits: Splits, task: TaskConfig) -> list[str]:
+        """None."""
+        return []
+
+    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
+        """None."""
+        return []
+
+    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
+        """None that could be told beforehand."""
+        return []

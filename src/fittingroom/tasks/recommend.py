@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fittingroom.statistics.ranking import METRICS
 from fittingroom.tasks.config import TaskConfig
+from fittingroom.tasks.job import Unlabelled
 from fittingroom.tasks.recommend_config import RecommendConfig
-from fittingroom.types import Splits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,24 +76,11 @@ def grade_of(text: str | None, settings: RecommendConfig) -> float | None:
     return grade if math.isfinite(grade) and settings.worst <= grade <= settings.best else None
 
 
-class Recommend:
-    """The job, as stages and serving see it."""
+class Recommend(Unlabelled):
+    """The job, as stages and serving see it. Goods come and go: their titles are no closed set."""
 
     kind: ClassVar[str] = "recommend"
-    closed: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = METRICS
-
-    def labels(self, splits: Splits, task: TaskConfig) -> list[str]:
-        """None: goods come and go, and their titles are no closed set."""
-        return []
-
-    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
-        """None."""
-        return []
-
-    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
-        """None that could be told beforehand."""
-        return []
 
     def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
         """The conversation that asks for a title: the fields that say something, one a line.

@@ -15,10 +15,9 @@ from fittingroom.statistics.generation.grounding import unsupported
 from fittingroom.statistics.generation.habits import hands_over
 from fittingroom.statistics.generation.tokens import normal, tokens
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.job import Job
+from fittingroom.tasks.job import Job, Unlabelled
 from fittingroom.tasks.reply_config import ReplyConfig
 from fittingroom.tasks.rows import inputs_of, targets
-from fittingroom.types import Splits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,11 +121,10 @@ def why_not(given: Mapping[str, str], target: str | None, task: TaskConfig) -> s
     return ""
 
 
-class _Reply:
+class _Reply(Unlabelled):
     """The job; see `Job` for what each part says."""
 
     kind = "reply"
-    closed = False
     metrics = (
         "rouge_l",
         "bleu",
@@ -139,12 +137,6 @@ class _Reply:
         "unrepeated",
         "answered",
     )
-
-    def labels(self, splits: Splits, task: TaskConfig) -> list[str]:
-        return []
-
-    def choices(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str], row: str = "") -> list[str]:
-        return []
 
     def messages(self, given: Mapping[str, str], task: TaskConfig, labels: Sequence[str]) -> list[dict[str, str]]:
         """Instruction and facts, one a line, in the system turn, where a long question cannot push them out."""
@@ -159,9 +151,6 @@ class _Reply:
 
     def answer(self, target: str, task: TaskConfig, labels: Sequence[str]) -> str:
         return target.strip()
-
-    def answers(self, task: TaskConfig, labels: Sequence[str]) -> list[str]:
-        return []
 
     def learnable(self, table: pa.Table, task: TaskConfig) -> list[str]:
         rows = zip(inputs_of(table), targets(table, task), strict=True)

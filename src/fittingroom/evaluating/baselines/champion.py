@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import ModelError, UserError
-from fittingroom.evaluating.setting import Setting, in_batches
+from fittingroom.evaluating.setting import Ordered, Setting, in_batches
 from fittingroom.serving.load import bundle_folder
 from fittingroom.serving.registry import alias_target, aliases
 from fittingroom.statistics.judging import Answers, Exam, Judge, indices
@@ -83,7 +83,7 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
             f"第 {release.version} 版不认识这里的任何标签：它做的是另一项任务",
             place="champion",
         )
-    found = in_batches(champion.score, judge.exam.inputs, "evaluate.champion", setting.context)
+    found = in_batches(champion.score, judge.exam.inputs, "champion", setting.context)
     if not np.isfinite(found).all():
         raise ModelError("the champion gave values that are not numbers", "现役模型给出的值不是数字")
     said = [label for label, _ in champion.decide(found)]
@@ -91,13 +91,13 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     return Answers(np.arange(len(said)), indices(said, [*judge.labels, *others]), others=others)
 
 
-def lists(questions: Sequence[Question], shelf: Shelf, setting: Setting) -> list[list[str] | None]:
+def lists(questions: Sequence[Question], shelf: Shelf, setting: Setting) -> Ordered:
     """For a job that ranks: all questions, each with the candidates that the champion's own shelf proposes."""
     champion, _ = former(setting, questions[0].given)
     ranker = champion.ranker
     ranked = ranker.rank(
         [question.given for question in questions],
         [ranker.candidates(question) for question in questions],
-        lambda done, total: setting.context.progress("evaluate.champion", done, total),
+        lambda done, total: setting.context.progress("champion", done, total),
     )
-    return [[title for title, _ in pairs] for pairs in ranked]
+    return Ordered([[title for title, _ in pairs] for pairs in ranked])

@@ -39,7 +39,7 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     places = np.arange(len(asked))
 
     def progress(done: int, total: int) -> None:
-        context.progress("evaluate.encoder", done, total)
+        context.progress("encoder", done, total)
 
     if config.tune:
         wanted = indices(train.targets, judge.labels).tolist()

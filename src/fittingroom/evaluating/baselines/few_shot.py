@@ -29,9 +29,7 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     drawn = _drawn(train, setting)
     shown = _fitting(base, drawn, inputs, train, setting)
     before = [turn for turns in shown for turn in turns]
-    probabilities = in_batches(
-        lambda some: base.score(some, before=before), inputs, "evaluate.few_shot", setting.context
-    )
+    probabilities = in_batches(lambda some: base.score(some, before=before), inputs, "few_shot", setting.context)
     if not np.isfinite(probabilities).all():
         raise ModelError("the untuned model gave values that are not numbers", "未微调模型给出的值不是数字")
     said = [base.labels[index] for index in probabilities.argmax(axis=1).tolist()]

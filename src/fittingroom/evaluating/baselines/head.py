@@ -32,7 +32,7 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     body = Body(module, int(model.config.hidden_size), "last", 0, str(next(model.parameters()).device))
 
     def progress(done: int, total: int) -> None:
-        context.progress("evaluate.head", done, total)
+        context.progress("head", done, total)
 
     if config.tune:
         wanted = indices(train.targets, judge.labels).tolist()

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines.popularity import by
-from fittingroom.evaluating.setting import Setting
+from fittingroom.evaluating.setting import Ordered, Setting
 from fittingroom.tasks.questions import Question
 from fittingroom.tasks.recommend import HISTORY
 from fittingroom.tasks.shelf import Shelf
 
 
-def lists(questions: Sequence[Question], shelf: Shelf, setting: Setting) -> list[list[str] | None]:
+def lists(questions: Sequence[Question], shelf: Shelf, setting: Setting) -> Ordered:
     """Raises UserError where no question tells what was bought before."""
     if not any(question.given.get(HISTORY) for question in questions):
         raise UserError(

@@ -14,7 +14,7 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     places = setting.sample(judge.exam.ids)
     base = setting.predictor("base")
     inputs = [judge.exam.inputs[place] for place in places]
-    probabilities = in_batches(base.score, inputs, "evaluate.untuned", setting.context)
+    probabilities = in_batches(base.score, inputs, "untuned", setting.context)
     if not np.isfinite(probabilities).all():
         raise ModelError("the untuned model gave values that are not numbers", "未微调模型给出的值不是数字")
     said = [base.labels[index] for index in probabilities.argmax(axis=1).tolist()]
