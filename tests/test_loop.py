@@ -181,7 +181,7 @@ def test_a_search_comes_last_and_must_beat_the_best(walk: Any, monkeypatch: pyte
         asked.append(config.search.minutes)
         assert config.search.learning_rate is not None, "a space is made where the recipe names none"
         trial = SimpleNamespace(number=3, score=0.7)
-        return SimpleNamespace(trials=[trial], best=3, patch={"train.learning_rate": 0.004})
+        return SimpleNamespace(trials=[trial], best=3, patch={"train.learning_rate": 0.004}, minutes=7.0)
 
     monkeypatch.setattr(resorting, "search_recipe", search)
     monkeypatch.setattr(pipeline, "stood", trained(0.5))
@@ -194,11 +194,12 @@ def test_a_search_comes_last_and_must_beat_the_best(walk: Any, monkeypatch: pyte
     assert run.attempts[1].cause == "search"
     assert run.attempts[1].expected == Expected(change=0.2, metric="macro_f1")
     assert asked[0] <= 30
+    assert run.minutes == pytest.approx(7.0, abs=0.5), "what a search took counts against the bound"
 
 
 def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = SimpleNamespace(number=0, score=0.5)
-    found = SimpleNamespace(trials=[trial], best=0, patch={"train.learning_rate": 0.004})
+    found = SimpleNamespace(trials=[trial], best=0, patch={"train.learning_rate": 0.004}, minutes=59.9999)
     monkeypatch.setattr(resorting, "search_recipe", lambda *given: found)
     monkeypatch.setattr(pipeline, "stood", trained(0.5))
 

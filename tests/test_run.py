@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,29 @@ def test_what_was_mended_is_not_found_again(tmp_path: Path, monkeypatch: pytest.
     assert run.digests["configure"] == first, "the same plan"
     assert plan.preflight["saving"]["fails"] == 0
     assert run.step(configure, mended).preflight == plan.preflight, "also when it is recalled"
+
+
+ANSWERS: list[bool] = []
+"""Whether the endpoint answered, time by time."""
+
+
+def fleeting(output: object) -> bool:
+    """As the stage of that name says it of a report whose endpoint did not answer."""
+    return isinstance(output, EvalReport) and bool(ANSWERS) and not ANSWERS[-1]
+
+
+def test_what_an_endpoint_did_not_answer_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_shop(tmp_path)
+    config, history = load(folder / "recipe.yaml"), History(folder)
+    run = Run(history.create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
+    run.journal.append("run_started", pid=1)
+    run.begin(Attempt(number=1, config_digest=config.digest))
+    recalled = []
+    for answered in (False, True, True):
+        monkeypatch.setattr(sys.modules[__name__], "ANSWERS", [answered])
+        run.step(evaluate, config)
+        recalled.append([event for event in run.journal.read() if event["kind"] == "stage_done"][-1]["recalled"])
+    assert recalled == [False, False, True]
 
 
 def evaluate(*, train: TrainConfig) -> EvalReport:

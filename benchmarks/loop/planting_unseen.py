@@ -1,4 +1,4 @@
-"""Faults of the data that `unseen.yaml` asks for: pure functions on the records of the training rows.
+"""Faults of the data that `earlier.yaml` and `unseen.yaml` ask for: pure functions on the records of the training rows.
 
 Each takes the records, how strongly, the target's name and the seed, and gives new records in the same order; the same
 seed spoils the same rows. Records that come in are left as they are.

@@ -152,7 +152,7 @@ def release(config: RunConfig, run: Run, judged: Judged) -> Outcome:
     decision = run.step(gate, config, report, part="test")
     if decision.verdict is not Verdict.PASS:
         if decision.verdict is Verdict.FAIL:
-            return Outcome("failed", _TEST_SAID_NO)
+            return Outcome("failed", _refused(decision))
         return Outcome("inconclusive", _undecided(decision))
     version = deploy(
         run.root,
@@ -181,6 +181,18 @@ def _ended(this: Attempt, run: Run, judged: Judged | None, best: Stand | None, s
     )
 
 
+def _refused(decision: GateDecision) -> Text:
+    """Which condition the test part refused; a score that held on dev alone was too hopeful."""
+    failed = [check.reason for check in decision.checks if check.verdict is Verdict.FAIL]
+    hopeful = decision.checks[0].verdict is Verdict.FAIL  # the first one is the threshold
+    return Text(
+        en=f"passed on dev but not on test: {'; '.join(reason.en for reason in failed)}"
+        + (". The dev score was too hopeful; add rows before trying again" if hopeful else ""),
+        zh=f"开发集通过但测试集未通过：{'；'.join(reason.zh for reason in failed)}"
+        + ("。开发集的分数偏乐观；请先补充数据再试" if hopeful else ""),
+    )
+
+
 def _undecided(decision: GateDecision) -> Text:
     """Which condition the test part left open, in the gate's own words."""
     open_ones = [check.reason for check in decision.checks if check.verdict is Verdict.INCONCLUSIVE]
@@ -192,9 +204,3 @@ def _undecided(decision: GateDecision) -> Text:
 
 def _deployed(version: int, alias: str) -> Text:
     return Text(en=f"release {version} is deployed as {alias}", zh=f"第 {version} 版已上线，别名 {alias}")
-
-
-_TEST_SAID_NO = Text(
-    en="passed on dev but not on test: the dev score was too hopeful; add rows before trying again",
-    zh="开发集通过但测试集未通过：开发集的分数偏乐观；请先补充数据再试",
-)

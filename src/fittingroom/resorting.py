@@ -46,6 +46,7 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     run.known(splits, best.digest)  # the best attempt need not be the last one
     wanted = config.patched({"search": _space(best, minutes)})
     found = search_recipe(run.root, wanted, splits, run, run.progress, best.plan)
+    run.searched += found.minutes
     score = next((one.score for one in found.trials if one.number == found.best), None)
     if score is None or score < before + _CLEARLY:
         return left

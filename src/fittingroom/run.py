@@ -69,6 +69,8 @@ class Run:
         """Outputs of the current attempt by stage name (`evaluate.dev`, `gate.test`, …)."""
         self.digests: dict[str, str] = {}
         self._digest_of: dict[int, tuple[Output, str]] = {}
+        self.searched = 0.0
+        """Minutes that searches between attempts took; one that is resumed counts what it took before."""
         self._tried: set[str] = set()
         self._number = 0
 
@@ -98,8 +100,8 @@ class Run:
 
     @property
     def minutes(self) -> float:
-        """Of all attempts so far."""
-        return sum(attempt.minutes for attempt in self.attempts)
+        """Of all attempts and searches so far."""
+        return sum(attempt.minutes for attempt in self.attempts) + self.searched
 
     def cost(self, attempt: int | None = None) -> dict[str, float]:
         """What endpoints asked for, by currency, in all or in one attempt (`spent` in the journal)."""
@@ -317,7 +319,8 @@ class Run:
             digest = self.store.publish(output)
         seconds = round(time.monotonic() - began, 3)
         memory = {"digest": digest, "stage": stage.__name__, "seconds": seconds, "volatile": _volatile(output)}
-        self.store.remember(key, memory)
+        if not getattr(sys.modules[stage.__module__], "fleeting", _lasting)(output):
+            self.store.remember(key, memory)
         if (published := getattr(sys.modules[stage.__module__], "published", None)) is not None:
             published(context=inside)  # what a stage keeps for the next time may count from now on
         shutil.rmtree(scratch)
@@ -399,3 +402,8 @@ def _detectors() -> str:
         for entry in importlib.metadata.entry_points(group=pitfalls.GROUP)
     }
     return digest_of({**{str(path.relative_to(root)): file_sha256(path) for path in files}, **others})
+
+
+def _lasting(output: Output) -> bool:
+    """Whether an output is made anew each time: none is, unless its stage says so (`fleeting`)."""
+    return False

@@ -47,6 +47,13 @@ def test_an_encoder_that_could_run_code_or_is_not_there_is_told(context: Context
     assert report.baselines[1].error == ""
     missing = closed.judge(setting(context, context.root / "bundle", baselines=["encoder"], encoder={"path": "none"}))
     assert "evaluate.encoder.path = none" in missing.baselines[0].error
+    torn = tiny_encoder(context.root / "torn") / "model.safetensors"
+    torn.write_bytes(torn.read_bytes()[: torn.stat().st_size // 2])
+    report = closed.judge(
+        setting(context, context.root / "bundle", baselines=["encoder", "majority"], encoder={"path": "torn"})
+    )
+    assert "SafetensorError" in report.baselines[0].error
+    assert report.baselines[1].error == "", "the rest of the report stands"
     with pytest.raises(ValueError, match="needs its folder"):
         setting(context, context.root / "bundle", baselines=["encoder"])
 

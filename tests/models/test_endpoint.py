@@ -209,6 +209,18 @@ def test_instructions_leave_in_their_form(context: Context) -> None:
     assert safe[0][1]["content"] == "a b"
 
 
+def test_a_name_that_one_turn_gives_leaves_none_of_them(context: Context) -> None:
+    turns = [
+        {"role": "user", "content": "我叫王小明"}, {"role": "assistant", "content": "王小明您好"},
+        {"role": "user", "content": "写的是王小明收吗"},
+    ]  # fmt: skip
+    other = [{"role": "user", "content": "王小明是谁"}]
+    safe, apart = safe_messages([[{"role": "system", "content": "Answer 王小明."}, *turns], other], context)
+    assert "王小明" not in json.dumps(safe, ensure_ascii=False)
+    assert [turn["role"] for turn in safe] == ["system", "user", "assistant", "user"]
+    assert apart[0]["content"] == other[0]["content"], "in another conversation nobody said that it is a name"
+
+
 def test_answers_of_forgotten_rows_go_and_what_was_paid_stays(api: Api, context: Context) -> None:
     labelled(api, context, ["one", "one", "two"], prices=PRICES)
     paid = sum(line.get("cost", 0) for line in lines(context))

@@ -56,7 +56,7 @@ def test_a_floor_is_decided_on_the_bound(accuracy: tuple[float, float, float], v
 
 
 def test_small_slices_are_skipped_or_leave_it_open_as_declared() -> None:
-    judged = _checks(slices=[_slice("class", "rare", (0.1, 0.0, 0.3), groups=7)])
+    judged = _checks(slices=[_slice("class", "rare", (0.1, 0.0, 0.8), groups=7)])
     skipped = judged(slices={"class": {"at_least": 0.7}})[0]
     assert skipped.verdict is PASS
     assert "decides nothing" in skipped.reason.en
@@ -64,7 +64,13 @@ def test_small_slices_are_skipped_or_leave_it_open_as_declared() -> None:
     left = judged(slices={"class": {"at_least": 0.7, "when_small": "inconclusive"}})[0]
     assert left.verdict is OPEN
     assert "at least 23 more" in left.reason.en
-    assert judged(slices={"class": {"at_least": 0.7, "fewest": 5}})[0].verdict is FAIL
+    assert judged(slices={"class": {"at_least": 0.85, "fewest": 5}})[0].verdict is FAIL
+
+
+def test_a_slice_that_is_surely_below_its_floor_fails_however_small_it_is() -> None:
+    judged = _checks(slices=[_slice("class", "rare", (0.0, 0.0, 0.3), groups=7)])
+    assert judged(slices={"class": {"at_least": 0.7}})[0].verdict is FAIL
+    assert judged(slices={"class": {"at_least": 0.3}})[0].verdict is PASS, "0.3 may still be true"
 
 
 def test_a_class_without_rows_is_not_passed_over() -> None:

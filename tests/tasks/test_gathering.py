@@ -14,6 +14,8 @@ from fittingroom.stages.prepare import PrepareConfig, prepare
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.gathering import gathered
+from fittingroom.tasks.recommend import JOB, apart
+from fittingroom.tasks.shelf import Shelf
 from fittingroom.types import Rows, row_schema
 from shopping import BEGIN, task
 from sources.reading import source
@@ -87,6 +89,19 @@ def test_goods_had_are_left_out_unless_they_are_bought_again(tmp_path: Path) -> 
     assert told(rows) == [("", "milk"), ("milk", "tea")]
     assert rows.facts["gathered"]["bought_before"] == 1
     assert told(made(task(rebuy=True), tmp_path, stream)) == [("", "milk"), ("milk", "tea"), ("tea; milk", "milk")]
+
+
+def test_all_that_a_customer_has_stays_known_and_the_newest_of_it_is_told(tmp_path: Path) -> None:
+    stream = events(*({"who": "a", "day": day, "item": f"g{day:02d}"} for day in range(12)))
+    of = task(history=3)
+    last = made(of, tmp_path, stream).kept.dicts()[-1]["input"]
+    had = [f"g{day:02d}" for day in range(10, -1, -1)]
+    assert apart(last["history"]) == had
+    assert JOB.messages(last, of, [])[-1]["content"] == "; ".join(had[:3])
+    shelf = Shelf({f"g{day:02d}": 1 for day in range(12)} | {"new": 0}, [])
+    assert shelf.ranked("popularity", last, of, most=10) == ["g11", "new"], "what she has is not shown again"
+    again = made(task(history=3, rebuy=True), tmp_path, stream).kept.dicts()[-1]["input"]
+    assert apart(again["history"]) == had[:3], "where goods are bought again, no more than that is needed"
 
 
 def test_an_order_column_tells_who_came_first_where_there_is_no_time(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def _floor(entry: dict[str, Any], floor: SliceFloor, config: GateConfig) -> Chec
     head_zh = slice_name(entry["by"], entry["value"]).zh
     title, limit = f"slices {head}", floor.at_least
     measured = {**_measured(found, int(entry["rows"])), "groups": float(many)}
-    if many < floor.fewest:
+    if many < floor.fewest and found.high >= limit:  # a slice that is surely below its floor is, however small it is
         skipped = floor.when_small == "skip"
         tail = Text(
             en="it decides nothing" if skipped else f"at least {floor.fewest - many} more would be needed",

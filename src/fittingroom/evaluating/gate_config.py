@@ -21,7 +21,8 @@ class SliceFloor(Frozen):
     only: list[str] = Field(default_factory=list)
     """The slices that are judged, by name (`rare`, `zh`, `crm`); empty: all of them."""
     fewest: int = Field(default=30, ge=1)
-    """A slice of fewer customers (or conversations, or rows, where rows name none) is small."""
+    """A slice of fewer customers (or conversations, or rows, where rows name none) is small: it decides
+    nothing by itself, unless its whole interval lies below the floor."""
     when_small: Literal["skip", "inconclusive"] = "skip"
     """skip: small slices are told, and decide nothing; inconclusive: they leave the gate open."""
 

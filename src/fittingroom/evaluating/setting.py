@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from fittingroom.serving.predictor import Predictor
 
-FAILURES = (FittingroomError, ValueError, RuntimeError, OSError)
-"""What a measurement beside our model's own may fail of (a device that runs out of memory, a file that is gone): its
-reason is told, and the rest of the report stands. Anything else is a fault of ours."""
+FAILURES = (Exception,)
+"""What a measurement beside our model's own may fail of: a device that runs out of memory, a file that is gone or torn,
+a model that does not fit its tokenizer. Libraries raise what they like, so it is anything: its reason is told in the
+report, and the rest of the report stands."""
 _BATCH = 128  # rows handed to the predictor at a time: enough to sort by length, few enough to show progress
 
 

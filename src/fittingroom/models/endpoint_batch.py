@@ -26,8 +26,8 @@ from fittingroom.models.endpoint_money import Account, Purse, estimate, too_dear
 from fittingroom.models.endpoint_prices import Tokens, dearest, price, prices_of
 from fittingroom.store import digest_of
 from fittingroom.text.clean import CleanConfig
-from fittingroom.text.redact import RedactConfig, redact_batch
-from fittingroom.text.wash import wash
+from fittingroom.text.redact import RedactConfig, Redacted, redact_batch
+from fittingroom.text.wash import Washed, agreed, wash
 from fittingroom.types import Text
 
 PAID = "spent"
@@ -285,18 +285,21 @@ def safe_messages(asked: Sequence[Sequence[Mapping[str, str]]], context: Context
     """What may leave: redacted of everything that there is, also of what the recipe keeps for the shop's own use; words
     of customers cleaned before, instructions left in their form.
     """
-    flat = [one for messages in asked for one in messages]
-    texts = iter(wash([one["content"] for one in flat if one["role"] != "system"], CleanConfig(), RedactConfig(),
+    redact, flat = RedactConfig(), [one for messages in asked for one in messages]
+    texts = iter(wash([one["content"] for one in flat if one["role"] != "system"], CleanConfig(), redact,
                       context.secret))  # fmt: skip
-    ours = iter(redact_batch([one["content"] for one in flat if one["role"] == "system"], RedactConfig(),
-                             context.secret))  # fmt: skip
-    return [
-        [
-            {"role": one["role"], "content": next(ours).text if one["role"] == "system" else next(texts).text}
-            for one in messages
-        ]
-        for messages in asked
-    ]
+    ours = iter(redact_batch([one["content"] for one in flat if one["role"] == "system"], redact, context.secret))
+    found = []
+    for messages in asked:
+        own = [_as_washed(next(ours)) if one["role"] == "system" else next(texts) for one in messages]
+        # A name that one turn gives goes from all of them.
+        whole = agreed(own, redact, context.secret)
+        found.append([{"role": one["role"], "content": safe.text} for one, safe in zip(messages, whole, strict=True)])
+    return found
+
+
+def _as_washed(safe: Redacted) -> Washed:
+    return Washed(safe.text, {}, dict(safe.edits), "", tuple(safe.found))
 
 
 def _changed(asking: Asking, before: Sequence[str], now: str) -> Note:

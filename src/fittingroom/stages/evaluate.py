@@ -50,6 +50,13 @@ def observes(*, evaluate: EvaluateConfig, deploy: Frozen, context: Context) -> d
     return seen
 
 
+def fleeting(report: EvalReport) -> bool:
+    """Whether an endpoint did not answer: that may be over the next time, so such a report is not recalled."""
+    return any(score.name == "api" and score.error for score in report.baselines) or "error" in report.facts.get(
+        "judge", {}
+    )
+
+
 def evaluate(
     bundle: Bundle,
     splits: Splits,
@@ -88,7 +95,7 @@ def _of_all_jobs(setting: Setting, report: EvalReport) -> dict[str, Any]:
     if setting.config.judge is not None:
         try:
             facts["judge"] = judged.judged(setting, report)
-        except FittingroomError as error:
+        except FAILURES as error:
             facts["judge"] = untold(error)
     return facts
 

@@ -199,12 +199,15 @@ class _Past:
                 self._searched = (event.terms, event.when)
 
     def fields(self, now: datetime | None) -> dict[str, str]:
-        """What the model is told at a moment: the newest goods first, what is viewed and searched while it is fresh."""
+        """What is known at a moment: the newest goods first, what is viewed and searched while it is fresh. Where goods
+        are not bought again, all that the customer has: the model is told the newest of them, none is shown again.
+        """
         if not self._settings.personal:
             return {HISTORY: "", VIEWED: "", SEARCHED: self._fresh_search(now)}
         viewed = [title for title, when in self._seen.items() if self._fresh(when, now)]
+        bought = list(reversed(self._bought))
         return {
-            HISTORY: joined(list(reversed(self._bought))[: self._settings.history]),
+            HISTORY: joined(bought[: self._settings.history] if self._settings.rebuy else bought),
             VIEWED: joined(viewed[::-1][: self._settings.viewed]),
             SEARCHED: self._fresh_search(now),
         }

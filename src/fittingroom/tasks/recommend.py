@@ -59,6 +59,13 @@ def impersonal(given: Mapping[str, str]) -> dict[str, str]:
     return {name: "" if name in PERSONAL else text for name, text in given.items()}
 
 
+def told(given: Mapping[str, str], task: TaskConfig) -> dict[str, str]:
+    """The fields as the model is told them: of all that a customer has, the newest goods."""
+    settings = settings_of(task)
+    most = {HISTORY: settings.history, VIEWED: settings.viewed}
+    return {name: joined(apart(text)[: most[name]]) if name in most else text for name, text in given.items()}
+
+
 def asked_for(given: Mapping[str, str], task: TaskConfig, grade: float | None = None) -> dict[str, str]:
     """The fields of a question to rank by: asking for the best titles, or for those of another grade."""
     settings = settings_of(task)
@@ -87,10 +94,10 @@ class Recommend(Unlabelled):
 
         A single field stands alone; of several each has its name before it.
         """
-        settings = settings_of(task)
+        settings, known = settings_of(task), told(given, task)
         lines = []
         for name in task.input:
-            text = _plain_grade(given.get(name, ""), settings) if name == settings.grade else given.get(name, "")
+            text = _plain_grade(known.get(name, ""), settings) if name == settings.grade else known.get(name, "")
             if text.strip():
                 lines.append(text if len(task.input) == 1 else f"{name}: {text}")
         system = [{"role": "system", "content": task.instruction}] if task.instruction else []

@@ -22,7 +22,7 @@ from fittingroom.errors import StoreError
 from fittingroom.statistics.lexical import Lexicon
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
-from fittingroom.tasks.recommend import HISTORY, apart, grade_of, settings_of, title_of
+from fittingroom.tasks.recommend import HISTORY, apart, grade_of, settings_of, title_of, told
 from fittingroom.text.words import words
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Shelf:
 
     def ranked(self, way: Way, given: Mapping[str, str], task: TaskConfig, *, most: int) -> list[str]:
         """The best titles of the whole shelf for a moment, without those that must not be shown again."""
-        scores = self.scores(way, given)
+        scores = self.scores(way, told(given, task))
         hidden = {self._place[title] for title in self.hidden(given, task) if title in self._place}
         order = _best(scores, most + len(hidden))
         return [self.titles[place] for place in order if place not in hidden][:most]
