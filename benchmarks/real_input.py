@@ -31,6 +31,7 @@ NAMES = (
     "zh_shop_reviews-category",
     "en_intent_banking77",
     "en_intent_hint3_sofmattress",
+    "en_intent_hint3_sofmattress-letters",
     "en_support_bitext-intent",
     "en_support_bitext",
     "zh_jddc_dialogues",
@@ -40,6 +41,9 @@ NAMES = (
     "en_homedepot_relevance",
     "zh_query_title_qbqtc",
 )
+
+
+_NO_CONTESTANTS = ("rows", "order")
 
 
 def run(name: str) -> dict[str, Any]:
@@ -86,7 +90,8 @@ def _scores(report: EvalReport) -> dict[str, Any]:
             "error": score.error,
         }
 
-    return {"rows": report.rows, "model": rounded(report.model)} | {
+    order = {"order": report.facts["order"]} if report.facts.get("order", {}).get("shown") else {}
+    return {"rows": report.rows, "model": rounded(report.model), **order} | {
         baseline.name: rounded(baseline) for baseline in report.baselines
     }
 
@@ -112,7 +117,7 @@ def table(results: dict[str, Any]) -> str:
     for name, result in results.items():
         part, scores = _judged(result)
         for contestant, score in scores.items():
-            if contestant != "rows":
+            if contestant not in _NO_CONTESTANTS:
                 lines.append(_line(name, part, scores["rows"], contestant, score, _metric(result)))
     lines += [
         "",
@@ -125,7 +130,19 @@ def table(results: dict[str, Any]) -> str:
             f"| {name} | {result['status']} | {len(result['attempts'])} | {result['minutes']} | {facts['processor']} "
             f"| {facts['cores']} | {facts['load_1min']} |"
         )
-    return "\n".join([*lines, "", *_winners(results)]) + "\n"
+    return "\n".join([*lines, "", *_winners(results), *_orders(results)]) + "\n"
+
+
+def _orders(results: dict[str, Any]) -> list[str]:
+    """Where options are listed: whether answers depend on the order in which they stand."""
+    found = [(name, _judged(result)[1].get("order")) for name, result in results.items()]
+    return [
+        f"- {name}: under {order['permutations']} orders of the options that training had not seen, "
+        f"{order['stable']:.1%} of {order['rows']} answers are one and the same under all of them; "
+        f"{order['agreeing']:.1%} agree with the answer as served."
+        for name, order in found
+        if order
+    ]
 
 
 def _metric(result: dict[str, Any]) -> str:
@@ -156,7 +173,7 @@ def _winners(results: dict[str, Any]) -> list[str]:
         rivals = {
             who: score
             for who, score in scores.items()
-            if who not in ("rows", "model") and score["model_minus_it"].get(metric)
+            if who not in ("model", *_NO_CONTESTANTS) and score["model_minus_it"].get(metric)
         }
         if not rivals:
             continue
