@@ -18,7 +18,7 @@ from fittingroom.types import Check, EvalReport, GateDecision, Verdict
 
 __all__ = ["GateConfig", "gate", "overall"]
 
-VERSION = 3
+VERSION = 4
 LIBRARIES: tuple[str, ...] = ()
 READS_VOLATILE = True
 """How long answers took is no part of a report's digest, but may decide here."""

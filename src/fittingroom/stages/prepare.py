@@ -29,7 +29,7 @@ from fittingroom.text.clean import CleanConfig
 from fittingroom.text.redact import RedactConfig
 from fittingroom.types import Frozen, Rows
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("pyarrow", "ftfy", "rjieba", "selectolax")
 
 
