@@ -30,7 +30,10 @@ def test_every_state_names_causes_that_exist_and_leads_to_a_valid_recipe() -> No
     from states import read, spoilt
 
     good = recipe(SETS["en_intent_banking77"])
-    for title, state in read(LOOP / "faults.yaml").items():
+    states = {}
+    for file in ("faults", "earlier", "unseen"):
+        states |= read(LOOP / f"{file}.yaml")
+    for title, state in states.items():
         assert set(state.causes) <= set(catalog()), title
         for changes in (state.recipe, state.hand):
             assert parse(spoilt(good, changes), title).name == "loop"
@@ -154,7 +157,7 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
     states = {"a": State(kind="seen", causes=["underfitting"])}
 
     found = cells(done, states)
-    page = told({"summary": summary(found), "cells": found, "missing": ["x/y/z"], "hand": {}})
+    page = told({"summary": summary(found), "cells": found, "missing": {"x, y": ["z"]}, "hand": {}})
 
     (one,) = found
     assert (one["right"], one["recovered"], one["worse"]) == (False, 0.8, False)
@@ -164,4 +167,27 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
     assert still["harmless"]
     assert summary([still])["seen"]["cells"] == 0, "a state that passed has nothing to name"
     assert "overfitting → `train.epochs` = 2: 0.700 (expected +0.010, came +0.500)" in page
-    assert "Missing: x/y/z." in page
+    assert "- x, y: z\n" in page
+
+    fell = looped | {"test": 0.1}
+    (lower,) = cells(done | {("en_intent_banking77", "a", "loop"): fell}, states)
+    assert lower["worse"], "worse is told by the test part, which no attempt is chosen by"
+    advised = looped | {"acted": ""}
+    (sound,) = cells(done | {("en_intent_banking77", "a", "loop"): advised}, {"a": State(kind="healthy")})
+    assert not sound["right"], "a healthy run is told no cause, not even one to think about"
+
+
+def test_states_written_after_the_freeze_stand_on_one_set_each() -> None:
+    from loop_page import planned
+    from states import read
+
+    states = {}
+    for file in ("faults", "earlier", "unseen"):
+        states |= read(LOOP / f"{file}.yaml")
+    kinds = Counter(state.kind for state in states.values())
+    assert (kinds["seen"], kinds["unseen"], kinds["compound"], kinds["healthy"]) == (8, 8, 4, 4)
+    assert all(len(planned(states, title)) == 3 for title, state in states.items() if state.kind == "seen")
+    after = [
+        planned(states, title) for title, state in states.items() if state.kind in ("unseen", "compound", "healthy")
+    ]
+    assert sorted(Counter(name for (name,) in after).values()) == [5, 5, 6]
