@@ -209,6 +209,19 @@ def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypat
     assert len(run.attempts) == 1
 
 
+def test_where_an_attempt_was_blocked_nothing_else_is_tried(tmp_path: Path) -> None:
+    config = load(write_shop(tmp_path) / "recipe.yaml")
+    stops = finding("loss-on-the-prompt", share=0.9).model_copy(update={"severity": Severity.BLOCK})
+
+    found = diagnose([OVER, stops], config, None, lambda config: False)
+
+    assert found.config is None, "early stopping lets nothing be trained that must not be trained"
+    assert [(cause.pitfall, cause.helps) for cause in found.causes] == [
+        ("loss-on-the-prompt", True), ("overfitting", False),
+    ]  # fmt: skip
+    assert "Put the loss on the answer only" in found.advice.en
+
+
 def test_what_was_proven_goes_before_what_is_nearer_to_the_root(tmp_path: Path) -> None:
     config = load(write_shop(tmp_path) / "recipe.yaml")
 

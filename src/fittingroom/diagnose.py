@@ -122,11 +122,12 @@ def diagnose(
 ) -> Diagnosis:
     """Rank the findings and take the first remedy that is bounded, valid, new, and can turn what the gate said no to.
 
-    What blocked the attempt goes first, then what another training proved, then what is only suspected; among these
-    root causes first, then strength. Automatic remedies go before those that wait for a person: a loop that can go on
+    What blocked the attempt goes first, and nothing else is tried then: no other change lets it be trained. Else what
+    another training proved goes before what is only suspected; among these root causes first, then strength. Automatic remedies go before those that wait for a person: a loop that can go on
     by itself does not stop to ask. Where all that is open asks for more rows, only a proven cause is worth a training.
     """
     used, wanted = used_values(config, plan), _Wanted.of(decision)
+    blocked = decision is None and any(finding.severity is Severity.BLOCK for finding in findings)
     causes: list[Cause] = []
     first: dict[Safety, Diagnosis] = {}
     for finding in ranked(findings):
@@ -135,6 +136,7 @@ def diagnose(
         if remedy is None:
             continue
         helps = wanted.helped_by(finding, remedy, pitfall.moves)
+        helps = helps and (not blocked or finding.severity is Severity.BLOCK)
         patched = None if remedy.safety is Safety.ADVICE else _patched(config, remedy)
         old = remedy.safety is not Safety.ADVICE and (patched is None or tried(patched))
         causes.append(
