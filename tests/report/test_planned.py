@@ -31,7 +31,7 @@ def view(**changes: Any) -> AttemptView:
         method="lora", learning_rate=1e-3, batch_size=16, pass_tokens=512, epochs=3.0, steps=300, warmup_steps=15,
         schedule="cosine", weight_decay=0.01, dropout=0.0, max_length=64, memory={"weights": 2**30, "mask": 0},
         memory_bytes=2 * 2**30, minutes=10.0, found=FOUND, chosen={"batch_size": "800 rows: about 50 steps an epoch"},
-        layout={"kind": "isolated", "why": "rows share too little", "computed": 1.25},
+        layout={"kind": "isolated", "why": "rows share too little", "why_zh": "各行共同之处太少", "computed": 1.25},
     )  # fmt: skip
     timing = {
         "steps_done": 150.0, "planned_minutes": 5.0, "minutes": 20.0, "planned_bytes": 2.0 * 2**30,
@@ -57,8 +57,8 @@ def test_the_layout_and_every_choice_are_told_with_their_reasons() -> None:
     assert "layout: isolated, 1.25 tokens computed per token of the rows (rows share too little)" in english
     chinese = planned(view(), speaker("zh-CN"), "zh-CN") or ""
     assert "布局：互相隔离的打包，数据每个词元平均计算 1.25 个词元（各行共同之处太少" in chinese
-    for page in (english, chinese):
-        assert "<code>train.batch_size</code></td><td>16</td><td>800 rows: about 50 steps an epoch" in page
+    for page, why in ((english, "800 rows: about 50 steps an epoch"), (chinese, "共 800 行：每轮约 50 步")):
+        assert f"<code>train.batch_size</code></td><td>16</td><td>{why}" in page
     plan = view().plan
     assert plan is not None
     bare = planned(view(plan=plan.model_copy(update={"layout": {}, "chosen": {}})), speaker("en"), "en") or ""
