@@ -1,10 +1,10 @@
-"""A model whose layers look back a bounded way: loss and scores are those of transformers on whole rows."""
+"""A model into which no mask of ours goes (a bounded window, V3.2, V4): what is computed is that of whole rows."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from fittingroom.training.rows import Encoded
 from fittingroom.training.worded import laid_out
 from models.test_packing import VOCABULARY, gradients, losses, worst
 from models.test_scoring import one_by_one
-from tiny_families import family_folder
+from tiny_families import family_folder, family_model
 from tiny_shop import TASK, splits
 
 WINDOW = 8
@@ -134,3 +134,36 @@ def test_the_plan_says_why_rows_are_not_packed(context: Context, tmp_path: Path)
         context=context,
     )  # fmt: skip
     assert "已关闭打包" in off.layout["why_zh"]
+
+
+SPARSE = ("deepseek_v32", "deepseek_v4")
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_a_model_that_chooses_what_it_sees_scores_as_on_whole_rows(kind: str) -> None:
+    model = family_model(kind, VOCABULARY).eval()
+    prompts = [row[:-2] for row in rows_of(2).ids]
+    answers = [[3, 5, 1], [9, 1], [3, 5, 8, 2, 4, 1]]
+    wanted = one_by_one(model, prompts, answers)
+    assert not takes_mask(model)
+    assert np.abs(score_answers(model, prompts, answers) - wanted).max() < 1e-4
+    assert np.abs(np.array(score_branches(model, prompts, [answers] * 2)) - wanted).max() < 1e-4
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("kind", SPARSE)
+def test_its_plan_pads_and_leaves_the_router_alone(
+    kind: str, method: Literal["full", "lora"], context: Context, tmp_path: Path
+) -> None:
+    base = family_folder(kind, tmp_path / kind)
+    plan = configure(
+        splits(), model=ModelConfig(base=str(base)), train=TrainConfig(method=method), task=TASK, seed=7,
+        context=context,
+    )  # fmt: skip
+    assert plan.layout["kind"] == "padded"
+    assert f"the attention of a {kind} model takes no mask of ours" in plan.layout["why"]
+    adapters = plan.preflight["adapters"]
+    assert (adapters["refused"], adapters["router"], adapters["experts"], adapters["missing"]) == (0, 0, 0, 0)
+    assert plan.preflight["accumulation"]["loss"] < 1e-5
+    assert plan.preflight["accumulation"]["gradient"] < 1e-3
+    assert "packing" not in plan.preflight
