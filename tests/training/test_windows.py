@@ -15,6 +15,7 @@ from fittingroom.models.branches import score_branches
 from fittingroom.models.load import ModelConfig, load_model
 from fittingroom.models.masks import takes_mask, why_no_mask
 from fittingroom.models.scoring import score_answers
+from fittingroom.pitfalls.compute import nothing_trains
 from fittingroom.stages.configure import configure
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.fit import takes_block_masks
@@ -164,6 +165,8 @@ def test_its_plan_pads_and_leaves_the_router_alone(
     assert f"the attention of a {kind} model takes no mask of ours" in plan.layout["why"]
     adapters = plan.preflight["adapters"]
     assert (adapters["refused"], adapters["router"], adapters["experts"], adapters["missing"]) == (0, 0, 0, 0)
+    assert plan.preflight["learning"]["dead"] == 0, "what no gradient reaches is not said to learn"
+    assert not list(nothing_trains.detect(plan, nothing_trains.Settings()))
     assert plan.preflight["accumulation"]["loss"] < 1e-5
     assert plan.preflight["accumulation"]["gradient"] < 1e-3
     assert "packing" not in plan.preflight
