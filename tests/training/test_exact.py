@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -39,7 +40,7 @@ def sparse(kind: str) -> Callable[[], Any]:
 
 
 BUILD: dict[str, Callable[[], Any]] = {
-    **{name: (lambda name=name: made(name)) for name in MODELS},  # type: ignore[misc]
+    **{name: partial(made, name) for name in MODELS},
     "deepseek_v32": sparse("deepseek_v32"),
     "deepseek_v4": sparse("deepseek_v4"),
 }
