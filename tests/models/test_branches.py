@@ -70,8 +70,7 @@ def test_what_titles_share_is_computed_once(model: Any, asked: Any, monkeypatch:
 
 def test_a_model_without_trees_is_asked_one_by_one(model: Any, asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = _wanted(model, asked)
-    monkeypatch.setattr(branches, "FAMILIES", {})
-    monkeypatch.setattr("fittingroom.models.scoring.FAMILIES", {})
+    monkeypatch.setattr("fittingroom.models.masks.FAMILIES", {})
     for mine, theirs in zip(score_branches(model, *asked), wanted, strict=True):
         assert np.abs(mine - theirs).max() < 1e-4
 

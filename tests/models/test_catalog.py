@@ -104,6 +104,7 @@ def test_every_model_is_described_whole() -> None:
         assert recognise_id(model.name) is recognise_id(f"modelscope:{model.name.upper()}") is model
     refused = {model.name.split("/")[1] for model in MODELS if model.refused}
     assert {"deepseek-moe-16b-base", "deepseek-moe-16b-chat", "DeepSeek-V4.1-Flash", "DeepSeek-V4-Flash"} <= refused
+    assert {"DeepSeek-V4-Flash-0731", "DeepSeek-V4-Flash-Base", "DeepSeek-V4-Pro"} <= refused
     assert recognise_id("someone/DeepSeek-R1") is None
 
 

@@ -92,7 +92,7 @@ def test_equal_in_several_trees_and_small_blocks(
 
 
 def test_equal_where_attention_takes_no_tree(model: Any, renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "FAMILIES", {})
+    monkeypatch.setattr("fittingroom.models.masks.FAMILIES", {})
     prompts = [renderer.prompt_ids([{"role": "user", "content": text}]) for text in TEXTS]
     answers = [renderer.answer_ids(label) for label in LABELS]
     assert np.abs(score_answers(model, prompts, answers) - one_by_one(model, prompts, answers)).max() < 1e-4

@@ -31,7 +31,7 @@ def view(**changes: Any) -> AttemptView:
         method="lora", learning_rate=1e-3, batch_size=16, pass_tokens=512, epochs=3.0, steps=300, warmup_steps=15,
         schedule="cosine", weight_decay=0.01, dropout=0.0, max_length=64, memory={"weights": 2**30, "mask": 0},
         memory_bytes=2 * 2**30, minutes=10.0, found=FOUND, chosen={"batch_size": "800 rows: about 50 steps an epoch"},
-        layout={"kind": "isolated", "why": "rows share too little", "computed": 1.25},
+        layout={"kind": "isolated", "why": "rows share too little", "why_zh": "各行共同之处太少", "computed": 1.25},
     )  # fmt: skip
     timing = {
         "steps_done": 150.0, "planned_minutes": 5.0, "minutes": 20.0, "planned_bytes": 2.0 * 2**30,

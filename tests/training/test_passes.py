@@ -45,11 +45,10 @@ def test_one_long_row_among_short_ones_is_packed() -> None:
 
 
 def test_a_model_that_takes_no_mask_is_padded(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fittingroom.models import catalog
-    from fittingroom.training import passes
+    from fittingroom.models import catalog, masks
 
     family = catalog.FAMILIES["deepseek_v32"]
-    monkeypatch.setattr(passes, "FAMILIES", {"deepseek_v3": family})
+    monkeypatch.setattr(masks, "FAMILIES", {"deepseek_v3": family})
     layout = Layout.of(load_model(tiny_folder()), 1)
     assert not layout.packed
     assert "ends" not in layout.collate(encoded([[*PROMPT, row, 3] for row in range(4)]), range(4))[0]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.body import body_and_head, hidden_states
-from fittingroom.models.catalog import FAMILIES
+from fittingroom.models.masks import takes_mask
 from fittingroom.models.packing import Tree, granule, tensors, tree_mask
 from fittingroom.models.scoring import AnswerTree, answer_tree, score_answers
 
@@ -43,10 +43,11 @@ def score_branches(
     import torch
 
     scores = [np.empty(len(of_prompt), dtype=np.float64) for of_prompt in answers]
-    family = FAMILIES.get(str(model.config.model_type))
-    if family is None or not family.tree_scoring:
+    if not takes_mask(model):
         for row, (prompt, of_prompt) in enumerate(zip(prompts, answers, strict=True)):
-            scores[row] = score_answers(model, [prompt], of_prompt)[0]
+            scores[row] = score_answers(model, [prompt], of_prompt, token_budget=token_budget)[0]
+            if progress is not None:
+                progress(row + 1, len(prompts))
         return scores
     pieces = [
         (row, chosen, answer_tree([of_prompt[at] for at in chosen]))

@@ -21,7 +21,8 @@ class Family:
     """Regular expression over module names. For mixture-of-experts models it names attention only: a plain
     `all-linear` would put adapters on the router and on a part of the experts."""
     tree_scoring: bool
-    """Whether attention honours a 4-D mask as given, so that many answers can be scored in one forward pass."""
+    """Whether attention honours a 4-D mask as given, so that many answers can be scored in one forward pass. For
+    a model at hand ask `models.masks.takes_mask`: its configuration may bound what its layers see."""
     mixture: bool
     native: str
     """The class of transformers that loads it."""

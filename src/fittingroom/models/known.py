@@ -168,6 +168,7 @@ MODELS: tuple[KnownModel, ...] = (
     ),
     _v4("DeepSeek-V4-Flash-Base", _V4_FLASH, (284, 13), chat=False),
     _v4("DeepSeek-V4-Flash", _V4_FLASH, (284, 13)),
+    _v4("DeepSeek-V4-Flash-0731", _V4_FLASH, (284, 13)),
     _v4("DeepSeek-V4-Pro", _V4_PRO, (1600, 49)),
     KnownModel(
         _own("DeepSeek-V4.1-Flash"), "deepseek_v41", "F", "switch", MIT, 1048576, {}, None, "fp8+fp4", (552, 16),

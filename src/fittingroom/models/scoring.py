@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.body import body_and_head, hidden_states
-from fittingroom.models.catalog import FAMILIES
 from fittingroom.models.costs import LENGTHS, Costs, packed_passes
+from fittingroom.models.masks import takes_mask
 from fittingroom.models.packing import Cut, Order, Pack, Tree, cuts, granule, in_order, tensors, tree_mask
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def score_answers(
     scores = np.empty((len(prompts), len(answers)), dtype=np.float64)
     if not len(prompts) or not len(answers):
         return scores
-    family = FAMILIES.get(str(model.config.model_type))
-    able = family is not None and family.tree_scoring
+    able = takes_mask(model)
     groups = _answer_groups(answers) if able else [list(range(len(answers)))]
     costs = Costs.of(model)
     done = 0
@@ -230,7 +229,7 @@ def _edge_logs(picked: Tensor, head: Module, parents: list[int], edges: list[tup
 def _single_blocks(
     model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], budget: int
 ) -> Iterator[tuple[list[int], np.ndarray]]:
-    """The same, one sequence per pair, for models whose attention takes no 4-D mask."""
+    """The same, one sequence per pair, for models whose attention takes no mask of ours (see `models.masks`)."""
     import numpy as np
     import torch
 

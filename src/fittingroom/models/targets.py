@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _ROUTER = re.compile(r"(^|\.)mlp\.gate(\.|$)")
+_INDEXER = re.compile(r"(^|\.)indexer\.")
 
 
 def is_router(name: str) -> bool:
@@ -52,11 +53,18 @@ def lora_targets(model: PreTrainedModel) -> list[str]:
     return found
 
 
-def freeze_router(model: Module) -> int:
-    """Stop the router from learning (a few domain rows would unbalance the experts); returns how many tensors."""
+def is_indexer(name: str) -> bool:
+    """Whether a parameter or module name belongs to what picks the tokens that V3.2 and V4 attend to."""
+    return _INDEXER.search(name) is not None
+
+
+def freeze_choosers(model: Module) -> int:
+    """Stop from learning what only chooses; returns how many tensors. The router: a few domain rows would unbalance the
+    experts. The indexer: no gradient goes through its choice (transformers computes it without one).
+    """
     frozen = 0
     for name, parameter in model.named_parameters():
-        if is_router(name):
+        if is_router(name) or is_indexer(name):
             parameter.requires_grad_(False)
             frozen += 1
     return frozen

@@ -27,7 +27,7 @@ from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("torch", "transformers", "scikit-learn")
 
 

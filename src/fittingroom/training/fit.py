@@ -13,7 +13,8 @@ from fittingroom.models.adapters import with_lora
 from fittingroom.models.device import arithmetic
 from fittingroom.models.experts import with_chosen
 from fittingroom.models.load import Stored, load_model, stored_half
-from fittingroom.models.targets import freeze_router
+from fittingroom.models.masks import takes_mask
+from fittingroom.models.targets import freeze_choosers
 from fittingroom.room import free_bytes, no_room
 from fittingroom.training import state
 from fittingroom.training.checkpoint import Checkpoints, Passed, read_value
@@ -89,7 +90,7 @@ def stored_as(path: Path, plan: Plan) -> Stored:
 
 
 def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int, ranks: Ranks = ALONE) -> Any:
-    """The model, ready to learn: adapters in place (`lora`, `qlora`), all but the router free (`full`), or some
+    """The model, ready to learn: adapters in place (`lora`, `qlora`), all but what only chooses free (`full`), or some
     experts (`experts`); what the plan freezes at first is frozen.
     """
     import torch
@@ -99,7 +100,7 @@ def prepared(model: PreTrainedModel, plan: Plan, train: TrainConfig, seed: int, 
     _use_block_masks(model, plan, train)
     torch.manual_seed(seed)
     if plan.method == "full":
-        freeze_router(model)
+        freeze_choosers(model)
         _set_attention_dropout(model, plan.dropout)
         ready: Any = model
     elif plan.method == "experts":
@@ -131,10 +132,10 @@ def _use_block_masks(model: Any, plan: Plan, train: TrainConfig) -> None:
 
 
 def takes_block_masks(model: Any, device: str, train: TrainConfig) -> bool:
-    """Whether `prepared` gives a loaded model FlexAttention: on a GPU, where the model has it. What the mask of a pack
-    hides is then not computed. It knows no dropout.
+    """Whether `prepared` gives a loaded model FlexAttention: on a GPU, where the model has it and its rows may be
+    packed. What the mask of a pack hides is then not computed. It knows no dropout.
     """
-    able = device == "cuda" and getattr(model, "_supports_flex_attn", False)
+    able = device == "cuda" and getattr(model, "_supports_flex_attn", False) and takes_mask(model)
     return bool(able and train.packing == "auto" and not (train.method in ("full", "experts") and train.dropout))
 
 

@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fittingroom.models.catalog import FAMILIES
 from fittingroom.models.costs import LENGTHS, Costs, packed_passes
+from fittingroom.models.masks import why_no_mask
 from fittingroom.models.packing import BLOCK, Cut, Order, cuts, granule, in_order, pack, tensors
 from fittingroom.training.rows import Encoded
+from fittingroom.types import Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PASS_TOKENS = 16384
 """Tokens of a pass where memory has room for more: a longer one is not faster any more."""
+OFF = Text(en="packing is off", zh="已关闭打包")
 
 
 class Laid(NamedTuple):
@@ -51,24 +53,25 @@ class Layout:
 
     pad: int
     packed: bool
-    """Whether rows may be packed: the model's attention must take a mask as given."""
+    """Whether rows may be packed: the model's attention must take a mask as given (see `models.masks`)."""
     costs: Costs
     budget: int = PASS_TOKENS
     """Tokens of a pass at most, padding included; a single row may be longer."""
     multiple: int = 1
     """What the length of a pass is a multiple of."""
+    why: Text | None = None
+    """Why rows are not packed; None where they may be."""
 
     @classmethod
     def of(cls, model: Any, pad: int, *, packing: bool = True, blocks: bool = False) -> Layout:
         """The layout for a model; `packing` False pads always. `blocks`: that of the model once it is given
         FlexAttention, where it has not been yet (see `fit.takes_block_masks`).
         """
-        family = FAMILIES.get(str(model.config.model_type))
-        able = family is not None and family.tree_scoring
+        why = why_no_mask(model) if packing else OFF
         costs = Costs.of(model)
         if blocks:
-            return cls(pad, packing and able, costs._replace(sparse=True), multiple=BLOCK)
-        return cls(pad, packing and able, costs, multiple=granule(model))
+            return cls(pad, why is None, costs._replace(sparse=True), multiple=BLOCK, why=why)
+        return cls(pad, why is None, costs, multiple=granule(model), why=why)
 
     def within(self, tokens: int) -> Layout:
         """With passes of at most so many tokens."""

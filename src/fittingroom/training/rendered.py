@@ -13,9 +13,10 @@ from fittingroom.tasks.jobs import job_of
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.enough import check_rows
-from fittingroom.training.passes import Layout, longest_pack
+from fittingroom.training.passes import Layout
 from fittingroom.training.replay import General, per_step
 from fittingroom.training.rows import Batches, Encoded, answer_room, encode, refuse_long_answers
+from fittingroom.training.worded import why_laid
 from fittingroom.types import Splits
 
 _LAID = 8
@@ -116,18 +117,11 @@ def laid(rows: Encoded, layout: Layout, batch: int, seed: int) -> dict[str, Any]
     several = any(layout.holds_several(one.order) for one in made)
     own = sum(sum(one.order.lengths) for one in made)
     computed = sum(one.computed for one in made)
-    why = {
-        "shared-prefix": "rows begin with the same tokens, which are computed once for all of a pack",
-        "isolated": "rows share too little; packed side by side they cost less than padded to one length",
-        "padded": "padding costs least on these lengths"
-        if layout.packed and several
-        else f"no two rows of a step fit into one pack of {longest_pack(layout.budget)} tokens"
-        if layout.packed
-        else "each row by itself, as packing is off or the model's attention takes no mask of ours",
-    }
+    why = why_laid(kind, layout, several)
     return {
         "kind": kind,
-        "why": why[kind],
+        "why": why.en,
+        "why_zh": why.zh,
         "computed": round(computed / own, 4),
         "passes": round(statistics.fmean(len(one.passes) for one in made), 2),
         "tokens_per_step": round(computed / len(made), 1),

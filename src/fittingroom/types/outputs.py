@@ -82,8 +82,8 @@ class Plan(Output):
     experts: dict[str, list[int]] = Field(default_factory=dict)
     """With method `experts`: for the module of every layer that holds some, the indices of those that learn."""
     layout: dict[str, Any] = Field(default_factory=dict)
-    """How rows are laid out in forward passes: `kind` (shared-prefix, isolated, padded), `why`, and on a sample of
-    steps the tokens computed per token of the rows (`computed`)."""
+    """How rows are laid out in forward passes: `kind` (shared-prefix, isolated, padded), `why` (`why_zh` in Chinese),
+    and on a sample of steps the tokens computed per token of the rows (`computed`)."""
     preflight: dict[str, dict[str, float]] = Field(default_factory=dict)
     """What the checks before training measured, by check."""
     memory: dict[str, int] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.adapters import with_lora
 from fittingroom.models.experts import Chosen, with_chosen
-from fittingroom.models.targets import freeze_router, is_router
+from fittingroom.models.targets import freeze_choosers, is_router
 from fittingroom.training import plan
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.objective import loss_sum
@@ -34,12 +34,12 @@ _TINY_RATE = 1e-6
 
 
 def as_planned(train: TrainConfig, experts: Chosen | None = None) -> Adapt:
-    """As `fit.prepared` does: all weights but the router's, some experts, or adapters beside frozen weights."""
+    """As `fit.prepared` does: all weights but what only chooses, some experts, or adapters beside frozen weights."""
 
     def full(model: Any) -> Any:
         for parameter in model.parameters():
             parameter.requires_grad_(parameter.is_floating_point())
-        freeze_router(model)
+        freeze_choosers(model)
         return model
 
     def adapters(model: Any) -> Any:
