@@ -190,3 +190,13 @@ class Telling:
 
     def _mark(self) -> tuple[float, int, int]:
         return self.clock.training, self.recorder.learnt, self.recorder.examples
+
+
+def kept_until(step: int) -> Note:
+    """The word that an error did not take what was trained up to `step`."""
+    said = Text(
+        en=f"what was trained up to step {step} is kept: `fittingroom resume`, or the same recipe again, goes on from "
+        "there",
+        zh=f"第 {step} 步之前的训练已保留：用 `fittingroom resume`，或再次运行同一配方，即可从该处继续",
+    )
+    return Note("checkpoints_kept", {"step": step}, said)
