@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from fittingroom.config import parse
-from fittingroom.engine import Context
-from fittingroom.errors import NoRoom, UserError
+from fittingroom.engine import Context, Note
+from fittingroom.errors import FittingroomError, ModelError, NoRoom, UserError
 from fittingroom.run import Run
 from fittingroom.store import Store
+from fittingroom.training.checkpoint import Checkpoints, read_value
 from fittingroom.types import Folder, Trained
 from training.test_full_disk import files_of_at_most
 
@@ -39,6 +40,29 @@ def work(*, seed: int, context: Context) -> Trained:
     return Trained(
         weights=Folder(weights), method="full", steps=[], evals=[], best_step=0, stopped="completed",
         facts={"seen": len((context.scratch / "done.txt").read_text())},
+    )  # fmt: skip
+
+
+def training(*, seed: int, context: Context) -> Trained:
+    """A stage that trains: it takes up its checkpoint, writes one 5000 steps later, and may fail then."""
+    import torch
+
+    checkpoints = Checkpoints(context.scratch / "checkpoints", {"seed": seed})
+    newest = checkpoints.newest(lambda passed: pytest.fail(str(passed)))
+    step = 5000 + (read_value(newest, "at")["step"] if newest is not None else 0)
+    if faults and isinstance(faults[-1], UserError) and faults[-1].place == "before":
+        (checkpoints.folder / ".aside-12345678").mkdir(parents=True)  # a kill left it: nothing that could be taken up
+        raise faults.pop()
+    weights = {"w": torch.zeros(2)}
+    checkpoints.save_best(step, weights)
+    checkpoints.save(step, {"weights": weights}, {"at": {"step": step}}, best=step)
+    if faults:
+        raise faults.pop()
+    folder = context.scratch / "weights"
+    folder.mkdir()
+    return Trained(
+        weights=Folder(folder), method="full", steps=[], evals=[], best_step=0, stopped="completed",
+        facts={"steps": step},
     )  # fmt: skip
 
 
@@ -79,4 +103,48 @@ def test_bad_input_still_leaves_nothing_behind(tmp_path: Path) -> None:
     faults[:] = [UserError("bad", "坏", place="here")]
     with pytest.raises(UserError):
         run_in(tmp_path).step(work, CONFIG)
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["train", "train.pass_tokens", "engine.processes"])
+def test_what_was_trained_before_an_error_is_taken_up(tmp_path: Path, place: str) -> None:
+    """Memory that is short after hours, with sharded weights too, and processes whose weights fell apart."""
+    faults[:] = [ModelError("a pass of 512 tokens does not fit", "放不下", place=place)]
+    run, told = run_in(tmp_path), list[Note]()
+    run.note = told.append
+    with pytest.raises(ModelError):
+        run.step(training, CONFIG)
+    [folder] = (tmp_path / "scratch").iterdir()
+    assert (folder / "checkpoints" / "step-00005000" / "manifest.json").is_file()
+    [word] = [note for note in told if note.kind == "checkpoints_kept"]
+    assert word.text is not None
+    assert "step 5000" in word.text.en
+    assert "第 5000 步" in word.text.zh
+    [event] = [event for event in run.journal.read() if event["kind"] == "checkpoints_kept"]
+    assert event["step"] == 5000
+
+    assert run_in(tmp_path).step(training, CONFIG).facts["steps"] == 10000, "it begins where the checkpoint ended"
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_journal_on_a_full_disk_does_not_hide_what_went_wrong(tmp_path: Path) -> None:
+    faults[:] = [ModelError("a pass of 512 tokens does not fit", "放不下", place="train")]
+    run = run_in(tmp_path)
+
+    def note(note: Note) -> None:
+        raise OSError(28, "No space left on device")
+
+    run.note = note
+    with pytest.raises(ModelError):
+        run.step(training, CONFIG)
+    assert run_in(tmp_path).step(training, CONFIG).facts["steps"] == 10000
+
+
+@pytest.mark.parametrize("error", [ModelError, UserError])
+def test_a_training_that_failed_before_its_first_checkpoint_leaves_nothing(
+    tmp_path: Path, error: type[FittingroomError]
+) -> None:
+    faults[:] = [error("bad", "坏", place="before")]
+    with pytest.raises(error):
+        run_in(tmp_path).step(training, CONFIG)
     assert list((tmp_path / "scratch").iterdir()) == []

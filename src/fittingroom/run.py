@@ -7,6 +7,7 @@ versions of the libraries that matter. The same key is never computed twice in a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import inspect
@@ -26,6 +27,8 @@ from fittingroom.errors import Blocked, FittingroomError, NoRoom, RecipeError, W
 from fittingroom.journal import Journal, alone
 from fittingroom.room import output_bytes, roomy
 from fittingroom.store import Store, digest_of, file_sha256
+from fittingroom.training.checkpoint import newest_step
+from fittingroom.training.telling import kept_until
 from fittingroom.types import Attempt, Bundle, EvalReport, Finding, GateDecision, Output, Rows, Severity, Splits
 
 O = TypeVar("O", bound=Output)  # noqa: E741 - the conventional letter of an output type
@@ -313,7 +316,14 @@ class Run:
         except (NoRoom, WorkersLost):
             raise  # what is done so far lies in the scratch folder, to be taken up once there is room, or a machine
         except FittingroomError:
-            shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
+            step = newest_step(scratch)
+            if step is None:
+                shutil.rmtree(scratch)  # the input is at fault: there is nothing to take up again
+            else:
+                # Memory was short in the middle of a training, say. The word on it must not hide the error itself,
+                # which is told in any case, where a full disk does not take it.
+                with contextlib.suppress(OSError):
+                    context.note(kept_until(step))
             raise
         with roomy(self.store.root, output_bytes(output)):
             digest = self.store.publish(output)

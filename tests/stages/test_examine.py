@@ -15,6 +15,7 @@ from fittingroom.stages.configure import TrainConfig, configure
 from fittingroom.stages.examine import ExamineConfig, allowed, examine
 from fittingroom.stages.train import train as train_stage
 from fittingroom.tables import Table
+from fittingroom.training import objective, response, steps
 from fittingroom.training.examining import Case, further
 from fittingroom.training.resumed import as_trained
 from fittingroom.types import EvalReport, Examination, Score
@@ -104,6 +105,38 @@ def test_without_a_share_only_what_was_measured_is_told(context: Context) -> Non
     ]  # fmt: skip
     assert [entry["rows"] for entry in found.data_curve] == [15.0, 30.0, 60.0]
     assert found.data_curve[-1]["macro_f1"] > 0.9
+
+
+def test_it_looks_in_passes_of_the_size_that_training_found(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    true, planned, refused = objective.loss_sum, list[int](), list[str]()
+    stage = "plan"
+
+    def loss_sum(model: Any, batch: Any, smoothing: float = 0.0) -> Any:
+        size = int(batch["ids"].numel())
+        if stage == "plan":
+            planned.append(size)
+        elif size > max(planned) // 2:
+            refused.append(stage)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return true(model, batch, smoothing)
+
+    for module in (objective, steps, response):
+        monkeypatch.setattr(module, "loss_sum", loss_sum)
+    config = TrainConfig(method="full", learning_rate=1e-4, batch_size=8, epochs=8, pass_tokens=1024)
+    parts = splits(60)
+    said: dict[str, Any] = {"model": MODEL, "train": config, "task": TASK, "seed": 7, "context": context}
+    plan = configure(parts, **said)
+    stage = "train"
+    trained = train_stage(plan, parts, **said)
+    stage = "examine"
+    found = examine(trained, plan, parts, report(parts.dev), examine=ExamineConfig(curve=False), **said)
+
+    assert "train" in refused
+    assert 0 < trained.timing["pass_tokens"] < plan.pass_tokens
+    assert found.rivals, "it trained a little more"
+    assert "examine" not in refused, "no pass that training already knew to be too large"
 
 
 @pytest.mark.parametrize(

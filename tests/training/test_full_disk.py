@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from fittingroom.engine import Note
-from fittingroom.errors import NoRoom
+from fittingroom.errors import ModelError, NoRoom
 from fittingroom.room import full, roomy
 from fittingroom.training import checkpoint as checkpoint_module
+from fittingroom.training import worker
 from fittingroom.training.checkpoint import Checkpoints, NotWritten, read_value
+from fittingroom.training.ranks import ALONE
 from fittingroom.training.rows import Encoded
 from training.test_checkpoint import save
 from training.test_fit import Killed, every_step, plan, rows, run, same
@@ -164,3 +166,24 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), roomy(tmp_path, 5):
         raise PermissionError(13, "Permission denied")
     assert not full(ValueError("os error 2"))
+
+
+def test_a_failure_that_cannot_be_written_down_is_still_the_one_that_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(folder: Path, ranks: Any) -> None:
+        raise ModelError("the base model is torn", "基座已损坏", place="model.base")
+
+    def refused(path: Path, value: Any) -> None:
+        raise NO_SPACE
+
+    monkeypatch.setattr(worker, "work", fails)
+    (tmp_path / "job").mkdir()
+    assert worker.take_part(tmp_path, ALONE) == 1
+    found = worker.failed(tmp_path)
+    assert found is not None
+    assert found.en == "the base model is torn"
+    monkeypatch.setattr(worker, "write_json", refused)
+    with pytest.raises(ModelError, match="the base model is torn") as caught:
+        worker.take_part(tmp_path, ALONE)
+    assert any("No space left on device" in note for note in caught.value.__notes__)

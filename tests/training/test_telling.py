@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fittingroom.engine import Note
+from fittingroom.engine import Context, Note
 from fittingroom.history import TrainingCurves, curves
 from fittingroom.journal import Journal
+from fittingroom.training.recorder import Recorder
 from fittingroom.training.rows import Encoded
+from fittingroom.training.telling import Clock, Telling
+from fittingroom.training.told import Listener, Teller
 from training.test_fit import STEPS, Killed, every_step, plan, rows, run
+from training.test_full_disk import files_of_at_most
 
 __all__ = ["every_step", "rows"]  # fixtures
 
@@ -97,3 +103,48 @@ def test_a_journal_that_takes_nothing_does_not_end_the_training(rows: Encoded, t
     fitted = run(tmp_path / "a", rows, plan("full"), note=note)
     assert fitted.recorder.stopped == "completed"
     assert book.curves().steps == fitted.recorder.steps, "what was not taken is told with the next event"
+
+
+def test_a_worker_on_a_full_disk_trains_on_and_says_so_once(rows: Encoded, tmp_path: Path) -> None:
+    """One of several processes tells by a file, on the disk that is full."""
+    book, teller = Book(tmp_path / "events.jsonl"), Teller(tmp_path / "told.jsonl")
+    listener = Listener(tmp_path / "told.jsonl", Context(tmp_path, tmp_path, b"", note=book.note))
+    steps: list[int] = []
+
+    def note(note: Note) -> None:
+        steps.extend([note.data["step"]] if note.kind == "step" else [])
+        if 3 <= len(steps) < 12:
+            with files_of_at_most(1):
+                teller.note(note)
+        else:
+            teller.note(note)
+
+    fitted = run(tmp_path / "a", rows, plan("full"), note=note)
+    listener.listen(last=True)
+    assert fitted.recorder.stopped == "completed"
+    assert [note.data["step"] for note in book.shown] == [1, 2, *range(12, STEPS + 1)]
+    assert book.curves().steps == fitted.recorder.steps, "the journal has all of them"
+    [word] = [said for said in book.curves().said if "disk is full" in said.en]
+    assert "磁盘已满" in word.zh
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_step_whose_progress_finds_no_room_is_no_fault(tmp_path: Path, number: int) -> None:
+    told: list[Note] = []
+
+    def progress(what: str, done: float, total: float) -> None:
+        raise OSError(number, os.strerror(number))
+
+    telling = Telling(Context(tmp_path, tmp_path, b"", note=told.append, progress=progress), Recorder(4, None), Clock())
+    for step in (1, 2):
+        telling.step(step, 1e-3)
+    assert [note.kind for note in told].count("step") == 2
+    assert [note.kind for note in told].count("not_told") == 1, "once"
+
+
+def test_other_errors_of_telling_end_the_training(tmp_path: Path) -> None:
+    def note(note: Note) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(PermissionError):
+        Telling(Context(tmp_path, tmp_path, b"", note=note), Recorder(4, None), Clock()).step(1, 1e-3)

@@ -26,6 +26,7 @@ from fittingroom.training.material import Material, material_of
 from fittingroom.training.passes import Layout
 from fittingroom.training.resumed import as_trained
 from fittingroom.training.rivals import Ground
+from fittingroom.training.steps import Halving
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
 VERSION = 3
@@ -137,11 +138,13 @@ def _trained_more(
     def resumed() -> Any:
         return as_trained(trained, base.path, plan, train, seed)
 
-    layout = Layout.of(fresh(), material.pad, packing=train.packing == "auto").within(plan.pass_tokens)
+    layout = Layout.of(fresh(), material.pad, packing=train.packing == "auto")
+    # Where memory was short in training it is short here.
+    layout = layout.within(int(trained.timing.get("pass_tokens", plan.pass_tokens)))
     passes = max((entry["epoch"] for entry in trained.evals), default=0.0)
     learnt = passes * len(material.rows)
     ground = Ground(
-        material.rows, material.probe, plan, layout, seed, learnt,
+        material.rows, material.probe, plan, Halving(layout), seed, learnt,
         smoothing=train.label_smoothing, max_norm=train.max_grad_norm,
     )  # fmt: skip
     budget = allowed(examine.share, learnt, plan.batch_size, [len(ids) for ids in material.rows.ids])

@@ -70,6 +70,7 @@ def train(
             "seconds": round(time.monotonic() - started, 1),
             **done.clock.timing(done.recorder),
             **compared(plan, done, done.grown),
+            **({"pass_tokens": float(done.recorder.pass_tokens)} if done.recorder.pass_tokens else {}),
             "torn_checkpoints": float(sum(one.torn for one in done.passed)),
         },
     )

@@ -26,6 +26,8 @@ from fittingroom.types import Text
 if TYPE_CHECKING:
     from torch import Tensor
 
+FOLDER = "checkpoints"
+"""Where they lie in the scratch folder of a training."""
 _KEPT = 2
 Tensors = Mapping[str, "Tensor"]
 
@@ -142,6 +144,14 @@ class Checkpoints:
         (aside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         _fsync(aside / MANIFEST)
         fsync_folder(aside)
+
+
+def newest_step(scratch: Path) -> int | None:
+    """The step of the newest sealed checkpoint in a stage's scratch folder; None where there is none, as in all stages
+    but training. Whether it is whole is looked at when it is taken up (`Checkpoints.newest`).
+    """
+    found = [path.parent.name for path in (scratch / FOLDER).glob(f"step-*/{MANIFEST}")]
+    return max((int(name.removeprefix("step-")) for name in found), default=None)
 
 
 def origin_of(checkpoint: Path) -> Origin | None:

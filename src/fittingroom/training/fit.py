@@ -17,7 +17,7 @@ from fittingroom.models.masks import takes_mask
 from fittingroom.models.targets import freeze_choosers
 from fittingroom.room import free_bytes, no_room
 from fittingroom.training import state
-from fittingroom.training.checkpoint import Checkpoints, Passed, read_value
+from fittingroom.training.checkpoint import FOLDER, Checkpoints, Passed, read_value
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.evaluation import Probe, evaluation_steps
 from fittingroom.training.freezing import Freezing
@@ -170,7 +170,7 @@ def fit(
     """
     recorder = Recorder(plan.steps, train.early_stopping)
     clock = Clock()
-    checkpoints = Checkpoints(context.scratch / "checkpoints", origin(plan, train, rows, probe, base_digest, seed))
+    checkpoints = Checkpoints(context.scratch / FOLDER, origin(plan, train, rows, probe, base_digest, seed))
     passed: list[Passed] = []
     start = _start(checkpoints, passed, ranks)
     best: dict[str, Tensor] = {}

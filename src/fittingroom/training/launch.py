@@ -114,7 +114,7 @@ def _on_this_machine(context: Context) -> str:
             while agent.poll() is None:
                 listener.listen()
                 time.sleep(_LOOK)
-            listener.listen()
+            listener.listen(last=True)
         finally:
             _end(agent)
     for path in folder.glob("meet-*"):
@@ -240,7 +240,7 @@ def _by_hand(context: Context) -> str:
     while not (context.scratch / JOB / DONE).exists() and failed(context.scratch) is None:
         listener.listen()
         time.sleep(_LOOK)
-    listener.listen()
+    listener.listen(last=True)
     return ""
 
 

@@ -43,7 +43,7 @@ def on_ray(context: Context, listener: Listener) -> str:
     while running.is_alive():
         listener.listen()
         running.join(_LOOK)
-    listener.listen()
+    listener.listen(last=True)
     return "".join(words)
 
 

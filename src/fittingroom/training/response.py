@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fittingroom.training.objective import loss_sum
-from fittingroom.training.passes import Layout, weight_of
+from fittingroom.training.passes import weight_of
 from fittingroom.training.rows import Encoded, sample
-from fittingroom.training.steps import backward, batches
+from fittingroom.training.steps import Halving, batches
 from fittingroom.types import Plan
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -29,7 +29,7 @@ def rate_response(
     rows: Encoded,
     plan: Plan,
     *,
-    layout: Layout,
+    passes: Halving,
     seed: int,
     progress: Callable[[int, int], None],
     factors: Sequence[float] = FACTORS,
@@ -39,7 +39,7 @@ def rate_response(
 
     `make` gives the model as it was before training, ready to learn; `steps`: 0 for a tenth of the training. A loss
     that is not finite is None. A few steps tell how fast a rate learns, not where it ends: a higher rate may win here
-    and lose over many epochs.
+    and lose over many epochs. `passes` are halved where memory is short; ModelError where not even one row fits.
     """
     probe = sample(rows, _PROBE_ROWS, seed)
     steps = steps or max(_STEPS[0], min(_STEPS[1], plan.steps // 10))
@@ -48,14 +48,14 @@ def rate_response(
     for number, factor in enumerate(factors):
         model = make()
         if start is None:
-            start = _loss(model, rows, probe, layout)
-        _walk(model, rows, plan, factor * plan.learning_rate, steps, layout, seed)
-        losses[f"{factor:g}"] = _loss(model, rows, probe, layout)
+            start = _loss(model, rows, probe, passes)
+        _walk(model, rows, plan, factor * plan.learning_rate, steps, passes, seed)
+        losses[f"{factor:g}"] = _loss(model, rows, probe, passes)
         progress(number + 1, len(factors))
     return {"start": start, "losses": losses, "steps": steps}
 
 
-def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, layout: Layout, seed: int) -> None:
+def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, passes: Halving, seed: int) -> None:
     """A few optimiser steps at a constant rate after a short warm-up, on the batches that training began with."""
     import torch
 
@@ -66,23 +66,26 @@ def _walk(model: Any, rows: Encoded, plan: Plan, rate: float, steps: int, layout
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / _WARMUP)
         optimizer.zero_grad(set_to_none=True)
-        backward(model, rows, batch, layout)
+        passes.backward(model, rows, batch)
         norm = torch.nn.utils.clip_grad_norm_(weights, 1.0)
         if not math.isfinite(float(norm)):
             return
         optimizer.step()
 
 
-def _loss(model: Any, rows: Encoded, probe: list[int], layout: Layout) -> float | None:
+def _loss(model: Any, rows: Encoded, probe: list[int], passes: Halving) -> float | None:
     """Mean loss per answer token of the probe rows; None when it is not finite."""
     import torch
 
-    model.eval()
-    total = weight = 0.0
-    with torch.inference_mode():
-        for one in layout.collate(rows, probe):
+    def mean(laid: list[dict[str, Any]]) -> float:
+        total = weight = 0.0
+        for one in laid:
             batch = {name: value.to(model.device) for name, value in one.items()}
             total += float(loss_sum(model, batch))
             weight += float(weight_of(batch))
-    loss = total / weight if weight else math.nan
+        return total / weight if weight else math.nan
+
+    model.eval()
+    with torch.inference_mode():
+        loss = passes.done(model, rows, probe, mean)
     return round(loss, 6) if math.isfinite(loss) else None

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fittingroom.training.evaluation import Probe
-from fittingroom.training.passes import Layout
 from fittingroom.training.response import FACTORS, rate_response
 from fittingroom.training.rows import Encoded
 from fittingroom.training.schedule import rate_factor
-from fittingroom.training.steps import backward, batches
+from fittingroom.training.steps import Halving, batches
 from fittingroom.types import Plan, Rival
 
 Change = Literal["rate", "batch", "longer", "rank", "full", "same"]
@@ -38,7 +37,8 @@ class Ground:
     rows: Encoded
     probe: Probe
     plan: Plan
-    layout: Layout
+    passes: Halving
+    """What one rival found of the memory the next ones know."""
     seed: int
     learnt: float
     """Rows that the training learnt from, repetitions counted."""
@@ -81,7 +81,7 @@ def _walk(ground: Ground, model: Any, rate: float, size: int, steps: int) -> boo
         for group in optimizer.param_groups:
             group["lr"] = rate * rate_factor(step, schedule="linear", steps=steps, warmup=warmup, decay=0)
         optimizer.zero_grad(set_to_none=True)
-        backward(model, ground.rows, batch, ground.layout, ground.smoothing)
+        ground.passes.backward(model, ground.rows, batch, ground.smoothing)
         norm = torch.nn.utils.clip_grad_norm_(weights, ground.max_norm)
         if not math.isfinite(float(norm)):
             return False
@@ -102,7 +102,7 @@ def rates(
 
     def measured(factors: tuple[float, ...]) -> dict[str, Any]:
         return rate_response(
-            make, ground.rows, ground.plan, layout=ground.layout, seed=ground.seed, progress=progress, factors=factors,
+            make, ground.rows, ground.plan, passes=ground.passes, seed=ground.seed, progress=progress, factors=factors,
             steps=steps,
         )  # fmt: skip
 

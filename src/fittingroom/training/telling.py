@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from fittingroom.engine import Context, Note
-from fittingroom.room import free_bytes, said_bytes
+from fittingroom.room import free_bytes, full, said_bytes
 from fittingroom.training.checkpoint import NotWritten, Passed
 from fittingroom.training.recorder import Recorder
 from fittingroom.types import Text
@@ -21,6 +22,14 @@ _EVERY = 5.0
 """Seconds between two events of curves, where no evaluation asks for one."""
 _WINDOW = 20
 """Steps over which the speed of the moment is taken."""
+_NOT_TOLD = Note(
+    "not_told",
+    {},
+    Text(
+        en="train: the disk is full: some of what happens now cannot be told or kept in the journal. Training goes on",
+        zh="训练：磁盘已满：这段时间的部分进展无法显示或写入日志。训练继续",
+    ),
+)
 
 
 @dataclass
@@ -72,6 +81,10 @@ class Telling:
         self._last = self._began = time.monotonic()
         self._first: int | None = None
         self._unwritten = False
+        self._unheard = False
+        """Whether a full disk refuses what is told."""
+        self._late: list[Note] = []
+        """Words that it refused; they are told again once it takes any."""
         self._now: dict[str, float] = {}
         self._marks: deque[tuple[float, int, int]] = deque([self._mark()], maxlen=_WINDOW + 1)
 
@@ -97,8 +110,9 @@ class Telling:
             "seconds_left": round(a_step * (self.recorder.total - step), 1),
         }
         self._now = values
-        self.context.note(Note("step", values, kept=False))
-        self.context.progress("train", step, self.recorder.total)
+        heard = self._heard(lambda: self.context.note(Note("step", values, kept=False)))
+        heard &= self._heard(lambda: self.context.progress("train", step, self.recorder.total))
+        self._unheard &= not heard or bool(self._late)
 
     def curves(self, *, due: bool) -> None:
         """Write what is new to the journal, when it is `due` or some time has passed since the last."""
@@ -108,9 +122,9 @@ class Telling:
         if not any(new.values()) or not (due or now - self._last >= _EVERY):
             return
         speed = {name: value for name, value in self._now.items() if name.endswith("_per_second")}
+        self._last = now
         if self._note(Note("training", {**new, **speed})):
             self._told = (len(self.recorder.steps), len(self.recorder.evals))
-            self._last = now
 
     def passed(self, passed: Passed) -> None:
         """A checkpoint is not taken up."""
@@ -181,12 +195,39 @@ class Telling:
         self._note(Note("little_room", {"needed": needed, "free": free}, said))
 
     def _note(self, note: Note) -> bool:
-        """Whether it could be told: a journal on a full disk takes nothing, which must not end the training."""
+        """Whether what is to be kept could be told; what it says in words is told later where it could not."""
+        if not self._heard(lambda: self.context.note(note)):
+            self._late += [note] if note.text is not None else []
+            return False
+        late, self._late = self._late, []
+        for one in late:
+            self._note(one)
+        return True
+
+    def _heard(self, tell: Callable[[], None]) -> bool:
+        """Whether it could be told. A full disk takes no line of a journal, nor of the file by which one of several
+        processes tells: that must not end the training, and is said once.
+        """
         try:
-            self.context.note(note)
-        except OSError:
+            tell()
+        except OSError as error:
+            if not full(error):
+                raise
+            if not self._unheard:
+                self._unheard = True
+                self._note(_NOT_TOLD)
             return False
         return True
 
     def _mark(self) -> tuple[float, int, int]:
         return self.clock.training, self.recorder.learnt, self.recorder.examples
+
+
+def kept_until(step: int) -> Note:
+    """The word that an error did not take what was trained up to `step`."""
+    said = Text(
+        en=f"what was trained up to step {step} is kept: `fittingroom resume`, or the same recipe again, goes on from "
+        "there",
+        zh=f"第 {step} 步之前的训练已保留：用 `fittingroom resume`，或再次运行同一配方，即可从该处继续",
+    )
+    return Note("checkpoints_kept", {"step": step}, said)

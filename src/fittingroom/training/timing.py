@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.engine import Context
+from fittingroom.engine import Context, Note
 from fittingroom.models.device import arithmetic
 from fittingroom.training.fit import repeatable, stored_as
 from fittingroom.training.passes import Layout
 from fittingroom.training.rows import Encoded
-from fittingroom.types import Plan
+from fittingroom.training.steps import Halving
+from fittingroom.types import Plan, Text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,16 +34,29 @@ def let_learn(loaded: PreTrainedModel, plan: Plan) -> None:
 
 def seconds_of_step(model: Any, rows: Encoded, layout: Layout, plan: Plan, context: Context) -> float:
     """Seconds of an optimiser step's passes forward and back, from the shortest of a few times of one pass; the first
-    ones warm up.
+    ones warm up. Where memory is short passes are halved, as in training; ModelError where not even one row fits.
     """
-    from fittingroom.training.objective import loss_sum
-
     usual = rows.with_loss()
     if not usual:
         return 0.0
     by_length = sorted(usual, key=lambda row: len(rows.ids[row]))
     middle = max(0, len(by_length) // 2 - plan.batch_size // 2)
-    one = layout.collate(rows, by_length[middle : middle + plan.batch_size])[0]
+    passes = Halving(layout)
+    seconds = passes.done(
+        model,
+        rows,
+        by_length[middle : middle + plan.batch_size],
+        lambda laid: _seconds_of_token(model, laid[0], plan, context),
+    )
+    if passes.layout.budget != layout.budget:
+        context.note(_smaller(layout.budget, passes.layout.budget))
+    return seconds * float(plan.layout["tokens_per_step"])
+
+
+def _seconds_of_token(model: Any, one: dict[str, Any], plan: Plan, context: Context) -> float:
+    """Of a pass forward and back, tokens of padding counted."""
+    from fittingroom.training.objective import loss_sum
+
     batch = {name: value.to(model.device) for name, value in one.items()}
     model.train(plan.activation_checkpointing)  # layers are computed again in training only
     times = []
@@ -56,4 +70,14 @@ def seconds_of_step(model: Any, rows: Encoded, layout: Layout, plan: Plan, conte
             float(loss.detach())  # on a GPU, wait until it is done
             times.append(time.perf_counter() - started)
             model.zero_grad(set_to_none=True)
-    return float(min(times) * plan.layout["tokens_per_step"] / one["ids"].numel())
+    return float(min(times)) / int(one["ids"].numel())
+
+
+def _smaller(planned: int, taken: int) -> Note:
+    said = Text(
+        en=f"configure: a pass of {planned} tokens, as planned, does not fit into the memory of the device; minutes "
+        f"are reckoned with {taken}, and training halves its passes too (`train.pass_tokens: find` tries it)",
+        zh=f"配置：按计划每次前向 {planned} 个词元放不进设备的显存；用时改按 {taken} 个估算，训练在需要时也会减半"
+        "（可用 `train.pass_tokens: find` 实测）",
+    )
+    return Note("smaller_passes", {"planned": planned, "taken": taken}, said)

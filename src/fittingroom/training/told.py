@@ -1,24 +1,33 @@
-"""What the main process of a training tells, as lines of a file that another process reads while they grow."""
+"""What the main process of a training tells, as lines of a file that another process reads while they grow.
+
+A full disk ends neither: who tells hears that it could not (OSError, see `telling`), and no line stays half written;
+who listens tries again what the journal did not take.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from fittingroom.engine import Context, Note
+from fittingroom.room import full
 from fittingroom.types import Text
+
+_AGAIN = 30.0
+"""Seconds until what a full disk did not take is tried again."""
 
 
 class Teller:
     """Writes what a context is told."""
 
     def __init__(self, path: Path) -> None:
-        if path.exists():
-            os.truncate(path, _whole_lines(path))  # one that was killed may have left half a line
         self._path = path
+        self._torn = True
+        """Whether half a line may stand there: one that was killed, or a disk that was full, may have left it."""
 
     def progress(self, what: str, done: float, total: float) -> None:
         """See `Context.progress`."""
@@ -30,8 +39,12 @@ class Teller:
         self._write({"kind": note.kind, "data": dict(note.data), "text": text, "kept": note.kept})
 
     def _write(self, line: dict[str, Any]) -> None:
+        if self._torn and self._path.exists():
+            os.truncate(self._path, _whole_lines(self._path))
+        self._torn = True
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._torn = False
 
 
 class Listener:
@@ -40,16 +53,35 @@ class Listener:
     def __init__(self, path: Path, context: Context) -> None:
         self._path, self._context = path, context
         self._at = _whole_lines(path) if path.exists() else 0
+        self._late: list[Note] = []
+        """What is to be kept and was not taken yet, in its order."""
+        self._next = 0.0
+        """When that is tried again."""
 
-    def listen(self) -> None:
-        """Pass on the lines that are new and whole."""
+    def listen(self, *, last: bool = False) -> None:
+        """Pass on the lines that are new and whole. What the journal on a full disk does not take is tried again later;
+        `last`: now or never.
+        """
         for line in self._lines():
             said = json.loads(line)
             if "progress" in said:
-                self._context.progress(*said["progress"])
+                _heard(lambda told=said["progress"]: self._context.progress(*told))
+                continue
+            text = Text(**said["text"]) if said["text"] is not None else None
+            note = Note(said["kind"], said["data"], text, kept=bool(said["kept"]))
+            if note.kept:
+                self._late.append(note)
+                self._pass_on(now=False)
             else:
-                text = Text(**said["text"]) if said["text"] is not None else None
-                self._context.note(Note(said["kind"], said["data"], text, kept=bool(said["kept"])))
+                _heard(lambda told=note: self._context.note(told))
+        self._pass_on(now=last)
+
+    def _pass_on(self, *, now: bool) -> None:
+        while self._late and (now or time.monotonic() >= self._next):
+            if not _heard(lambda: self._context.note(self._late[0])):
+                self._next = time.monotonic() + _AGAIN
+                return
+            del self._late[0]
 
     def _lines(self) -> Iterator[bytes]:
         if not self._path.exists():
@@ -62,6 +94,17 @@ class Listener:
                     return
                 self._at += len(line)
                 yield line
+
+
+def _heard(tell: Callable[[], None]) -> bool:
+    """Whether a full disk took it: the processes that train must not end because this one cannot write."""
+    try:
+        tell()
+    except OSError as error:
+        if not full(error):
+            raise
+        return False
+    return True
 
 
 def _whole_lines(path: Path) -> int:

@@ -26,7 +26,7 @@ from fittingroom.training.passes import weight_of
 from fittingroom.training.ranks import whole
 from fittingroom.training.schedule import rate_factor
 from fittingroom.training.sharing import shares
-from fittingroom.training.shortage import is_shortage, released
+from fittingroom.training.shortage import is_shortage, released, smaller
 from fittingroom.training.shrinking import shrink
 
 if TYPE_CHECKING:
@@ -144,17 +144,7 @@ class AnswerTrainer(Trainer):
         model.zero_grad(set_to_none=True)
         released()
         longest = max(len(ids) for ids in self.parts.rows.ids)
-        size = self.ranks.least(min(self.layout.budget, size))
-        if size <= longest:
-            raise ModelError(
-                f"a pass of {size} tokens does not fit into the memory of the device, and the longest row alone has "
-                f"{longest}: choose train.method lora, a smaller train.max_length or train.activation_checkpointing",
-                f"{size} 个词元的一次计算放不进设备的显存，而最长的一条数据就有 {longest} 个："
-                "请改用 train.method: lora、更小的 train.max_length，"
-                "或打开 train.activation_checkpointing",
-                place="train",
-            )
-        self.layout = self.layout.within(max(longest, size // 2))
+        self.layout = smaller(self.layout, self.ranks.least(min(self.layout.budget, size)), longest)
         self.parts.recorder.pass_tokens = self.layout.budget
 
     def _too_long(self, tokens: int) -> ModelError:

@@ -58,17 +58,28 @@ def main(arguments: list[str]) -> int:
 
 
 def take_part(folder: Path, ranks: Ranks) -> int:
-    """Train as one of the processes of a group that stands; returns the exit status."""
+    """Train as one of the processes of a group that stands; returns the exit status. What was raised on purpose is left
+    in a file for the run, and raised here only where a full disk does not take it.
+    """
     try:
         with roomy(folder):
             work(folder, ranks)
     except FittingroomError as error:
-        write_json(
-            folder / "job" / FAILED,
-            {"error": type(error).__name__, "en": error.en, "zh": error.zh, "place": error.place},
-        )
+        if not _left(folder, error):
+            raise  # the last words of this process are what the run is told then
         return 1
     return 0
+
+
+def _left(folder: Path, error: FittingroomError) -> bool:
+    """Whether the file that tells the run of an error could be written."""
+    said = {"error": type(error).__name__, "en": error.en, "zh": error.zh, "place": error.place}
+    try:
+        write_json(folder / "job" / FAILED, said)
+    except OSError as unwritten:
+        error.add_note(f"{FAILED} could not be written: {unwritten}")
+        return False
+    return True
 
 
 def work(folder: Path, ranks: Ranks) -> None:

@@ -117,7 +117,8 @@ class Trained(Output):
     facts: dict[str, Any] = Field(default_factory=dict)
     timing: dict[str, float] = Field(default_factory=dict)
     """seconds, and of them training_, evaluating_ and saving_seconds; per second of training: tokens_per_second (of the
-    rows), computed_tokens_per_second, examples_per_second; torn_checkpoints passed over."""
+    rows), computed_tokens_per_second, examples_per_second; torn_checkpoints passed over; pass_tokens, where memory
+    was too short for passes as planned."""
 
 
 class Bundle(Output):

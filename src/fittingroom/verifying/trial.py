@@ -34,9 +34,9 @@ from fittingroom.tasks.rows import inputs_of
 from fittingroom.training import plan as rules
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.fit import prepared
-from fittingroom.training.objective import loss_sum
-from fittingroom.training.passes import PASS_TOKENS, Layout, weight_of
+from fittingroom.training.passes import PASS_TOKENS, Layout
 from fittingroom.training.rows import Encoded, encode
+from fittingroom.training.steps import Halving
 from fittingroom.types import Folder, Plan, Splits, Trained, row_schema
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Trial:
 
         rate, steps = plan.learning_rate, plan.steps
         adapted = prepared(model, plan, TrainConfig(lora_rank=_RANK, lora_alpha=_ALPHA), _SEED)
-        layout = Layout.of(adapted, self.pad)
+        passes = Halving(Layout.of(adapted, self.pad))
         weights = {name: value for name, value in adapted.named_parameters() if value.requires_grad}
         optimizer = torch.optim.AdamW(weights.values(), lr=rate, weight_decay=0.0)
         walked = Walked(rate=rate)
@@ -134,7 +134,7 @@ class Trial:
             started = time.perf_counter()
             chosen = [(step * _BATCH + at) % len(self.rows) for at in range(_BATCH)]
             with arithmetic(plan.device, plan.precision):
-                loss = _step(adapted, layout.collate(self.rows, chosen), optimizer, list(weights.values()))
+                loss = _step(adapted, passes, self.rows, chosen, optimizer, list(weights.values()))
             walked.losses.append(loss)
             walked.seconds.append(time.perf_counter() - started)
             if not math.isfinite(walked.losses[-1]):
@@ -161,17 +161,14 @@ class Trial:
         return package(made, splits, model=pinned, task=TASK, prepare=prepare, seed=_SEED, context=context).folder.path
 
 
-def _step(model: Any, passes: Sequence[dict[str, Any]], optimizer: Any, weights: list[Any]) -> float:
+def _step(
+    model: Any, passes: Halving, rows: Encoded, chosen: Sequence[int], optimizer: Any, weights: list[Any]
+) -> float:
     """One optimiser step; its loss before, in nats per answer token."""
     import torch
 
     optimizer.zero_grad(set_to_none=True)
-    total = sum(float(weight_of(one)) for one in passes)
-    loss = 0.0
-    for one in passes:
-        share = loss_sum(model, {name: value.to(model.device) for name, value in one.items()}) / total
-        share.backward()  # type: ignore[no-untyped-call]
-        loss += float(share.detach())
+    loss = passes.backward(model, rows, chosen)
     norm = float(torch.nn.utils.clip_grad_norm_(weights, 1.0))
     if math.isfinite(loss) and math.isfinite(norm):
         optimizer.step()

@@ -14,7 +14,7 @@ from typing import Any
 
 from fittingroom.training.passes import Layout
 from fittingroom.training.rows import NO_REPLAY, Encoded, Replaying
-from fittingroom.training.steps import backward, batches
+from fittingroom.training.steps import Halving, batches
 
 _SPAN = 100.0
 """How far below and above the rule's rate is tried, as a factor."""
@@ -82,11 +82,13 @@ def range_test(
     """Train `model` for `steps` steps, the rate rising evenly in its logarithm from `around` / 100 to `around` * 100.
 
     The model is spoilt afterwards. Batches are those that training begins with, and gradients are clipped as there.
+    Where memory is short passes are halved, as there too; ModelError where not even one row fits.
     """
     import torch
 
     weights = [value for value in model.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=around, weight_decay=weight_decay)
+    passes = Halving(layout)
     low, high = math.log(around / _SPAN), math.log(min(1.0, around * _SPAN))
     rates: list[float] = []
     losses: list[float] = []
@@ -98,7 +100,7 @@ def range_test(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        loss = backward(model, rows, chosen, layout, smoothing)
+        loss = passes.backward(model, rows, chosen, smoothing)
         norm = float(torch.nn.utils.clip_grad_norm_(weights, max_norm))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             ended = "non_finite"
