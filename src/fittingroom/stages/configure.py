@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 
