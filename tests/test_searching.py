@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -279,6 +281,43 @@ def test_the_verb_trains_on_train_judges_on_dev_and_proposes(tmp_path: Path, mon
     assert "learning_rate" in (tmp_path / found.proposal).read_text("utf-8")
     assert "搜索" in (tmp_path / "searches" / found.id / "search.zh.html").read_text("utf-8")
     assert not (tmp_path / "searches" / found.id / "trials").exists()
+
+
+def test_another_base_replay_file_or_device_is_another_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told of a recipe by its words alone may mean other files tomorrow."""
+    write_shop(tmp_path, rows=60)
+    monkeypatch.setenv("FITTINGROOM_KEY", "0123456789abcdef0123")
+    shutil.copytree(tiny_folder(), tmp_path / "base")
+    replay = tmp_path / "general.jsonl"
+    replay.write_text("{}\n")
+    folders: list[Path] = []
+
+    def noted(folder: Path, *given: Any, **named: Any) -> studies.Study:
+        folder.mkdir(parents=True, exist_ok=True)
+        folders.append(folder)
+        return studies.Study([], 0.0, "trials")
+
+    monkeypatch.setattr(searching, "search", noted)
+    monkeypatch.setattr(searching, "_Bench", lambda *given: SimpleNamespace(judge=None, start=dict, dev_rows=1))
+    run: Any = SimpleNamespace(digest=lambda splits: "rows", secret=b"key")
+    plan: Any = object()
+
+    def found(**changes: Any) -> str:
+        sets = ["model.base=base", "train.replay={path: general.jsonl}", f"search={json.dumps({**SPACE, **changes})}"]
+        config = Workspace(tmp_path)._load("recipe.yaml", sets)
+        return searching.search_recipe(tmp_path, config, plan, run, lambda *told: None, plan).id
+
+    names = [found()]
+    assert found() == found(trials=20) == names[0], "a budget may be raised"
+    replay.write_text('{"messages": []}\n')
+    names.append(found())
+    config = tmp_path / "base" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "rms_norm_eps": 1e-5}))
+    names.append(found())
+    monkeypatch.setattr(searching, "device", lambda wanted: SimpleNamespace(name="another"))
+    names.append(found())
+    assert len(set(names)) == 4
+    assert all(folder.is_dir() for folder in folders), "the old ones are left alone"
 
 
 def _ids_of_test(root: Path, config: RunConfig) -> set[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
+from fittingroom.models.device import device
 from fittingroom.models.load import resolve
 from fittingroom.report.search import TrialRow, render_search
 from fittingroom.stages.configure import configure
@@ -27,6 +28,7 @@ from fittingroom.training.fit import base_weights, fit, prepared
 from fittingroom.training.material import material_of, with_general
 from fittingroom.training.passes import Layout
 from fittingroom.training.recorder import Recorder
+from fittingroom.training.replay import fingerprint
 from fittingroom.types import Frozen, Plan, Splits
 
 if TYPE_CHECKING:
@@ -78,11 +80,10 @@ def refuse(config: RunConfig) -> None:
 def search_recipe(
     root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any, plan: Plan | None = None
 ) -> Searched:
-    """Search as the recipe's section `search` says, or go on with a search of the same recipe and data; `plan`: where
-    it was made already.
+    """Search as the recipe's section `search` says, or go on with a search of the same recipe, data, base and
+    device; `plan`: where it was made already.
     """
-    name = _name(config, run.digest(splits))
-    folder = root / "searches" / name
+    folder = root / "searches" / _name(config, run.digest(splits), Context(root, root, run.secret))
     context = Context(root=root, scratch=folder / "trials", secret=run.secret, progress=progress)
     bench = _Bench(config, splits, plan or run.step(configure, config, splits), context)
     study = search(
@@ -97,13 +98,21 @@ def search_recipe(
     return _told(root, folder, study, config, bench.dev_rows)
 
 
-def _name(config: RunConfig, data: str) -> str:
-    """A search is the same while data, task, model, training and what is searched are; its budget may be raised."""
+def _name(config: RunConfig, data: str, context: Context) -> str:
+    """A search is the same while data, task, model, training and what is searched are, and what they mean outside the
+    recipe: the base's files, those of general data and the rules that redact them, the device. Else its scores could
+    not be compared. Its budget may be raised.
+    """
     budget = {"trials", "minutes"}
     searched = config.search.model_dump(mode="json", exclude=budget)
-    return digest_of(
-        [data, config.seed, searched, *(_plain(part) for part in (config.task, config.model, config.train))]
-    )[:16]
+    world = {
+        "base": resolve(config.model, context.root).digest,
+        "device": device(config.train.device).name,
+        **fingerprint(config.train.replay, context),
+    }
+    redacted = [] if config.train.replay is None else [_plain(config.prepare.redact)]
+    sections = (config.task, config.model, config.train)
+    return digest_of([data, config.seed, searched, *(_plain(part) for part in sections), world, *redacted])[:16]
 
 
 def _plain(section: Frozen) -> Any:

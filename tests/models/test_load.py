@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fittingroom.errors import ModelError
-from fittingroom.models.load import ModelConfig, folder_digest, load_model, load_tokenizer, resolve
+from fittingroom.models.load import ModelConfig, folder_digest, load_model, load_tokenizer, resolve, stored_half
 from tiny_model import tiny_folder
 
 
@@ -88,6 +88,41 @@ def test_refuses_remote_code_and_other_kinds(copy: Path, change: dict[str, Any],
 def test_refuses_a_broken_config(copy: Path) -> None:
     (copy / "config.json").write_text("{")
     refuse(copy, "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"rms_norm_eps": "1e-6"}, r'config\.json: rms_norm_eps = "1e-6" is a value of the wrong kind'),
+        ({"num_hidden_layers": "four"}, r'config\.json: num_hidden_layers = "four"'),
+        ({"max_position_embeddings": None}, r"config\.json: max_position_embeddings = null"),
+        ({"vocab_size": "abc"}, r'config\.json: vocab_size = "abc"'),
+        ({"eos_token_id": "</s>"}, r'config\.json: eos_token_id = "</s>"'),
+        ({"rope_parameters": {"rope_type": "yarn"}}, r"config\.json describes no model .*factor"),
+        ({"quantization_config": "x"}, r"config\.json describes no model"),
+        ({"dtype": "bfloat17"}, r"config\.json describes no model .*bfloat17"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_its_field(copy: Path, change: dict[str, Any], match: str) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, **change}))
+    refuse(copy, match)
+    for used in (load_model, stored_half):
+        with pytest.raises(ModelError, match=r"config\.json"):
+            used(copy)
+
+
+@pytest.mark.parametrize("value", ["</s>", [1, "x"], {"id": 1}, [[1]]])
+def test_an_end_mark_that_is_no_number_is_refused(copy: Path, value: object) -> None:
+    (copy / "generation_config.json").write_text(json.dumps({"eos_token_id": value}))
+    refuse(copy, r"generation_config\.json: eos_token_id = .*put in the id")
+
+
+def test_whatever_a_class_raises_while_it_is_built_is_told(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "num_attention_heads": 0}))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_model(copy)
 
 
 def test_refuses_weights_that_do_not_belong_together(copy: Path) -> None:

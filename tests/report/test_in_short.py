@@ -11,7 +11,7 @@ from fittingroom.report.rows import telling_rows
 from fittingroom.report.summary import ReportSummary, summary_of
 from fittingroom.report.words import WORDS
 from fittingroom.tables import Table
-from fittingroom.types import EvalReport
+from fittingroom.types import Came, EvalReport
 from report.samples import evaluated, report_data
 
 
@@ -82,6 +82,22 @@ def test_the_markdown_names_the_winner_and_each_condition(language: str) -> None
     assert WORDS["stand_in"].say(language) in text
     widths = [line.count("|") for line in lines if line.startswith("|")]
     assert set(widths) == {3, 5, 8}, "every row of a table has as many cells as its head"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("met", [True, False])
+def test_the_markdown_says_whether_an_attempt_came_as_expected(language: str, met: bool) -> None:
+    data = report_data()
+    first, second = data.attempts
+    came = Came(metric="dev.macro_f1", before=0.61, after=0.81, met=met)
+    judged = second.model_copy(update={"attempt": second.attempt.model_copy(update={"came": came})})
+    summary = summary_of(data.model_copy(update={"attempts": [first, judged]}))
+
+    said = WORDS["met" if met else "not_met"].say(language)
+    lines = [line for line in render_markdown(summary, language).splitlines() if said in line]
+    assert len(lines) == 1, "the first attempt was expected to do nothing"
+    assert f"0.810<br>{said}" in lines[0]
+    assert summary.attempts[1].came == came
 
 
 def test_markdown_keeps_foreign_text_as_text() -> None:

@@ -215,6 +215,16 @@ def test_a_part_without_labelled_rows_is_a_clear_error(context: Context) -> None
         _evaluate(splits, context)
 
 
+def test_a_model_that_gives_no_number_at_all_is_told_as_the_models_fault(context: Context) -> None:
+    dev = [_row("dev", at, "good", "great nan-row") for at in range(5)] + [_row("dev", 9, None, "what")]
+    with pytest.raises(
+        UserError, match=r"dev: the model gave no finite number on any of its 5 labelled rows"
+    ) as caught:
+        _evaluate(_splits(train=_part("train", 80, 1), dev=dev), context)
+    assert "add labelled rows" not in str(caught.value)
+    assert "train.precision=fp32" in caught.value.text("zh")
+
+
 def test_a_label_the_model_never_learned_is_wrong_not_an_error(context: Context) -> None:
     dev = [*_part("dev", 50, 2), _row("dev", 900, "strange", "great thing")]
     report = _evaluate(_splits(train=_part("train", 80, 1), dev=dev), context)

@@ -14,6 +14,7 @@ from fittingroom.evaluating.setting import (
     FAILURES,
     Setting,
     in_batches,
+    nothing_finite,
     nothing_to_judge,
     truncated,
     unbalanced,
@@ -51,7 +52,7 @@ def judge(setting: Setting) -> EvalReport:
 
     Rows without a target and rows on which the model gives no finite probabilities are counted in `unscored` and judged
     for nobody. A baseline that fails keeps its reason in `error`; the rest of the report stands. Raises UserError when
-    no row of the part can be judged.
+    no row of the part has a target, or none got a finite probability.
     """
     rows, task, config = setting.rows, setting.task, setting.config
     exam = Exam.of(rows, task.input, task.target)
@@ -60,8 +61,6 @@ def judge(setting: Setting) -> EvalReport:
         raise nothing_to_judge(setting.part, rows)
     asked = _ask(setting, exam)
     exam = exam.only(asked.judged)
-    if not len(exam):
-        raise nothing_to_judge(setting.part, rows)
     labels = asked.labels + sorted({*exam.targets, *train.targets, *asked.said} - set(asked.labels))
     probabilities = _widened(asked.probabilities, len(labels))
     ours = indices(asked.said, labels)
@@ -109,13 +108,18 @@ class _Asked(NamedTuple):
 
 
 def _ask(setting: Setting, exam: Exam) -> _Asked:
-    """All rows in batches, a sample one at a time, another one under other orders of the options."""
+    """All rows in batches, a sample one at a time, another one under other orders of the options. Raises UserError when
+    on no row every probability is a number.
+    """
     import numpy as np
 
     predictor, inputs = setting.predictor(), exam.inputs
     started = time.monotonic()
     found = in_batches(predictor.score, inputs, "answers", setting.context)
     seconds = time.monotonic() - started
+    judged = np.flatnonzero(np.isfinite(found).all(axis=1))
+    if not len(judged):
+        raise nothing_finite(setting.part, len(exam))
     timing = {"model_seconds": seconds, "rows_per_second": len(exam) / max(seconds, 1e-9)}
     alone: dict[int, str] = {}
 
@@ -124,8 +128,7 @@ def _ask(setting: Setting, exam: Exam) -> _Asked:
             alone[place] = predictor.classify([inputs[place]])[0].label
 
     timing |= one_at_a_time(ask, range(len(inputs)), setting.config.latency_rows)
-    judged = np.flatnonzero(np.isfinite(found).all(axis=1))
-    decided = predictor.decide(found[judged]) if len(judged) else []
+    decided = predictor.decide(found[judged])
     together = {place: label for place, (label, _) in zip(judged.tolist(), decided, strict=True)}
     abstention = predictor.info.abstention
     return _Asked(

@@ -130,6 +130,17 @@ def nothing_to_judge(part: str, rows: Table) -> UserError:
     )
 
 
+def nothing_finite(part: str, rows: int) -> UserError:
+    """The error for a model that gave no number on any of the labelled rows."""
+    return UserError(
+        f"the model gave no finite number on any of its {rows} labelled rows: train again with train.precision=fp32; "
+        "where it stays so, the weights are broken: download the base model again, or take another",
+        f"模型在 {rows} 行带标签的数据上没有给出任何有限的数值：请用 train.precision=fp32 重新训练；"
+        "若仍然如此，则是权重损坏：请重新下载基座模型，或换一个",
+        place=part,
+    )
+
+
 def why(error: Exception) -> str:
     """One line; of a foreign error the class alone, for its text may quote a customer's words."""
     if isinstance(error, FittingroomError):

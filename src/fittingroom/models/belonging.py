@@ -140,11 +140,20 @@ def refuse_foreign_tokenizer(path: Path, config: Mapping[str, Any], embedded: in
 def _ends(path: Path, config: Mapping[str, Any], place: str) -> set[int]:
     """Every id that configuration and generation configuration know as the end of an answer."""
     generation = path / "generation_config.json"
-    files = [config, _json(generation, place) if generation.is_file() else {}]
+    files = {"config.json": config, generation.name: _json(generation, place) if generation.is_file() else {}}
     found: set[int] = set()
-    for said in files:
+    for name, said in files.items():
         value = said.get("eos_token_id")
-        found.update(int(one) for one in (value if isinstance(value, list) else [value]) if one is not None)
+        try:
+            found.update(int(one) for one in (value if isinstance(value, list) else [value]) if one is not None)
+        except (TypeError, ValueError):
+            raise ModelError(
+                f"{name}: eos_token_id = {json.dumps(value, ensure_ascii=False)} is neither a number nor a list of "
+                "numbers: put in the id of the end mark, or take the file from the model's own repository again",
+                f"{name}：eos_token_id = {json.dumps(value, ensure_ascii=False)} 既不是数字也不是数字列表："
+                "请填写结束符的编号，或从该模型的仓库重新获取该文件",
+                place=place,
+            ) from None
     return found
 
 

@@ -19,7 +19,7 @@ from fittingroom.models import catalog, hubs
 from fittingroom.models.anatomy import anatomy
 from fittingroom.models.belonging import refuse_foreign_tokenizer
 from fittingroom.models.complete import refuse_unlike
-from fittingroom.models.configuration import read_config, weights_of
+from fittingroom.models.configuration import configured, read_config, weights_of
 from fittingroom.models.folder import Inventory, file_digest, inventory, refuse_pickles
 from fittingroom.models.formats import ThinkPolicy
 from fittingroom.models.needs import refuse_too_large
@@ -117,6 +117,7 @@ def check_folder(path: Path, place: str) -> Inventory:
             place=place,
         )
     refuse_untrainable(config, held.bytes_by_dtype, place, held.shapes)
+    configured(path, place)  # what reads single fields behind this line may take their types for granted
     refuse_foreign_tokenizer(path, config, held.embedded, place)
     refuse_too_large(weights_of(config, held), place)
     return held
@@ -137,6 +138,7 @@ def _judge(path: Path, place: str) -> None:
     """A hub's small files, before its weights are fetched."""
     config = read_config(path, place)
     refuse_untrainable(config, {}, place)
+    configured(path, place)
     refuse_foreign_tokenizer(path, config, None, place)
     counted = anatomy(config)
     if counted is not None:
@@ -206,10 +208,10 @@ _EACH: dict[Stored, int] = {"fp32": 4, "bf16": 2, "nf4": 1}
 
 
 def stored_half(path: Path) -> bool:
-    """Whether a folder's weights are in 16 bits, by its configuration: then bfloat16 in memory loses nothing more."""
-    from transformers import AutoConfig
-
-    said = str(AutoConfig.from_pretrained(str(path), local_files_only=True).dtype)
+    """Whether a folder's weights are in 16 bits, by its configuration: then bfloat16 in memory loses nothing more.
+    Raises ModelError for a configuration that cannot be read.
+    """
+    said = str(configured(path, path.name).dtype)
     return said in ("torch.bfloat16", "torch.float16")
 
 
@@ -230,7 +232,6 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
     In fp32; `stored` says otherwise, for weights that do not learn: `bf16`, or `nf4` (4 bits). On `device`.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -245,6 +246,7 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
         )
     held = inventory(path, path.name)
     refuse_untrainable(config, held.bytes_by_dtype, path.name, held.shapes)
+    configured(path, path.name)
     refuse_too_large(weights_of(config, held), path.name, _EACH[stored])
     options: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
     options |= loading(device) if stored == "nf4" else {"dtype": torch.bfloat16 if stored == "bf16" else torch.float32}
@@ -252,7 +254,9 @@ def load_model(path: Path, *, stored: Stored = "fp32", device: str = "cpu") -> P
         options["quantization_config"] = _plain_from_fp8(config)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except MemoryError:  # another copy of the model would be no smaller
+        raise
+    except Exception as error:  # of files: OSError, SafetensorError; of classes of models: anything
         raise ModelError(
             f"the weights cannot be loaded ({type(error).__name__}): download the model again",
             f"权重无法加载（{type(error).__name__}）：请重新下载模型",

@@ -26,7 +26,10 @@ Message = dict[str, str]
 """{"role": "system" | "user" | "assistant", "content": text}; a turn of the user may have a "tail", text that follows
 its content and is kept when the content is cut: a question behind what it is about."""
 
-_PLAIN_TURN = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*(?=(User|Assistant):)")
+_LINE, _ROLE = r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", r"\s*(?=(User|Assistant):)"
+_PLAIN_TURN = re.compile(_LINE + _ROLE)
+_PLAIN_SYSTEM = re.compile(rf"(?:\A|{_LINE}){_ROLE}")
+"""Nothing of ours stands before the system text, so its first word may open no turn either."""
 _CONTROL_SIGNS = frozenset("<>[]|｜")
 _PLAIN: WeakKeyDictionary[PreTrainedTokenizerFast, tuple[int, Tokenizer]] = WeakKeyDictionary()
 """Copies without control tokens, with the number of added tokens they were made for: a vocabulary of 130,000 words
@@ -150,9 +153,10 @@ class Renderer:
         return [self._added[ASSISTANT], *self._earlier(turn["content"]), self.eos_id]
 
     def _plain_turn(self, turn: Message) -> list[str | int]:
+        # Roles are plain words in this format: a line of a customer's text may not open with one. Facts that a customer
+        # wrote (a note on an order) stand in the system text.
         if turn["role"] == "system":
-            return [turn["content"] + "\n\n"]
-        # Roles are plain words in this format: a line of a customer's text may not open with one.
+            return [_PLAIN_SYSTEM.sub(" ", turn["content"]) + "\n\n"]
         text = _PLAIN_TURN.sub(" ", turn["content"])
         return [f"User: {text}\n\n"] if turn["role"] == "user" else [f"Assistant: {text}", self.eos_id]
 

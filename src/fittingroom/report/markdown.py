@@ -84,13 +84,16 @@ def _attempts(summary: ReportSummary, say: Say, language: str) -> str:
 
 def _attempt(line: AttemptLine, metric: str, say: Say, language: str) -> list[str]:
     value = line.metrics.get(f"dev.{metric}")
+    came = "–" if value is None else f"{value:.3f}"
+    if value is not None and line.came is not None:
+        came += f"<br>{say('met' if line.came.met else 'not_met')}"
     changed = "<br>".join(f"`{change.path}`: {shown(change.before)} → {shown(change.after)}" for change in line.changed)
     return [
         str(line.number),
         f"`{line.cause}`" if line.cause else say("first"),
         changed,
         _escaped(line.expected.say(language)) if line.expected is not None else "",
-        "–" if value is None else f"{value:.3f}",
+        came,
         say(line.verdict.value) if line.verdict is not None else say("blocked"),
         number(line.minutes, 1),
     ]

@@ -12,7 +12,7 @@ from pydantic import Field
 from fittingroom.report.beside import Told, beside
 from fittingroom.report.data import AttemptView, Change, ReportData
 from fittingroom.report.scores import primary
-from fittingroom.types import Check, EvalReport, Frozen, Interval, RunStatus, Score, Text, Verdict
+from fittingroom.types import Came, Check, EvalReport, Frozen, Interval, RunStatus, Score, Text, Verdict
 
 
 class AttemptLine(Frozen):
@@ -23,6 +23,8 @@ class AttemptLine(Frozen):
     """Id of the pitfall whose remedy made it."""
     changed: list[Change] = Field(default_factory=list)
     expected: Text | None = None
+    came: Came | None = None
+    """What the change did to the score it was made for; None where it was not judged."""
     metrics: dict[str, float] = Field(default_factory=dict)
     verdict: Verdict | None = None
     """None where it was stopped before it could be judged."""
@@ -154,6 +156,7 @@ def _line(view: AttemptView) -> AttemptLine:
         cause=attempt.cause,
         changed=view.changed,
         expected=attempt.expectation,
+        came=attempt.came,
         metrics=attempt.metrics,
         verdict=attempt.verdict,
         minutes=attempt.minutes,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context, Note
 from fittingroom.models.adapters import merged
+from fittingroom.models.configuration import configured
 from fittingroom.models.device import device
 from fittingroom.models.experts import with_saved
 from fittingroom.models.load import BaseModelInfo, ModelConfig, load_model, load_to_score, load_tokenizer, resolve
@@ -162,9 +163,8 @@ def _write_weights(trained: Trained, base: BaseModelInfo, target: Path) -> None:
 
 def _base_dtype(path: Path) -> Any:
     import torch
-    from transformers import AutoConfig
 
-    said = AutoConfig.from_pretrained(str(path), local_files_only=True).dtype
+    said = configured(path, path.name).dtype
     return said if said in (torch.bfloat16, torch.float16, torch.float32) else torch.bfloat16
 
 

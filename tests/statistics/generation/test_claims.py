@@ -72,6 +72,45 @@ def test_what_the_customer_said_supports_all_but_prices() -> None:
     assert consistent("可以99元给您", CARD, ["99元行不行"]) == 0.0
 
 
+GOODS = ["颜色: 蓝色, 尺码: M"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "facts", "kinds"),
+    [
+        ("有红色XL码有货", "红色XL有吗", GOODS, ["size", "colour"]),
+        ("Yes, we have it in red.", "in red?", GOODS, ["colour"]),
+        ("43码有货", "43码有吗", ["尺码: 40, 41, 42"], ["size"]),
+        ("43码有货", "43码有吗", ["size: 40, 41"], ["size"]),
+        ("有红色，XL码也有", "红色XL有吗", ["颜色: 蓝色"], ["colour"]),
+        ("红色XL有货，没有其他优惠", "红色XL", GOODS, ["size", "colour"]),
+        ("红色没有问题", "红色行吗", GOODS, ["colour"]),
+        ("红色有现货，不会缺货", "红色有吗", GOODS, ["colour"]),
+        ("有红色，蓝色没有了", "红色有吗", GOODS, ["colour"]),
+        ("蓝色M码有货", "红色XL有吗", GOODS, []),
+        ("红色XL码有货", "红色XL有吗", ["库存: 3"], []),
+        ("170cm、55kg的话穿M码，订单A1234已发", "我170厘米110斤，订单a1234", GOODS, []),
+    ],
+)
+def test_a_wish_of_the_customer_is_no_fact_where_the_shop_knows(
+    answer: str, said: str, facts: list[str], kinds: list[str]
+) -> None:
+    assert [claim.kind for claim in unsupported(answer, facts, [said])] == kinds
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "红色没有了", "抱歉，您要的红色XL码目前缺货", "红色XL码，目前没有货哦", "红色、XL码都没有", "您要红色吗？",
+        "没有红色，只有蓝色", "Sorry, we don't have it in red.", "The red one is sold out",
+        "The red one, it is sold out.", "No red, blue only", "是要红色XL码？没有了哦",
+    ],
+)  # fmt: skip
+def test_what_is_denied_or_asked_back_is_not_promised(answer: str) -> None:
+    assert unsupported(answer, GOODS, ["红色XL有吗 red"]) == []
+    assert unsupported(answer, GOODS), "nobody spoke of it"
+
+
 def test_without_facts_only_an_answer_without_claims_is_consistent() -> None:
     assert consistent("好的，马上为您处理", []) == 1.0
     assert consistent("24小时内发货", []) == 0.0

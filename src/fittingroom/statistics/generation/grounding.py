@@ -10,28 +10,42 @@ import re
 from collections.abc import Iterable
 
 from fittingroom.statistics.generation.claims import Claim, claims
+from fittingroom.statistics.generation.denials import unpromised
 from fittingroom.statistics.generation.tokens import normal
 
+_SIZED = re.compile(r"尺码|码数|鞋码|\bsizes?\b")
 _SPACE = re.compile(r"[\s_\-]+")
 
 
 def unsupported(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> list[Claim]:
-    """Claims of the answer that stand neither in the facts nor, prices aside, in what the customer said.
+    """Claims of the answer that stand neither in the facts nor in what the customer said, where that may support them.
 
-    A customer's height may be repeated to them; the price they would like to pay is no fact. Where both name a unit it
-    must be one of the same kind; a number in the facts without one supports that number in any unit, and the other way
-    round, but for one that a word before it makes a count (库存 3, stock: 3): it is no price.
+    A customer's height or order number may be repeated to them. The price they would like to pay is no fact, and where
+    the facts tell colours (sizes), the customer's wish for another is none either: the shop knows which it has. To
+    deny such a wish, or to ask back, promises nothing (`unpromised`).
+    Where both name a unit it must be one of the same kind; a number in the facts without one supports that number in
+    any unit, and the other way round, but for one that a word before it makes a count (库存 3, stock: 3): it is no
+    price.
     """
     wanted = claims(answer)
     if not wanted:
         return []
+    facts = list(facts)
     known, joined = _read(facts)
     heard, spoken = _read(said)
+    own = {"price", *_told(facts, known)}
+    left = [claim for claim in wanted if not _stands(claim, known, joined)]
+    denied = unpromised(answer) if left else set()
     return [
-        claim
-        for claim in wanted
-        if not _stands(claim, known, joined) and (claim.kind == "price" or not _stands(claim, heard, spoken))
+        claim for claim in left if not ((claim.kind not in own or claim in denied) and _stands(claim, heard, spoken))
     ]
+
+
+def _told(facts: Iterable[str], known: set[Claim]) -> set[str]:
+    """Of colours and sizes, those that the facts tell; sizes may be bare numbers (尺码: 40, 41)."""
+    kinds = {claim.kind for claim in known} & {"colour", "size"}
+    sized = any(_SIZED.search(normal(text)) and claims(text, evidence=True) for text in facts)
+    return kinds | {"size"} if sized else kinds
 
 
 def consistent(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> float:
