@@ -123,8 +123,9 @@ def diagnose(
     """Rank the findings and take the first remedy that is bounded, valid, new, and can turn what the gate said no to.
 
     What blocked the attempt goes first, and nothing else is tried then: no other change lets it be trained. Else what
-    another training proved goes before what is only suspected; among these root causes first, then strength. Automatic remedies go before those that wait for a person: a loop that can go on
-    by itself does not stop to ask. Where all that is open asks for more rows, only a proven cause is worth a training.
+    another training proved goes before what is only suspected; among these root causes first, then strength. Automatic
+    remedies go before those that wait for a person: a loop that can go on by itself does not stop to ask. Where all
+    that is open asks for more rows, only a proven cause is worth a training.
     """
     used, wanted = used_values(config, plan), _Wanted.of(decision)
     blocked = decision is None and any(finding.severity is Severity.BLOCK for finding in findings)

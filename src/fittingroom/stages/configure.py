@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 7
+VERSION = 8
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 
