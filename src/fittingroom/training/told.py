@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Listener:
         for line in self._lines():
             said = json.loads(line)
             if "progress" in said:
-                _heard(lambda told=said["progress"]: self._context.progress(*told))
+                _heard(partial(self._context.progress, *said["progress"]))
                 continue
             text = Text(**said["text"]) if said["text"] is not None else None
             note = Note(said["kind"], said["data"], text, kept=bool(said["kept"]))
@@ -73,12 +74,12 @@ class Listener:
                 self._late.append(note)
                 self._pass_on(now=False)
             else:
-                _heard(lambda told=note: self._context.note(told))
+                _heard(partial(self._context.note, note))
         self._pass_on(now=last)
 
     def _pass_on(self, *, now: bool) -> None:
         while self._late and (now or time.monotonic() >= self._next):
-            if not _heard(lambda: self._context.note(self._late[0])):
+            if not _heard(partial(self._context.note, self._late[0])):
                 self._next = time.monotonic() + _AGAIN
                 return
             del self._late[0]
@@ -96,7 +97,7 @@ class Listener:
                 yield line
 
 
-def _heard(tell: Callable[[], None]) -> bool:
+def _heard(tell: Callable[[], object]) -> bool:
     """Whether a full disk took it: the processes that train must not end because this one cannot write."""
     try:
         tell()
