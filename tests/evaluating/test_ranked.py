@@ -179,7 +179,7 @@ def test_examples_of_train_stand_before_the_question(tmp_path: Path, context: Co
 
 
 def test_examples_that_do_not_fit_are_told(tmp_path: Path, context: Context, parts: dict[str, Table]) -> None:
-    wordy = [{**one, "history": "; ".join(f"{title} {at}" for at in range(99) for title in TITLES)} for one in
-             purchases("t", 40)]  # fmt: skip
+    long = "; ".join(f"{title} " + "price " * 120 for title in TITLES)
+    wordy = [{**one, "history": long} for one in purchases("t", 40)]
     report = judged(tmp_path / "b", OF, {**parts, "train": rows(wordy, OF)}, ["few_shot"], context)
     assert "no moment of train can be shown as an example" in report.baselines[0].error
