@@ -36,7 +36,9 @@ KINDS = (
     "Kinds: `seen`: the eight states that the diagnosis was made with, on two sets; on the third one it is only "
     "judged. `earlier`: states by somebody who had not read the diagnosis, written before its last changes. "
     "`unseen`, `compound`, `healthy`: written by somebody who had not read it, after it was frozen (commit "
-    "1af3056); each of them stands on one of the three sets, in turn."
+    "1af3056); each of them stands on one of the three sets, in turn. One rule came after that, from the seen state "
+    "`prompt_in_the_loss`: where an attempt was blocked, only what blocked it is tried; cells in which nothing was "
+    "blocked cannot differ by it."
 )
 _LOST = 0.05
 """Score that a fault must cost on test before a share of it can be said to be recovered."""
