@@ -144,10 +144,10 @@ def _config_of(config: RunConfig, attempts: list[Attempt], wanted: Attempt) -> R
 
 
 def _named(diagnosed: list[dict[str, Any]]) -> str:
-    """The cause that the first diagnosis acted on; where it could only advise, the first cause it told."""
+    """The cause that the first diagnosis acted on; where it could only advise, the first cause it told of the no."""
     if not diagnosed:
         return ""
-    causes = [cause["pitfall"] for cause in diagnosed[0]["causes"]]
+    causes = [cause["pitfall"] for cause in diagnosed[0]["causes"] if cause["helps"]]
     return str(diagnosed[0]["cause"] or (causes[0] if causes else ""))
 
 

@@ -91,6 +91,8 @@ class Curves(NamedTuple):
     """Whether training stopped because the loss left all bounds."""
     first_train_loss: float = math.inf
     """At the first evaluation."""
+    lowest_epoch: float = 0.0
+    """Epoch of the lowest dev loss."""
     free: bool = False
     """Whether answers are free text: no score says then how well the training rows are known."""
 
@@ -159,7 +161,8 @@ def read(trained: Watched) -> Curves | None:
     lowest, jump = _largest_jump(smooth)
     best = min(trained.evals, key=lambda entry: (abs(entry["step"] - trained.best_step), entry["step"]))
     last = trained.evals[-1]
-    dev_losses = [entry["dev_loss"] for entry in trained.evals if math.isfinite(entry["dev_loss"])]
+    finite_evals = [entry for entry in trained.evals if math.isfinite(entry["dev_loss"])]
+    lowest_dev = min(finite_evals, key=lambda entry: entry["dev_loss"], default=None)
     return Curves(
         start_loss=smooth[0],
         end_loss=fmean(finite[-max(1, len(finite) // 10) :]),
@@ -169,13 +172,14 @@ def read(trained: Watched) -> Curves | None:
         dev_metric=best["dev_metric"],
         last_train_metric=last["train_metric"],
         early_train_metric=_early(trained.evals),
-        best_dev_loss=min(dev_losses, default=math.inf),
+        best_dev_loss=lowest_dev["dev_loss"] if lowest_dev else math.inf,
         last_dev_loss=last["dev_loss"],
         last_train_loss=last["train_loss"],
         best_epoch=best["epoch"],
         last_epoch=last["epoch"],
         broken=broken,
         first_train_loss=trained.evals[0]["train_loss"],
+        lowest_epoch=lowest_dev["epoch"] if lowest_dev else 0.0,
         free=bool(trained.facts.get("free_answers", False)),
     )
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 VERSION = 4
 LIBRARIES = ("pyarrow", "rjieba")
-_OF_LABELS = ("trusted", "estimated_noise", "remaining_noise", "model_accuracy", "relabelled", "removed")
+_OF_LABELS = (
+    "audited", "trusted", "estimated_noise", "remaining_noise", "model_accuracy", "relabelled", "removed",
+)  # fmt: skip
 """What the audit found of the labels and later stages still need."""
 
 

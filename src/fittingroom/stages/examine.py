@@ -18,6 +18,7 @@ from pydantic import Field
 from fittingroom.engine import Context
 from fittingroom.models.device import arithmetic, device
 from fittingroom.models.load import BaseModelInfo, ModelConfig, resolve
+from fittingroom.stages.audit import AuditConfig, audit
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.examining import Case, classes_of, confused_of, data_curve, drifted, further, labels_of_audit
@@ -29,8 +30,8 @@ from fittingroom.training.rivals import Ground
 from fittingroom.training.steps import Halving
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 3
-LIBRARIES = ("torch", "transformers", "peft", "scikit-learn")
+VERSION = 4
+LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "cleanlab")
 _LEAST_STEPS, _MOST_PASSES = 64, 6
 _FEW_TOKENS = 150_000
 """So many may be learnt from whatever the training took: a few minutes of one core with the built-in model."""
@@ -107,7 +108,7 @@ def examine(
         classes=classes_of(report, splits, task),
         confused=confused_of(report),
         slices=report.facts.get("slices", []),
-        labels=labels_of_audit(splits),
+        labels=labels_of(splits, task, seed, context),
         tokens=plan.tokens,
         experts=experts,
         scores={name: interval.value for name, interval in report.model.metrics.items()},
@@ -117,6 +118,17 @@ def examine(
         rows={"train": len(material.rows), "dev": report.rows},
         timing={"seconds": round(seconds, 1), "share": round(seconds / whole, 3) if whole else 0.0},
     )
+
+
+def labels_of(splits: Splits, task: TaskConfig, seed: int, context: Context) -> dict[str, float]:
+    """What the audit measured; where it was switched off, what it finds now: wrong labels are no less a cause where
+    nobody looked at them. Nothing is changed.
+    """
+    found = labels_of_audit(splits)
+    if found.get("audited", 1.0):
+        return found
+    looked = audit(splits, audit=AuditConfig(mode="review"), task=task, seed=seed, context=context)
+    return labels_of_audit(looked) | {"audited": 0.0}
 
 
 def _trained_more(

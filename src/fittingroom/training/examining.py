@@ -242,8 +242,8 @@ def confused_of(report: EvalReport) -> list[Confused]:
 
 
 def labels_of_audit(splits: Splits) -> dict[str, float]:
-    """See `Examination.labels`."""
-    told = splits.facts.get("labels", {})
-    names = ("trusted", "estimated_noise", "remaining_noise", "model_accuracy")
+    """See `Examination.labels`: what the audit found, or what balance kept of it."""
+    told = splits.facts.get("labels", splits.facts)
+    names = ("audited", "trusted", "estimated_noise", "remaining_noise", "model_accuracy")
     found = {name: float(told[name]) for name in names if name in told}
     return {**found, "changed": float(told.get("relabelled", 0) + told.get("removed", 0))}

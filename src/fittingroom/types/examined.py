@@ -64,8 +64,9 @@ class Examination(Output):
     slices: list[dict[str, Any]] = Field(default_factory=list)
     """As in `EvalReport.facts`."""
     labels: dict[str, float] = Field(default_factory=dict)
-    """The label audit: trusted (0 or 1), model_accuracy (on training rows it has not seen), estimated_noise,
-    remaining_noise, changed (rows that it mended)."""
+    """The label audit: audited (0 where it was switched off before training, so that all else was only measured after
+    the no), trusted (0 or 1), model_accuracy (on training rows it has not seen), estimated_noise, remaining_noise,
+    changed (rows that it mended)."""
     tokens: dict[str, float] = Field(default_factory=dict)
     """`Plan.tokens`."""
     experts: dict[str, float] = Field(default_factory=dict)
