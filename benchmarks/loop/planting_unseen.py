@@ -1,7 +1,7 @@
 """Faults of the data that `earlier.yaml` and `unseen.yaml` ask for: pure functions on the records of the training rows.
 
-Each takes the records, how strongly, the target's name and the seed, and gives new records in the same order; the same
-seed spoils the same rows. Records that come in are left as they are.
+Each takes the records, how strongly, the target's name and the seed, and gives new records in the same order, a copy
+behind its row; the same seed spoils the same rows. Records that come in are left as they are.
 """
 
 from __future__ import annotations
@@ -62,7 +62,41 @@ def emptied(rows: Records, share: float, target: str, seed: int) -> Records:
     return found
 
 
-FAULTS: dict[str, Fault] = {"swapped": swapped, "drawer": drawer, "emptied": emptied}
+def slipped(rows: Records, share: float, target: str, seed: int) -> Records:
+    """In one block of so many of the rows each carries the label of the row before it; the first has that of the last.
+
+    How often each label is there stays the same, and outside the block all labels are right.
+    """
+    length = round(share * len(rows))
+    begin = random.Random(seed).randint(0, len(rows) - length)
+    block = rows[begin : begin + length]
+    moved = [
+        {**row, "target": {target: before["target"][target]}}
+        for row, before in zip(block, block[-1:] + block[:-1], strict=True)
+    ]
+    return rows[:begin] + moved + rows[begin + length :]
+
+
+def filed_twice(rows: Records, share: float, target: str, seed: int) -> Records:
+    """A share of the rows stands there once more, under an id of its own, with a label drawn among the others."""
+    twice, chance = _drawn(list(range(len(rows))), share, seed), random.Random(seed)
+    labels = _by_frequency(rows, target)
+    found = []
+    for place, row in enumerate(rows):
+        found.append(row)
+        if place in twice:
+            other = chance.choice([label for label in labels if label != row["target"][target]])
+            found.append({**row, "id": f"{row['id']}-again", "target": {target: other}})
+    return found
+
+
+FAULTS: dict[str, Fault] = {
+    "swapped": swapped,
+    "drawer": drawer,
+    "emptied": emptied,
+    "slipped": slipped,
+    "filed_twice": filed_twice,
+}
 """Name under `data` -> fault, in the order in which they are planted."""
 
 BEYOND_A_RECIPE: dict[str, float] = {"emptied": 0.5}
