@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.config import load
+from fittingroom.config import RunConfig, load
 from fittingroom.errors import Blocked
 from fittingroom.history import History
 from fittingroom.run import Run
@@ -32,12 +32,18 @@ def configure(*, train: TrainConfig) -> Plan:
     )  # fmt: skip
 
 
-def test_what_was_mended_is_not_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_shop(tmp_path)
-    config, history = load(folder / "recipe.yaml"), History(folder)
-    run = Run(history.create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
+def begun(folder: Path) -> tuple[RunConfig, Run]:
+    """A run of the sample shop in its first attempt."""
+    shop = write_shop(folder)
+    config, history = load(shop / "recipe.yaml"), History(shop)
+    run = Run(history.create(config, "recipe.yaml"), Store(shop), root=shop, secret=b"k" * 32)
     run.journal.append("run_started", pid=1)
     run.begin(Attempt(number=1, config_digest=config.digest))
+    return config, run
+
+
+def test_what_was_mended_is_not_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, run = begun(tmp_path)
     with pytest.raises(Blocked, match="model-cannot-be-saved"):
         run.step(configure, config)
     first = run.digests["configure"]
@@ -63,11 +69,7 @@ def fleeting(output: object) -> bool:
 
 
 def test_what_an_endpoint_did_not_answer_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_shop(tmp_path)
-    config, history = load(folder / "recipe.yaml"), History(folder)
-    run = Run(history.create(config, "recipe.yaml"), Store(folder), root=folder, secret=b"k" * 32)
-    run.journal.append("run_started", pid=1)
-    run.begin(Attempt(number=1, config_digest=config.digest))
+    config, run = begun(tmp_path)
     recalled = []
     for answered in (False, True, True):
         monkeypatch.setattr(sys.modules[__name__], "ANSWERS", [answered])

@@ -126,6 +126,13 @@ def test_loss_and_gradients_are_those_of_the_padded_batch(name: str, packed: boo
         assert not table[never].any()
 
 
+def one_by_one(name: str, method: Method, rows: Encoded) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Loss and gradients of rows in passes of their own."""
+    usual = ready(name, method, checkpointed=False)
+    reference = padded_loss(usual, rows, 1)
+    return reference, gradients(usual, reference)
+
+
 @pytest.mark.parametrize("checkpointed", [False, True])
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize("name", BUILD)
@@ -134,9 +141,7 @@ def test_a_prepared_model_learns_from_a_step_what_padded_rows_teach_one_by_one(
 ) -> None:
     """Over several passes of unequal size, with adapters and activations that are computed twice."""
     rows = encoded(5)
-    usual = ready(name, method, checkpointed=False)
-    reference = padded_loss(usual, rows, 1)
-    wanted = gradients(usual, reference)
+    reference, wanted = one_by_one(name, method, rows)
 
     model = ready(name, method, checkpointed=checkpointed)
     layout = replace(Layout.of(model, PAD), costs=Costs(1.0, 0.0)).within(80)
@@ -162,9 +167,7 @@ def test_a_prepared_model_learns_from_a_step_what_padded_rows_teach_one_by_one(
 def test_unequal_parts_of_a_step_add_up_to_the_whole(name: str, method: Method) -> None:
     """Rows that several processes share out among themselves, each with passes of its own; activations twice."""
     rows = encoded(6)
-    usual = ready(name, method, checkpointed=False)
-    reference = padded_loss(usual, rows, 1)
-    wanted = gradients(usual, reference)
+    reference, wanted = one_by_one(name, method, rows)
 
     model = ready(name, method, checkpointed=True)
     layout = replace(Layout.of(model, PAD), costs=Costs(1.0, 0.0)).within(60)

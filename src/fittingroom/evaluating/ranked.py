@@ -8,9 +8,9 @@ hold counts against it: `candidates` under `facts` says how much that is.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.errors import UserError
 from fittingroom.evaluating.baselines import bm25, champion, few_shot_ranking, item_knn, popularity, untuned_ranking
@@ -83,34 +83,73 @@ def judge(setting: Setting) -> EvalReport:
     if not found.questions:
         raise _nothing_to_rank(setting.part, found)
     exam = _Exam.of(found.questions, settings.relevant_from, replicates=config.replicates, seed=seed)
-    started = time.monotonic()
-    predictor = setting.predictor()
-    ranker = predictor.ranker
-    proposed = [ranker.candidates(question) for question in exam.questions]
-    ours = [
-        [title for title, _ in ranked]
-        for ranked in ranker.rank(
-            [question.given for question in exam.questions],
-            proposed,
-            lambda done, total: setting.context.progress("answers", done, total),
-        )
-    ]
-    seconds = time.monotonic() - started
-    timing = {"model_seconds": seconds, "rows_per_second": len(exam.questions) / max(seconds, 1e-9)}
-    alone: dict[int, list[str]] = {}
-    timing |= _latency(ranker, exam.questions, config.latency_rows, alone)
-    by = ranker.by
-    del predictor, ranker  # see Setting.predictor
-    train = unbalanced(setting.splits)
-    shelf = Shelf.of(train, task)
-    mine = exam.values(ours)
+    said = _said(setting, exam.questions)
+    mine = exam.values(said.lists)
+    shelf = Shelf.of(unbalanced(setting.splits), task)
     scores, others = _baselines(exam, mine, shelf, setting)
     theirs = {name: one.lists for name, one in others.items()}
-    units = units_of(train)
-    shown: dict[str, Sequence[list[str] | None]] = {"model": ours, **theirs}
-    facts = {
+    return EvalReport(
+        part=setting.part,
+        labels=[],
+        model=Score(name="model", metrics=bootstrap_means(mine, exam.drawn)),
+        baselines=scores,
+        confusion=[],
+        predictions=_predictions(exam, said.lists, mine, theirs),
+        rows=len(exam.questions),
+        unscored=found.unrankable + found.untold,
+        facts=_facts(setting, found, exam, said, mine, shelf, others),
+        timing=said.timing,
+    )
+
+
+class _Said(NamedTuple):
+    """What the bundle answered."""
+
+    lists: list[list[str]]
+    """Titles, the likeliest first, per question."""
+    proposed: list[list[str]]
+    """What it chose from."""
+    alone: dict[int, list[str]]
+    """Place of a question -> what came first when it was asked a second time, by itself."""
+    by: str
+    """What ranked: the model, or what stands in for it."""
+    timing: dict[str, float]
+
+
+def _said(setting: Setting, questions: Sequence[Question]) -> _Said:
+    """All questions at once, then some of them one at a time; the model is let go (see `Setting.predictor`)."""
+    started = time.monotonic()
+    ranker = setting.predictor().ranker
+    proposed = [ranker.candidates(question) for question in questions]
+    ranked = ranker.rank(
+        [question.given for question in questions],
+        proposed,
+        lambda done, total: setting.context.progress("answers", done, total),
+    )
+    seconds = time.monotonic() - started
+    timing = {"model_seconds": seconds, "rows_per_second": len(questions) / max(seconds, 1e-9)}
+    alone: dict[int, list[str]] = {}
+    timing |= _latency(ranker, questions, setting.config.latency_rows, alone)
+    return _Said([[title for title, _ in one] for one in ranked], proposed, alone, ranker.by, timing)
+
+
+def _facts(
+    setting: Setting,
+    found: Asked,
+    exam: _Exam,
+    said: _Said,
+    mine: Values,
+    shelf: Shelf,
+    others: Mapping[str, Ordered],
+) -> dict[str, Any]:
+    """What the report tells beside the scores."""
+    train = unbalanced(setting.splits)
+    theirs = {name: one.lists for name, one in others.items()}
+    shown: dict[str, Sequence[list[str] | None]] = {"model": said.lists, **theirs}
+    same = sum(said.lists[at][:DEPTH] == first for at, first in said.alone.items())
+    return {
         "groups": exam.drawn.groups,
-        "replicates": config.replicates,
+        "replicates": setting.config.replicates,
         "part_digest": setting.rows.digest,
         "train_rows": train.rows,
         "baseline_facts": {name: one.facts for name, one in others.items() if one.facts},
@@ -121,24 +160,12 @@ def judge(setting: Setting) -> EvalReport:
             "untold": found.untold,
             "passed_over": found.passed_over,
         },
-        "ranked_by": by,
-        "alone": {"rows": len(alone), "same": sum(ours[at][:DEPTH] == first for at, first in alone.items())},
-        "candidates": _ceiling(exam.questions, proposed),
+        "ranked_by": said.by,
+        "alone": {"rows": len(said.alone), "same": same},
+        "candidates": _ceiling(exam.questions, said.proposed),
         "reach": {name: _reach(lists, shelf) for name, lists in shown.items()},
-        "slices": _slices(exam, mine, shelf, units, seed),
+        "slices": _slices(exam, mine, shelf, units_of(train), setting.seed),
     }
-    return EvalReport(
-        part=setting.part,
-        labels=[],
-        model=Score(name="model", metrics=bootstrap_means(mine, exam.drawn)),
-        baselines=scores,
-        confusion=[],
-        predictions=_predictions(exam, ours, mine, theirs),
-        rows=len(exam.questions),
-        unscored=found.unrankable + found.untold,
-        facts=facts,
-        timing=timing,
-    )
 
 
 def _latency(ranker: Ranker, questions: Sequence[Question], rows: int, alone: dict[int, list[str]]) -> dict[str, float]:
