@@ -109,6 +109,32 @@ def package(
         max_tokens=longest,
         golden_prompt=golden_prompt(renderer, task, labels),
     )
+    _write_info(folder, info, trained, calibration, seed)
+    seal(folder)
+    told = dict(calibration)
+    if abstention is not None:
+        told["abstention"] = abstention.model_dump(mode="json")
+        _tell(abstention, context)
+    if ranking:
+        told["ranking"] = ranking.facts
+    asked = [QUESTION] if task.questions else []
+    return Bundle(
+        folder=Folder(folder),
+        facts={
+            **told,
+            "parameters": trained.facts["parameters"],
+            "method": trained.method,
+            "labels": labels,
+            "base": info.base.model_dump(mode="json"),
+            "data": info.data,
+            "replay": replayed(splits.dev if splits.dev.rows else splits.train, info.prepare, context.secret, asked),
+        },
+        timing={"seconds": round(time.monotonic() - started, 1)},
+    )
+
+
+def _write_info(folder: Path, info: BundleInfo, trained: Trained, calibration: dict[str, Any], seed: int) -> None:
+    """What the bundle is and where it comes from; what few bundles have is left out where it is empty."""
     lineage = {
         "made_by": f"fittingroom {__version__}",
         "trained": {"method": trained.method, "best_step": trained.best_step, "stopped": trained.stopped, "seed": seed},
@@ -117,24 +143,6 @@ def package(
     rare = ("prior_shift", "abstention", "attributes", "max_tokens", "rank_by")
     left_out = {name for name in rare if not getattr(info, name)}
     write_json(folder / INFO, {**info.model_dump(mode="json", exclude=left_out), **lineage})
-    seal(folder)
-    if abstention is not None:
-        calibration |= {"abstention": abstention.model_dump(mode="json")}
-        _tell(abstention, context)
-    asked = [QUESTION] if task.questions else []
-    if ranking:
-        calibration = {**calibration, "ranking": ranking.facts}
-    facts = {**calibration, "parameters": trained.facts["parameters"], "method": trained.method, "labels": labels}
-    return Bundle(
-        folder=Folder(folder),
-        facts={
-            **facts,
-            "base": info.base.model_dump(mode="json"),
-            "data": info.data,
-            "replay": replayed(splits.dev if splits.dev.rows else splits.train, info.prepare, context.secret, asked),
-        },
-        timing={"seconds": round(time.monotonic() - started, 1)},
-    )
 
 
 def _attributes(splits: Splits, task: TaskConfig) -> list[str]:

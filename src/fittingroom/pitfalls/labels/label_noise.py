@@ -53,8 +53,7 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         yield _unmeasured(facts)
         return
     share = float(facts["remaining_noise"])
-    chance = 2 * math.sqrt(settings.share * (1 - settings.share) / max(1, splits.train.rows))
-    if share <= settings.share + chance:
+    if share <= beyond_chance(settings.share, splits.train.rows):
         return
     yield Finding(
         severity=Severity.WARN,
@@ -69,6 +68,17 @@ def detect(splits: Splits, settings: Settings) -> Iterator[Finding]:
         examples=_left(splits),
         strength=share / max(settings.share, 1e-3),
     )
+
+
+def beyond_chance(limit: float, rows: int) -> float:
+    """The share from which on more than `limit` of so many rows are wrong, and not by chance: two standard errors."""
+    return limit + 2 * math.sqrt(limit * (1 - limit) / max(1, rows))
+
+
+def share_to_mend(allowed: float, wrong: float) -> dict[str, float]:
+    """The patch that lets the audit change as much of a class as is estimated to be wrong; {} where it may already."""
+    needed = round(min(MOST_SHARE, max(allowed, 1.2 * wrong)), 2)
+    return {"audit.max_share": needed} if needed > allowed else {}
 
 
 def _unmeasured(facts: Mapping[str, Any]) -> Finding:
@@ -97,9 +107,8 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     """The audit mends, of a class as many labels as are estimated to be wrong; then people look at what it flagged."""
     if finding.severity is Severity.INFO:
         return None
-    share = float(used["audit"]["max_share"])
-    needed = round(min(MOST_SHARE, max(share, 1.2 * finding.measured["wrong_share_before"])), 2)
-    if used["audit"]["mode"] == "mend" and needed <= share:
+    raised = share_to_mend(float(used["audit"]["max_share"]), finding.measured["wrong_share_before"])
+    if used["audit"]["mode"] == "mend" and not raised:
         return Remedy(
             title=Text(
                 en="Have people look at the review list (`fittingroom review`)",
@@ -110,7 +119,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     return Remedy(
         title=Text(en="Mend the labels of the training part", zh="修正训练部分的标签"),
         safety=Safety.AUTOMATIC,
-        patch={"audit.mode": "mend", **({"audit.max_share": needed} if needed > share else {})},
+        patch={"audit.mode": "mend", **raised},
         expected=Expected(change=0.02),
         expectation=Text(
             en=f"fewer than {finding.limits['wrong_share']:.0%} of the training labels are estimated to be wrong",

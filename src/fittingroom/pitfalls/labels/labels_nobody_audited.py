@@ -21,13 +21,12 @@ Source
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
-from fittingroom.pitfalls.labels.label_noise import MOST_SHARE
+from fittingroom.pitfalls.labels.label_noise import beyond_chance, share_to_mend
 from fittingroom.types import Examination, Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
 
@@ -44,7 +43,7 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     if labels.get("audited", 1.0) or not labels.get("trusted", 0.0) or not rows:
         return
     share = labels.get("estimated_noise", 0.0)
-    if share <= settings.share + 2 * math.sqrt(settings.share * (1 - settings.share) / rows):
+    if share <= beyond_chance(settings.share, rows):
         return
     yield Finding(
         severity=Severity.WARN,
@@ -63,12 +62,11 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     """The audit mends, of a class as many labels as are estimated to be wrong."""
     if used["audit"]["mode"] != "off":
         return None
-    share = float(used["audit"]["max_share"])
-    needed = round(min(MOST_SHARE, max(share, 1.2 * finding.measured["wrong_share"])), 2)
+    raised = share_to_mend(float(used["audit"]["max_share"]), finding.measured["wrong_share"])
     return Remedy(
         title=Text(en="Switch the audit on and let it mend the training part", zh="打开审计，并让它修正训练部分的标签"),
         safety=Safety.AUTOMATIC,
-        patch={"audit.mode": "mend", **({"audit.max_share": needed} if needed > share else {})},
+        patch={"audit.mode": "mend", **raised},
         expected=Expected(change=0.02),
     )
 
