@@ -11,6 +11,7 @@ import pytest
 from evaluating.judged import setting, tiny_encoder
 from fittingroom.engine import Context
 from fittingroom.evaluating import closed
+from fittingroom.evaluating.baselines import champion
 from fittingroom.serving.predictor import Predictor
 from fittingroom.serving.registry import move_alias, register
 from fittingroom.stages.evaluate import evaluate
@@ -96,7 +97,7 @@ def test_the_champion_answers_through_its_own_bundle(context: Context) -> None:
     judged = setting(context, baselines=["champion"])
     none = closed.judge(judged)
     assert "no release stands behind the alias champion" in none.baselines[0].error
-    assert observed(evaluate=judged.config, deploy=judged.config, context=context) == {"champion": "none"}
+    assert observed(evaluate=judged.config, deploy=judged.config, context=context) == {"champion": "none of 1"}
     move_alias(context.root, "champion", kept.version)
     assert observed(evaluate=judged.config, deploy=judged.config, context=context) == {"champion": digest}
     report = closed.judge(judged)
@@ -122,6 +123,26 @@ def test_a_champion_that_is_gone_or_does_another_job_is_told(context: Context) -
     assert "is gone" in report.baselines[0].error
     assert report.baselines[1].metrics
     assert report.facts["champion"] == {"alias": "champion", "release": 1, "bundle": digest}
+
+
+def test_a_misspelt_alias_is_no_first_release(context: Context) -> None:
+    """Nor is one whose file was lost; releases of other jobs, and the one that is judged, are none to compare with."""
+    store = Store(context.root)
+    digest = store.publish(Bundle(folder=Folder(make_bundle(context.root / "other", labels=["up", "down"]))))
+    version = register(context.root, bundle=digest, run="r", name="n", base="b", metrics={}).version
+    move_alias(context.root, "chanpion", version)
+    judged = setting(context, baselines=["champion"])
+    assert champion.passed_over(judged) == []  # it does another job: no label is the same
+    own = store.publish(Bundle(folder=Folder(make_bundle(context.root / "own"))))
+    alike = register(context.root, bundle=own, run="r", name="n", base="b", metrics={}).version
+    assert champion.told(judged)["passed_over"] == [alike]
+    itself = setting(context, store.objects / own / "folder", baselines=["champion"])
+    assert champion.passed_over(itself) == []
+    move_alias(context.root, "champion", alike)
+    assert champion.passed_over(judged) == []
+    store.discard(digest)
+    (context.root / "registry" / "aliases.json").unlink()
+    assert champion.passed_over(judged) == [version, alike]
 
 
 def test_measurements_beside_the_scores(context: Context) -> None:

@@ -115,6 +115,10 @@ def test_a_first_release_has_no_champion_and_a_gone_one_leaves_it_open() -> None
     assert first.verdict is PASS
     assert "first release" in first.reason.en
     assert "首次上线" in first.reason.zh
+    facts = {"alias": "chanpion", "release": None, "passed_over": [1, 2]}
+    misspelt = _checks(nobody, champion=facts)(no_worse_than_champion=0.0)[0]
+    assert misspelt.verdict is OPEN
+    assert "(v1, v2), but the alias chanpion points at none" in misspelt.reason.en
     gone = Score(name="champion", metrics={}, error="objects/x: the bundle of this release is gone")
     lost = _checks(gone, champion={"alias": "champion", "release": 2})(no_worse_than_champion=0.0)[0]
     assert lost.verdict is OPEN

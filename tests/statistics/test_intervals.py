@@ -90,6 +90,31 @@ def test_intervals_cover_the_truth(rows: int, least: float) -> None:
     assert 0.91 * 200 <= covered["accuracy"] <= 200
 
 
+@pytest.mark.parametrize(("classes", "rows", "samples"), [(22, 142, 100), (77, 800, 40)])
+def test_many_classes_of_few_rows_hide_the_truth_on_neither_side(classes: int, rows: int, samples: int) -> None:
+    """Each end misses the true macro-F1, and the true difference to a classifier that knows nothing, rarely."""
+    rng = np.random.default_rng(3)
+    skill = np.linspace(0.6, 0.95, classes)
+    said = np.full((classes, classes), 0.0)
+    for true in range(classes):  # what is not right goes to the next two classes
+        said[true, true], said[true, (true + 1) % classes], said[true, (true + 2) % classes] = (
+            skill[true], 0.7 * (1 - skill[true]), 0.3 * (1 - skill[true]),
+        )  # fmt: skip
+    truth = float(metrics_of(counts_of(said / classes))["macro_f1"])
+    above = below = ahead = behind = 0
+    for seed in range(samples):
+        target = rng.integers(classes, size=rows)
+        predicted = np.minimum((rng.random(rows)[:, None] > said.cumsum(axis=1)[target]).sum(axis=1), classes - 1)
+        drawn = resamples(_units(rows), replicates=300, seed=seed)
+        alone = bootstrap(target, predicted, classes, drawn)["macro_f1"]
+        dumb = np.zeros(rows, dtype=np.int64)
+        paired = paired_bootstrap(target, predicted, dumb, classes, drawn)["macro_f1"]
+        gap = truth - 2 / classes / (classes + 1)  # one class of all: precision 1/k, recall 1
+        above, below = above + (truth > alone.high), below + (truth < alone.low)
+        ahead, behind = ahead + (gap > paired.high), behind + (gap < paired.low)
+    assert max(above, below, ahead, behind) <= 0.08 * samples, (above, below, ahead, behind)
+
+
 def test_paired_intervals_cover_the_true_difference() -> None:
     rng = np.random.default_rng(2)
     covered = 0

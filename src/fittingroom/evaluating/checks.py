@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fittingroom.evaluating.deciding import (
@@ -84,6 +84,9 @@ def no_worse(report: EvalReport, config: GateConfig, margin: float) -> Check:
     title, name, who = f"{config.metric} no_worse_than_champion", "champion", contestant("champion")
     facts: dict[str, Any] = report.facts.get("champion", {})
     if "release" in facts and facts["release"] is None:
+        if facts.get("passed_over"):
+            reason = _no_champion_named(facts["alias"], facts["passed_over"])
+            return Check(name=title, verdict=Verdict.INCONCLUSIVE, measured={}, limit=-margin, reason=reason)
         reason = Text(
             en=f"a first release: nothing stands behind the alias {facts['alias']} yet that it could be worse than",
             zh=f"首次上线：别名 {facts['alias']} 还没有指向任何版本，没有可比较的现役模型",
@@ -107,6 +110,17 @@ def no_worse(report: EvalReport, config: GateConfig, margin: float) -> Check:
     measured = {"difference": found.value, "low": found.low, "high": found.high, "rows": float(rows)}
     reason = _difference(config.metric, said, found, tail)
     return Check(name=title, verdict=verdict, measured=measured, limit=-margin, reason=reason)
+
+
+def _no_champion_named(alias: str, passed_over: Sequence[int]) -> Text:
+    """Why releases of this job are none to be compared with."""
+    names = ", ".join(f"v{number}" for number in passed_over)
+    return Text(
+        en=f"releases of this job exist ({names}), but the alias {alias} points at none, so nobody can say whether "
+        "this is worse: correct `deploy.alias`, or point the alias at the release that serves now (`fittingroom deploy`)",
+        zh=f"此任务已有版本（{names}），但别名 {alias} 没有指向任何一个，无法判断是否更差：请更正 `deploy.alias`，"
+        "或让别名指向正在服务的版本（`fittingroom deploy`）",
+    )
 
 
 def floors(report: EvalReport, config: GateConfig) -> Iterator[Check]:

@@ -19,7 +19,7 @@ from fittingroom.evaluating.config import EvaluateConfig
 from fittingroom.evaluating.judges import JUDGES
 from fittingroom.evaluating.setting import FAILURES, Setting, untold, why
 from fittingroom.models.endpoint_config import EndpointConfig
-from fittingroom.serving.registry import CHAMPION
+from fittingroom.serving.registry import CHAMPION, releases
 from fittingroom.sources import preferences
 from fittingroom.store import file_sha256
 from fittingroom.tasks.config import TaskConfig
@@ -27,7 +27,7 @@ from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
-VERSION = 7
+VERSION = 8
 LIBRARIES = ("torch", "transformers", "scikit-learn")
 
 
@@ -37,7 +37,7 @@ def observes(*, evaluate: EvaluateConfig, deploy: Frozen, context: Context) -> d
     if champion.NAME in evaluate.baselines:
         try:
             release = champion.standing(context.root, _alias(deploy))
-            seen["champion"] = release.bundle if release else "none"
+            seen["champion"] = release.bundle if release else f"none of {len(releases(context.root))}"
         except FittingroomError as error:
             seen["champion"] = why(error)
     if evaluate.encoder is not None and "encoder" in evaluate.baselines:
@@ -89,7 +89,7 @@ def _of_all_jobs(setting: Setting, report: EvalReport) -> dict[str, Any]:
             facts["forgetting"] = untold(error)
     if champion.NAME in setting.config.baselines:
         try:
-            facts["champion"] = champion.told(setting.context.root, setting.alias)
+            facts["champion"] = champion.told(setting)
         except FittingroomError as error:
             facts["champion"] = {"alias": setting.alias, **untold(error)}
     if setting.config.judge is not None:

@@ -7,7 +7,8 @@ What is weighed are groups (a customer, a conversation), not rows: rows of one c
 weighing them one by one would make the interval too narrow (cluster bootstrap; Field & Welsh 2007). The weights are
 those of the Bayesian bootstrap (Rubin 1981): no class vanishes from a replicate. What no row showed is counted as
 `statistics.bounds` says; for macro averages the group that nobody saw belongs to the class of which the fewest groups
-tell, where a mistake costs most. Differences between two contestants are paired: both on the same replicates.
+tell, where a mistake costs most. Macro-F1 is corrected for the bias that it has with many classes of few rows
+(`statistics.bounds.unbiased`). Differences between two contestants are paired: both on the same replicates.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.statistics.bounds import TAIL, held, mean_interval, size_of_unseen, tails
+from fittingroom.statistics.bounds import TAIL, held, mean_interval, size_of_unseen, tails, unbiased
 from fittingroom.types import Interval
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+_BIASED = "macro_f1"
+"""Both ends of its ratio move when rows are weighed anew; precision and recall have one that stays."""
 _UNIT = 2000
 """Weights are kept as whole numbers: a mean weight of 1 as 2000. Sums of them are exact in any order."""
 _CELLS_AT_ONCE = 8_000_000  # replicates x groups held in memory at a time: 64 MB
@@ -150,7 +153,7 @@ def bootstrap(target: Ints, predicted: Ints, classes: int, drawn: Resamples) -> 
     for name in METRICS[1:]:
         low, high = tails(unseen.wrong(counts, name), unseen.right(counts, name))
         found[name] = held(float(values[name]), low, high)
-    return found
+    return found | {_BIASED: unbiased(found[_BIASED], metrics_of(counts)[_BIASED])}
 
 
 def paired_bootstrap(target: Ints, ours: Ints, theirs: Ints, classes: int, drawn: Resamples) -> dict[str, Interval]:
@@ -171,7 +174,8 @@ def paired_bootstrap(target: Ints, ours: Ints, theirs: Ints, classes: int, drawn
         worst = unseen.wrong(mine, name) - unseen.right(other, name)
         low, high = tails(worst, unseen.right(mine, name) - unseen.wrong(other, name))
         found[name] = held(float(value_a[name] - value_b[name]), low, high)
-    return found
+    spread = metrics_of(mine)[_BIASED] - metrics_of(other)[_BIASED]
+    return found | {_BIASED: unbiased(found[_BIASED], spread, floor=-1.0)}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.errors import ModelError, UserError
+from fittingroom.errors import FittingroomError, ModelError, UserError
 from fittingroom.evaluating.setting import Ordered, Setting, in_batches
+from fittingroom.serving.bundle import read_info
 from fittingroom.serving.load import bundle_folder
-from fittingroom.serving.registry import alias_target, aliases
+from fittingroom.serving.registry import alias_target, aliases, releases
 from fittingroom.statistics.judging import Answers, Exam, Judge, indices
 from fittingroom.tasks.questions import Question
 from fittingroom.tasks.shelf import Shelf
@@ -32,10 +33,38 @@ def standing(root: Path, alias: str) -> Release | None:
     return alias_target(root, alias) if alias in aliases(root) else None
 
 
-def told(root: Path, alias: str) -> dict[str, Any]:
-    """For `facts.champion`: the alias, its release (None: there is none yet) and the release's bundle."""
-    release = standing(root, alias)
-    return {"alias": alias, "release": release and release.version, "bundle": release.bundle if release else ""}
+def passed_over(setting: Setting) -> list[int]:
+    """Releases that do this job although nothing stands behind the alias: it is misspelt, new, or its file was lost.
+    [] where one stands behind it. A release whose bundle is gone counts: nobody can tell what it did. Raises as `standing`.
+    """
+    root = setting.context.root
+    if standing(root, setting.alias) is not None:
+        return []
+    return [release.version for release in releases(root) if _does(release, setting)]
+
+
+def _does(release: Release, setting: Setting) -> bool:
+    """Whether a release does the job of what is judged, and is not that itself (a run was killed while it deployed)."""
+    try:
+        folder = bundle_folder(setting.context.root, release)
+        other = read_info(folder)
+    except FittingroomError:
+        return True
+    task, labels = setting.task, read_info(setting.bundle.folder.path).labels
+    same = (other.task.kind, other.task.target) == (task.kind, task.target)
+    return same and (not labels or bool({*labels} & {*other.labels})) and folder != setting.bundle.folder.path
+
+
+def told(setting: Setting) -> dict[str, Any]:
+    """For `facts.champion`: the alias, its release (None: there is none yet), the release's bundle, and, where there is
+    none, releases that do this job all the same (`passed_over`)."""
+    release = standing(setting.context.root, setting.alias)
+    found = {
+        "alias": setting.alias,
+        "release": release and release.version,
+        "bundle": release.bundle if release else "",
+    }
+    return found | ({"passed_over": others} if (others := passed_over(setting)) else {})
 
 
 def former(setting: Setting, fields: Iterable[str]) -> tuple[Predictor, Release]:
