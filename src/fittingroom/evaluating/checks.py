@@ -117,7 +117,8 @@ def _no_champion_named(alias: str, passed_over: Sequence[int]) -> Text:
     names = ", ".join(f"v{number}" for number in passed_over)
     return Text(
         en=f"releases of this job exist ({names}), but the alias {alias} points at none, so nobody can say whether "
-        "this is worse: correct `deploy.alias`, or point the alias at the release that serves now (`fittingroom deploy`)",
+        "this is worse: correct `deploy.alias`, or point the alias at the release that serves now (`fittingroom "
+        "deploy`)",
         zh=f"此任务已有版本（{names}），但别名 {alias} 没有指向任何一个，无法判断是否更差：请更正 `deploy.alias`，"
         "或让别名指向正在服务的版本（`fittingroom deploy`）",
     )

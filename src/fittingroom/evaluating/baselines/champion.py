@@ -35,7 +35,8 @@ def standing(root: Path, alias: str) -> Release | None:
 
 def passed_over(setting: Setting) -> list[int]:
     """Releases that do this job although nothing stands behind the alias: it is misspelt, new, or its file was lost.
-    [] where one stands behind it. A release whose bundle is gone counts: nobody can tell what it did. Raises as `standing`.
+    [] where one stands behind it. A release whose bundle is gone counts: nobody can tell what it did. Raises as
+    `standing`.
     """
     root = setting.context.root
     if standing(root, setting.alias) is not None:
