@@ -56,7 +56,7 @@ CASES: dict[str, tuple[str, Callable[[Path, int], list[material.Row]]]] = {
     "mixture": ("mixture", material.routing_rows),
 }
 RATE = 2e-4
-TRIAL = {"routing": 5, "dialogues": 8, "mixture": 4}
+TRIAL = {"routing": 8, "dialogues": 8, "mixture": 8}
 """Examples of a step when settings are tried, as many as fill a pack; of ours a whole step, as all of it shares."""
 TRIAL_STEPS = 2
 LIKE = {"mixture": "routing"}
@@ -161,6 +161,8 @@ class Bench:
         given = rows if tool == OURS else material.in_our_order(rows, batch)
         if setting.rows:
             size = min(setting.rows, batch)
+            if batch % size:  # a step more, with fewer rows, would count against the setting
+                raise SystemExit(f"steps of {batch} examples are no whole number of passes of {size}")
             accumulate = batch // size
         else:
             size = 1

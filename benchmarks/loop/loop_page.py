@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,23 +25,34 @@ Cell = dict[str, Any]
 ARMS = ("hand", "loop", "optuna", "random")
 ABOUT = (
     "Deliberately bad states on real sets, the built-in model, cut to what a core trains in minutes: the figures "
-    "compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a good "
-    "hand-made configuration that knows the fault. The gate of all cells of a set stands {below} below what the "
-    "good configuration reaches on dev with clean rows; a state that passes it as planted did no harm, has nothing "
-    "to name and is counted apart. Faults of labels are planted into the training rows alone: dev and test say what "
-    "is true. The loop may make three attempts after the first. Optuna and random patches had the minutes that the "
-    "loop took after its first attempt; Optuna may choose rate, batch, decay and dropout, no epochs. Other work "
-    "shared the machine. A healthy run is examined as if the gate had said no, and must be told no cause, not even "
-    "one to think about. Made by `loop_page.py`."
+    "compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a good hand-made "
+    "configuration that knows the fault. The gate of all cells of a set stands {below} below what the good "
+    "configuration reaches on dev with clean rows; a state that passes it as planted did no harm, has nothing to name "
+    "and is counted apart. Faults of labels are planted into the training rows alone: dev and test say what is true. "
+    "The loop may make three attempts after the first. Optuna and random patches had the minutes that the loop took "
+    "after its first attempt (half a minute at least). Optuna may choose rate, batch, decay and dropout, no epochs; "
+    "each of its trials takes half the epochs, what it chose is trained whole. An attempt that is blocked before it "
+    "is trained, with a remedy that only a person can apply, has no score: it is named, and counts as not recovered. "
+    "Other work shared the machine. A healthy run is examined as if the gate had said no, and must be told no cause, "
+    "not even one to think about. Made by `loop_page.py`."
 )
 KINDS = (
     "Kinds: `seen`: the eight states that the diagnosis was made with, on two sets; on the third one it is only "
-    "judged. `earlier`: states by somebody who had not read the diagnosis, written before its last changes. "
-    "`unseen`, `compound`, `healthy`: written by somebody who had not read it, after it was frozen (commit "
-    "1af3056); each of them stands on one of the three sets, in turn. One rule came after that, from the seen state "
-    "`prompt_in_the_loss`: where an attempt was blocked, only what blocked it is tried; cells in which nothing was "
-    "blocked cannot differ by it."
+    "judged. `earlier`: states that were written before the diagnosis was last changed, by somebody who had not read "
+    "it; some of those changes were made with their results in view. `unseen`, `compound`, `healthy`: written by "
+    "somebody who had read neither the diagnosis nor any result, for the diagnosis as it was frozen in commit "
+    "{freeze}; each stands on one of the three sets, in turn. It was the second freeze: after the first one healthy "
+    "runs were told causes, labels that nobody had audited were not looked at, and both was changed. Files of the "
+    "diagnosis that differ from the freeze today: {since}."
 )
+DIAGNOSIS = (
+    "src/fittingroom/pitfalls",
+    "src/fittingroom/diagnose.py",
+    "src/fittingroom/loop.py",
+    "src/fittingroom/stages/examine.py",
+    *(f"src/fittingroom/training/{name}.py" for name in ("examining", "rivals", "response", "learnt")),
+)
+"""What names causes."""
 _LOST = 0.05
 """Score that a fault must cost on test before a share of it can be said to be recovered."""
 
@@ -90,6 +103,21 @@ def planned(states: dict[str, State], title: str) -> list[str]:
     return [list(SETS)[after.index(title) % len(SETS)]]
 
 
+def freeze_of(file: Path) -> str:
+    """The commit that stands in the head of the file of unseen states. Raises ValueError where none does."""
+    found = re.search(r"\(commit ([0-9a-f]{7,40})\)", file.read_text(encoding="utf-8"))
+    if not found:
+        raise ValueError(f"{file.name} does not say which commit the diagnosis was frozen in")
+    return found[1]
+
+
+def since(freeze: str) -> str:
+    """The files of the diagnosis that were changed after a commit."""
+    command = ["git", "diff", "--name-only", freeze, "--", *DIAGNOSIS]
+    said = subprocess.run(command, cwd=HERE.parents[1], check=True, capture_output=True, text=True).stdout.split()
+    return ", ".join(f"`{name.removeprefix('src/fittingroom/')}`" for name in said) or "none"
+
+
 def _recovered(scores: dict[str, Cell], arm: str) -> float | None:
     """Share of the score lost on test that came back; None where little was lost, or one was not judged."""
     first, hand, now = (scores.get(name, {}).get("test") for name in ("first", "hand", arm))
@@ -129,6 +157,7 @@ def summary(found: list[Cell]) -> dict[str, Any]:
             "named_right": sum(one["right"] for one in own),
             "recovered_80": sum(share >= 0.8 for share in shares),
             "with_a_loss": len(shares),
+            "blocked": sum(one["test"]["first"] is None for one in own),
             "median_recovered": shares[len(shares) // 2] if shares else None,
             "worse_than_the_first": sum(one["worse"] for one in own),
             **{f"ahead_of_{other}": _ahead(own, other) for other in ("optuna", "random")},
@@ -151,7 +180,7 @@ def told(whole: dict[str, Any]) -> str:
         "",
         ABOUT.format(below=BELOW),
         "",
-        KINDS,
+        KINDS.format(freeze=whole["freeze"], since=whole["since"]),
         "",
         f"**{len(whole['cells'])} cells were run to their end**; what was not run stands at the end.",
         "",
@@ -161,17 +190,19 @@ def told(whole: dict[str, Any]) -> str:
             "no harm",
             "cause named first",
             "≥ 80 % of the loss recovered",
+            "blocked, left to a person",
             "median recovered",
             "worse than the first, on test",
             "ahead of Optuna",
             "ahead of random",
         ),
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for kind, one in whole["summary"].items():
         lines.append(
             f"| {kind} | {one['cells']} | {one['harmless']} | {one['named_right']} "
-            f"| {one['recovered_80']} of {one['with_a_loss']} | {_shown(one['median_recovered'])} "
+            f"| {one['recovered_80']} of {one['with_a_loss'] + one['blocked']} | {one['blocked']} "
+            f"| {_shown(one['median_recovered'])} "
             f"| {one['worse_than_the_first']} | {one['ahead_of_optuna']} | {one['ahead_of_random']} |"
         )
     lines += [
@@ -246,7 +277,15 @@ def main() -> None:
     for name, arm, title in itertools.product(SETS, ARMS, states):
         if (name, title, arm) not in done and name in planned(states, title):
             missing.setdefault(f"{name}, {arm}", []).append(title)
-    whole = {"hand": HAND, "summary": summary(found), "cells": found, "missing": missing}
+    freeze = freeze_of(HERE / "unseen.yaml")
+    whole = {
+        "freeze": freeze,
+        "since": since(freeze),
+        "hand": HAND,
+        "summary": summary(found),
+        "cells": found,
+        "missing": missing,
+    }
     given.cells.with_suffix(".json").write_text(
         json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )

@@ -157,17 +157,26 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
     states = {"a": State(kind="seen", causes=["underfitting"])}
 
     found = cells(done, states)
-    page = told({"summary": summary(found), "cells": found, "missing": {"x, y": ["z"]}, "hand": {}})
+    page = told(
+        {"summary": summary(found), "cells": found, "missing": {"x, y": ["z"]}, "freeze": "0a1b2c3", "since": "none"}
+    )
 
     (one,) = found
     assert (one["right"], one["recovered"], one["worse"]) == (False, 0.8, False)
-    assert "| seen | 1 | 0 | 0 | 1 of 1 | 0.800 | 0 | 1 of 1 | 0 of 0 |" in page
+    assert "| seen | 1 | 0 | 0 | 1 of 1 | 0 | 0.800 | 0 | 1 of 1 | 0 of 0 |" in page
     unharmed = looped | {"status": "passed", "attempts": attempts[:1]}
     (still,) = cells(done | {("en_intent_banking77", "a", "loop"): unharmed}, states)
     assert still["harmless"]
     assert summary([still])["seen"]["cells"] == 0, "a state that passed has nothing to name"
     assert "overfitting → `train.epochs` = 2: 0.700 (expected +0.010, came +0.500)" in page
     assert "- x, y: z\n" in page
+
+    nothing = {"dev": None, "test": None}
+    handed = cells(done | {("en_intent_banking77", "a", "loop"): looped | nothing | {"first": nothing}}, states)
+    assert summary(handed)["seen"]["blocked"] == 1
+    assert "| 0 of 1 | 1 |" in told(
+        {"summary": summary(handed), "cells": handed, "missing": {}, "freeze": "", "since": ""}
+    )
 
     fell = looped | {"test": 0.1}
     (lower,) = cells(done | {("en_intent_banking77", "a", "loop"): fell}, states)
