@@ -27,7 +27,7 @@ from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
-VERSION = 7
+VERSION = 8
 LIBRARIES = ("torch", "transformers", "scikit-learn")
 
 
