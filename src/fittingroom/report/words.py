@@ -241,6 +241,7 @@ WORDS: dict[str, Text] = {
     # kinds of claims in an answer
     "number": _text("number", "数字"),
     "price": _text("price", "价格"),
+    "offer": _text("offer", "优惠承诺"),
     "size": _text("size", "尺码"),
     "colour": _text("colour", "颜色"),
     "date": _text("date", "日期"),

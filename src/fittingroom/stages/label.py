@@ -37,7 +37,7 @@ from fittingroom.types import Frozen, Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("pyarrow", "rensa", "numpy", "polars", "cleanlab", "scikit-learn")
 
 _REASONS = ("annotators disagree", "rules disagree", "unknown label", "not labelled", CONFLICTING)

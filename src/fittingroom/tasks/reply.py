@@ -8,6 +8,7 @@ support: a model that is shown answers beyond its facts learns to make them up.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ NO_QUESTION, BLANK, UNRESOLVED, UNSUPPORTED = (
     "not supported by its facts",
 )
 _ROLES = ("user", "assistant")
+_BARE = re.compile(r"\d|(?:yes|true|是|有)\s*$", re.IGNORECASE)
+"""A value that says nothing without the name of its field."""
 
 
 def settings(task: TaskConfig) -> ReplyConfig:
@@ -53,10 +56,10 @@ def facts_of(given: Mapping[str, str], task: TaskConfig) -> dict[str, str]:
 
 
 def evidence(facts: Mapping[str, str]) -> list[str]:
-    """The facts as texts to compare an answer with: each behind the name of its field, which may say what a bare number
-    counts (`stock: 3` is no price).
+    """The facts as texts to compare an answer with: a number or a yes behind the name of its field, which may say what
+    it counts (`stock: 3` is no price) or grants (`free shipping: yes`).
     """
-    return [f"{name.replace('_', ' ')}: {value}" if value[:1].isdigit() else value for name, value in facts.items()]
+    return [f"{name.replace('_', ' ')}: {value}" if _BARE.match(value) else value for name, value in facts.items()]
 
 
 def history_of(given: Mapping[str, str], task: TaskConfig) -> list[dict[str, str]]:

@@ -79,6 +79,63 @@ def test_absolute_terms(text: str, found: list[str]) -> None:
     assert lawful(text) == float(not found)
 
 
+@pytest.mark.parametrize(
+    "term",
+    [
+        "最低", "全场最低", "最新科技", "最先", "最先进", "最具人气", "最热", "首家", "全球首发", "独家", "行业领先",
+        "国际领先", "世界领先", "填补国内空白", "国家免检", "王牌", "金牌", "一流品质", "冠军品质", "极佳", "巅峰之作",
+        "全国首创", "登峰造极", "number 1", "number-one", "highest quality", "cheapest", "world-leading",
+    ],
+)  # fmt: skip
+def test_the_terms_of_the_usual_lists(term: str) -> None:
+    assert forbidden(term) == [term]
+    assert forbidden(f"本店 {term} 之选，a {term} shirt") == [term]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "最低温度-20度，最低起订量2件，最低消费30元", "最新到货，最新款，最新一期", "最先下单的顾客先发",
+        "最热的夏天也凉快",
+        "进门左转首家就是，路口首家", "我们的首家门店", "供单独家用", "独家授权经销", "锌合金牌子，镀金牌",
+        "王牌对王牌周边",
+        "统一流程办理，一流水", "奥运冠军同款，世界冠军代言", "全网最后一批", "新品首发", "填补墙面空白",
+        "最具体的说明，最热闹的街，金牌会员专享",
+        "order number 1, model number 10", "the cheapest shipping", "最大码是XL", "100% 棉",
+    ],
+)  # fmt: skip
+def test_what_measures_orders_or_names_a_place_is_no_praise(text: str) -> None:
+    assert forbidden(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("最 佳", ["最佳"]),
+        ("最-佳，最·佳", ["最佳"]),
+        ("最。好", ["最好"]),
+        ("这款是全店最。好的，第-一", ["最好", "第一"]),
+        ("国 家 级品质，销·量·冠·军", ["国家级", "销量冠军"]),
+        ("顶-级面料，一款极 品", ["顶级", "极品"]),
+        ("用到最后。好用", []),
+        ("爬到山顶。级别不限，山顶 级别", []),
+        ("热爱国家。级别不限", []),
+        ("书包-治愈系，白金 牌子", []),
+        ("发往全国 最晚明天到", []),
+        ("最\n好", []),
+        ("最  佳", []),
+        ("第 一次，最 低 温度", []),
+    ],
+)
+def test_a_mark_inside_a_term_hides_it_only_where_two_words_meet(text: str, found: list[str]) -> None:
+    assert forbidden(text) == found
+
+
+def test_terms_of_the_shop_are_found_with_a_mark_inside_too() -> None:
+    assert forbidden("今日秒 杀，秒杀", more=["秒杀"]) == ["秒杀"]
+    assert forbidden("跳楼-大甩卖", more=["跳楼大甩卖"], allowed=["跳楼大甩卖"]) == []
+
+
 def test_a_shop_adds_terms_and_allows_phrases() -> None:
     assert forbidden("秒杀价", more=["秒杀"]) == ["秒杀"]
     assert forbidden("第一财经推荐", allowed=["第一财经"]) == []

@@ -1,4 +1,4 @@
-"""What an answer claims that can be checked: numbers with units, prices, sizes, colours, times, dates, model codes.
+"""What an answer claims that can be checked: numbers with units, prices, offers, sizes, colours, times, dates, codes.
 
 Rules, no model: a claim is a piece of text that must stand in the facts as well, whatever its width, its unit (3 kg and
 3000克 are equal) or its numerals (三天 and 3 days). Digits that redaction took out (`[数字x]`) claim nothing that could
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from fittingroom.statistics.generation.measures import COLOURS, PRICE, SIGNS, UNITS
 from fittingroom.statistics.generation.numerals import CHINESE, SCALES, WORDS, chinese, plain, simple
+from fittingroom.statistics.generation.offers import HALF, offers
 from fittingroom.statistics.generation.tokens import normal
 
 
@@ -21,11 +22,15 @@ class Claim(NamedTuple):
     """One thing that an answer says. Equal claims are equal in both fields."""
 
     kind: str
-    """number, price, size, colour, time, date, code."""
+    """number, price, offer, size, colour, time, date, code."""
     value: str
-    """In one spelling: `250` (number), `250 mm`, `XL`, `red`, `09:30`, `0-05-01`, `usb3.0`."""
+    """In one spelling: `250` (number), `250 mm`, `buy 1 get 1`, `XL`, `red`, `09:30`, `0-05-01`, `usb3.0`."""
     written: str = ""
     """number, price: the number as written, before its unit was taken into account."""
+
+
+HALF_PRICE = Claim("price", "5 zhe", "5")
+"""Half price is 5折."""
 
 
 def _either(names: object) -> str:
@@ -87,7 +92,7 @@ def claims(text: str, *, evidence: bool = False) -> list[Claim]:
     """
     left = normal(text)
     found: list[Claim] = []
-    for scan in (_dates, _times, _numbers, _numerals, _sizes, _codes, _colours):
+    for scan in (_dates, _offers, _times, _numbers, _numerals, _sizes, _codes, _colours):
         left = _PLACEHOLDER.sub(" ", left) if scan is _dates else left
         left = _LIST_MARK.sub(" ", left) if scan is _dates and not evidence else left
         for claim, start, end in list(scan(left, evidence)):
@@ -104,6 +109,15 @@ def _dates(text: str, evidence: bool) -> _Found:
     for at in _DATE.finditer(text):
         year, month, day = (at["y"], at["m"], at["d"]) if at["m"] else (at["y2"], at["m2"], at["d2"])
         yield Claim("date", f"{int(year or 0)}-{int(month):02d}-{int(day):02d}"), *at.span()
+
+
+def _offers(text: str, evidence: bool) -> _Found:
+    """The number of pieces from which on shipping is free is a claim as well. Of a fact the figures are read, too."""
+    for offer in offers(text):
+        start = offer.end if evidence else offer.start
+        yield HALF_PRICE if offer.value == HALF else Claim("offer", offer.value), start, offer.end
+        if offer.pieces > 1:
+            yield _measured(Decimal(offer.pieces), "件"), offer.end, offer.end
 
 
 def _times(text: str, evidence: bool) -> _Found:

@@ -1,4 +1,4 @@
-"""Which colours and sizes an answer only denies (红色没有了) or asks about (您要红色吗？): it promises neither.
+"""Which colours, sizes and offers an answer only denies (红色没有了) or asks about (您要红色吗？): it promises neither.
 
 Rules, no model, clause by clause: a clause with a word of denial denies what it names; one that says nothing more than
 that a thing is not there (目前缺货, "is sold out") denies what the clause before it names. What any other clause names
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from fittingroom.statistics.generation.claims import Claim, claims
+from fittingroom.statistics.generation.claims import HALF_PRICE, Claim, claims
 from fittingroom.statistics.generation.tokens import normal
 
 _CLAUSE = re.compile(r"((?:[^,。;!?.\n]|,(?=\d)|\.(?=\S))+)([,。;!?.\n]*)")
@@ -29,9 +29,9 @@ _ASKS = re.compile(r"吗[^,]{0,2}$|是否")
 
 
 def unpromised(answer: str) -> set[Claim]:
-    """Colours and sizes that the answer names only where it denies them or asks about them."""
+    """Colours, sizes and offers that the answer names only where it denies them or asks about them."""
     clauses = [(at[1], at[2]) for at in _CLAUSE.finditer(normal(answer))]
-    found = [{claim for claim in claims(text) if claim.kind in ("colour", "size")} for text, _ in clauses]
+    found = [{claim for claim in claims(text) if _deniable(claim)} for text, _ in clauses]
     denied: set[Claim] = set()
     promised: set[Claim] = set()
     for place, (text, end) in enumerate(clauses):
@@ -39,3 +39,7 @@ def unpromised(answer: str) -> set[Claim]:
         put_off = "?" in end or _ASKS.search(text) or _DENIES.search(text) or _ONLY_GONE.search(behind)
         (denied if put_off else promised).update(found[place])
     return denied - promised
+
+
+def _deniable(claim: Claim) -> bool:
+    return claim.kind in ("colour", "size", "offer") or claim == HALF_PRICE

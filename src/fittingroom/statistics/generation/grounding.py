@@ -1,7 +1,8 @@
-"""Whether an answer keeps to its facts: every number, price, size, colour, time and model code in it must stand there.
+"""Whether an answer keeps to its facts: numbers, prices, offers, sizes, colours, times, model codes must stand there.
 
 Not a proof of truth: an answer without any of these passes, and so does a right number said of the wrong thing. What
-fails is what a customer may hold a shop to: a price or a period that nobody gave.
+fails is what a customer may hold a shop to: a price, an offer (half price, free shipping, buy one get one free) or a
+period that nobody gave.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fittingroom.statistics.generation.claims import Claim, claims
+from fittingroom.statistics.generation.claims import HALF_PRICE, Claim, claims
 from fittingroom.statistics.generation.denials import unpromised
 from fittingroom.statistics.generation.tokens import normal
 
 _SIZED = re.compile(r"尺码|码数|鞋码|\bsizes?\b")
+_HALF = frozenset({HALF_PRICE.value, "50 percent"})
+"""5折 and 50 % come to the same price."""
 _SPACE = re.compile(r"[\s_\-]+")
 
 
 def unsupported(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> list[Claim]:
     """Claims of the answer that stand neither in the facts nor in what the customer said, where that may support them.
 
-    A customer's height or order number may be repeated to them. The price they would like to pay is no fact, and where
-    the facts tell colours (sizes), the customer's wish for another is none either: the shop knows which it has. To
-    deny such a wish, or to ask back, promises nothing (`unpromised`).
+    A customer's height or order number may be repeated to them. The price or offer they would like is no fact, and
+    where the facts tell colours (sizes), the customer's wish for another is none either: the shop knows which it has.
+    To deny such a wish, or to ask back, promises nothing (`unpromised`).
     Where both name a unit it must be one of the same kind; a number in the facts without one supports that number in
     any unit, and the other way round, but for one that a word before it makes a count (库存 3, stock: 3): it is no
     price.
@@ -33,7 +36,7 @@ def unsupported(answer: str, facts: Iterable[str], said: Iterable[str] = ()) -> 
     facts = list(facts)
     known, joined = _read(facts)
     heard, spoken = _read(said)
-    own = {"price", *_told(facts, known)}
+    own = {"price", "offer", *_told(facts, known)}
     left = [claim for claim in wanted if not _stands(claim, known, joined)]
     denied = unpromised(answer) if left else set()
     return [
@@ -91,5 +94,5 @@ def _same_number(claim: Claim, one: Claim) -> bool:
     if one.kind not in ("number", "price"):
         return False
     if " " in claim.value and " " in one.value:
-        return claim.value == one.value
+        return claim.value == one.value or {claim.value, one.value} == _HALF
     return claim.written == one.written
