@@ -128,14 +128,18 @@ def _labelling(config: RunConfig, given: Iterable[Mapping[str, str]], known: Seq
 
 def _contestant(config: RunConfig, splits: Splits) -> Asks:
     """Rows of dev, and of test once it is opened; another attempt asks nothing new. Free answers are asked through the
-    task's own prompt, and are as long as such answers usually are.
+    task's own prompt, and are as long as such answers usually are; of rankings, questions are asked instead of rows.
     """
-    from fittingroom.models import answering, labelling
+    from fittingroom.models import answering, labelling, ordering
     from fittingroom.tasks.jobs import job_of
 
     section, task = config.evaluate.api, config.task
     assert section is not None
     endpoint, job = config.endpoints[section.endpoint], job_of(task)
+    if task.kind == "recommend":
+        sent = _sent(_orderings(config, splits, section.max_rows))
+        each = ordering.asking(section.endpoint, endpoint).about_answered
+        return _priced(config, "baseline", section.endpoint, sent, each * len(sent))
     given = [fields for exam in _exams(config, splits, section.max_rows) for fields in exam.inputs]
     if job.closed:
         labels = sorted(set(task.labels or ()) | set(splits.facts.get("after", {})))
@@ -145,6 +149,26 @@ def _contestant(config: RunConfig, splits: Splits) -> Asks:
         each = answering.asking(section.endpoint, endpoint, section.max_tokens).about_answered
         sent = _sent(job.messages(fields, task, []) for fields in given)
     return _priced(config, "baseline", section.endpoint, sent, each * len(given))
+
+
+def _orderings(config: RunConfig, splits: Splits, most: int) -> Iterator[Messages]:
+    """The questions of dev and of test, with the goods that the bundle's shelf will propose: at most so many of each
+    part, as they are drawn there.
+    """
+    from fittingroom.evaluating.baselines.api_ranking import posed
+    from fittingroom.evaluating.setting import lot
+    from fittingroom.models.ordering import conversation
+    from fittingroom.tasks.questions import asked
+    from fittingroom.tasks.recommend import settings_of
+    from fittingroom.tasks.shelf import Shelf
+
+    task, seed = config.task, config.seed
+    shelf = Shelf.of(splits.train, task, least_customers=settings_of(task).least_customers)
+    for part in (splits.dev, splits.test):
+        questions = asked(part, task, seed=seed).questions
+        for question in sorted(questions, key=lambda one: lot(one.id, seed))[:most]:
+            one = posed(question, shelf, task, seed)
+            yield conversation(one.messages, one.shown)
 
 
 def _judge(config: RunConfig, splits: Splits) -> Asks:

@@ -61,6 +61,8 @@ _WORDS = {
     "outside the set": "不在标签集中",
     "none of these": "都不是",
     "no verdict": "没有评判",
+    "no order in it": "其中没有次序",
+    "no number of the list": "没有列表中的编号",
 }
 _SENTENCES = (
     (r"(\d+) fields where the header has (\d+)", r"有 \1 列，而表头有 \2 列"),

@@ -71,3 +71,14 @@ def test_a_low_ranking_is_explained_by_its_candidates() -> None:
 
     assert "41.2% of what would be right is among the 37.5 candidates" in render_markdown(summary_of(data))
     assert "候选召回率" in render_report(data, "zh")
+
+
+def test_orders_of_a_hosted_model_that_name_few_goods_are_told() -> None:
+    api = {**ACCOUNT, "not_used": {"no number of the list": 2}, "short": 5}
+    said = {one.name.en: one.said for one in beside(told(baseline_facts={"api": api}))}
+
+    assert said["its answers that are unscored"].zh == "没有列表中的编号 2"
+    assert said["its orders that name fewer goods than asked for"].en.startswith("5: ")
+    assert "its orders that name fewer goods than asked for" not in {
+        one.name.en for one in beside(told(baseline_facts={"api": {**api, "short": 0}}))
+    }

@@ -27,7 +27,7 @@ BaselineName = Literal[
 OFFERED: dict[str, tuple[str, ...]] = {
     "classify": ("majority", "tfidf", "untuned", "few_shot", "encoder", "head", "champion", "api"),
     "reply": ("retrieval", "template", "untuned", "few_shot", "champion", "api"),
-    "recommend": ("popularity", "item_knn", "bm25", "untuned", "few_shot", "champion"),
+    "recommend": ("popularity", "item_knn", "bm25", "untuned", "few_shot", "champion", "api"),
     "copywrite": ("retrieval", "template", "untuned", "few_shot", "champion", "api"),
 }
 """Kind of job -> the baselines that it can be set beside, in the order in which they are shown."""
@@ -47,8 +47,9 @@ class ApiBaselineConfig(Frozen):
     endpoint: str = Field(min_length=1)
     """Who is asked: a name of the section `endpoints`."""
     max_rows: int = Field(default=400, ge=20, le=1_000_000)
-    """At most this many rows are asked, a sample fixed by the seed. Its comparison is paired on those that it answered
-    with a label of the set; the others are unscored."""
+    """At most this many rows (questions, where goods are ranked) are asked, a sample fixed by the seed. Its comparison
+    is paired on those that it answered with a label of the set, with an order of the goods or, where answers are free,
+    at all; the others are unscored."""
     max_tokens: int = Field(default=400, ge=16, le=8192)
     """Longest answer, where answers are free."""
 

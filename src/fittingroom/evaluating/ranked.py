@@ -1,8 +1,8 @@
 """Rankings: questions instead of rows, judged by what stands in the first ten places, beside three simple rankings.
 
-The model ranks what the bundle's shelf proposes (or, with grades, the titles of the question); the baselines rank
-everything that training knew, by themselves. So the model is judged as it is served, and what its candidates cannot
-hold counts against it: `candidates` under `facts` says how much that is.
+The model ranks what the bundle's shelf proposes (or, with grades, the titles of the question), and so do the base model
+and a hosted one; the simple rankings take everything that training knew. So the model is judged as it is served, and
+what its candidates cannot hold counts against it: `candidates` under `facts` says how much that is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.errors import UserError
-from fittingroom.evaluating.baselines import bm25, champion, few_shot_ranking, item_knn, popularity, untuned_ranking
+from fittingroom.evaluating.baselines import (
+    api_ranking,
+    bm25,
+    champion,
+    few_shot_ranking,
+    item_knn,
+    popularity,
+    untuned_ranking,
+)
 from fittingroom.evaluating.latency import FEWEST, one_at_a_time
 from fittingroom.evaluating.setting import FAILURES, Ordered, Setting, unbalanced, untold
 from fittingroom.evaluating.slices import Cut, sliced
@@ -42,6 +50,7 @@ BASELINES = {
     "untuned": untuned_ranking.lists,
     "few_shot": few_shot_ranking.lists,
     "champion": champion.lists,
+    "api": api_ranking.lists,
 }
 """Name -> its rankings of the questions. It may raise FittingroomError: its reason is told."""
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fittingroom.engine import Context
-from fittingroom.errors import FittingroomError, UserError
-from fittingroom.evaluating.config import EvaluateConfig
-from fittingroom.models.endpoint_config import EndpointConfig
+from fittingroom.errors import FittingroomError, RecipeError, UserError
+from fittingroom.evaluating.config import ApiBaselineConfig, EvaluateConfig
+from fittingroom.models.endpoint_config import EndpointConfig, allowed
 from fittingroom.serving.registry import CHAMPION
 from fittingroom.tables import Table
 from fittingroom.tasks.config import TaskConfig
@@ -68,6 +68,15 @@ class Setting:
         order = sorted(range(len(ids)), key=lambda place: lot(ids[place], self.seed))
         return sorted(order[: self.config.untuned_rows if most is None else most])
 
+    def hosted(self) -> tuple[ApiBaselineConfig, EndpointConfig]:
+        """How the hosted model is asked, and where. Raises RecipeError where the recipe does not say, or names an
+        endpoint that is not on the list.
+        """
+        config = self.config.api
+        if config is None:
+            raise RecipeError("say which endpoint is asked", "请指明所用接口", place="evaluate.api")
+        return config, allowed(self.endpoints, config.endpoint, "evaluate.api.endpoint")
+
 
 class Spoken(NamedTuple):
     """What a contestant said where answers are free."""
@@ -83,7 +92,7 @@ class Ordered(NamedTuple):
     """What a contestant put in which order where goods are ranked."""
 
     lists: list[list[str] | None]
-    """By question, best first; None for one that it was not asked."""
+    """By question, best first; None for one that it was not asked, or gave no order for."""
     facts: dict[str, Any] = {}  # noqa: RUF012 - never written to
     """For `facts.baseline_facts`."""
 

@@ -114,6 +114,14 @@ def _api(facts: Mapping[str, Any]) -> Iterator[_Line]:
     if "questions" in facts:
         yield ("hosted model", "云端模型"), _versions(facts)
         yield from _left_out(facts["not_used"], ("its answers that are unscored", "它的未评分的回答"))
+        if short := facts.get("short"):
+            yield (
+                ("its orders that name fewer goods than asked for", "它列出的商品少于要求的回答"),
+                (
+                    f"{short}: the other goods follow as they were proposed",
+                    f"{short} 个：其余商品按候选原有的次序排在后面",
+                ),
+            )
         yield ("cost of the hosted model", "云端模型的费用"), _cost(facts)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from statistics import median
 
-from fittingroom.errors import RecipeError, UserError
+from fittingroom.errors import UserError
 from fittingroom.evaluating.setting import Setting
-from fittingroom.models.endpoint_config import allowed
 from fittingroom.models.labelling import ToLabel, asking, label_all
 from fittingroom.statistics.judging import Answers, Exam, Judge, indices
 from fittingroom.tasks.jobs import job_of
@@ -17,10 +16,8 @@ def answers(judge: Judge, setting: Setting, train: Exam) -> Answers:
     """On a sample of `evaluate.api.max_rows` rows. Raises UserError when it cannot be asked, or says nothing usable."""
     import numpy as np
 
-    config, exam, task = setting.config.api, judge.exam, setting.task
-    if config is None:
-        raise RecipeError("say which endpoint is asked", "请指明所用接口", place="evaluate.api")
-    endpoint = allowed(setting.endpoints, config.endpoint, "evaluate.api.endpoint")
+    config, endpoint = setting.hosted()
+    exam, task = judge.exam, setting.task
     places, job = setting.sample(exam.ids, config.max_rows), job_of(task)
     asked = [
         ToLabel(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
-from fittingroom.errors import RecipeError, UserError
+from fittingroom.errors import UserError
 from fittingroom.evaluating.setting import Setting, Spoken
 from fittingroom.models.answering import answer_all, asking
 from fittingroom.models.endpoint_batch import Question
-from fittingroom.models.endpoint_config import allowed
 from fittingroom.statistics.judging import Exam
 from fittingroom.tasks.jobs import job_of
 
@@ -17,10 +16,7 @@ def answers(exam: Exam, setting: Setting, train: Exam) -> Spoken:
     """What is said on a sample of `evaluate.api.max_rows` rows, with its account. Raises UserError when it cannot be
     asked, or says nothing.
     """
-    config = setting.config.api
-    if config is None:
-        raise RecipeError("say which endpoint is asked", "请指明所用接口", place="evaluate.api")
-    endpoint = allowed(setting.endpoints, config.endpoint, "evaluate.api.endpoint")
+    config, endpoint = setting.hosted()
     job, places = job_of(setting.task), setting.sample(exam.ids, config.max_rows)
     questions = [
         Question(exam.ids[place], exam.units[place], job.messages(exam.inputs[place], setting.task, []))
