@@ -19,6 +19,7 @@ from typing import Any
 from fittingroom import Workspace
 from fittingroom.config import load
 from fittingroom.progress import ProgressLine
+from fittingroom.stages import evaluate
 from fittingroom.store import Store
 from fittingroom.types import EvalReport, RunSummary, Score
 from machine import machine
@@ -44,6 +45,8 @@ NAMES = (
 
 
 _NO_CONTESTANTS = ("rows", "order")
+_UNBIASED = 8
+"""The version of `evaluate` from which on intervals of macro-F1 are corrected for their bias."""
 
 
 def run(name: str) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def run(name: str) -> dict[str, Any]:
         }
         return {
             "machine": before,
+            "judged_with": evaluate.VERSION,
             "metric": load(RECIPES / f"{name}.yaml").gate.metric,
             "minutes": round(minutes, 2),
             "status": summary.status,
@@ -130,7 +134,22 @@ def table(results: dict[str, Any]) -> str:
             f"| {name} | {result['status']} | {len(result['attempts'])} | {result['minutes']} | {facts['processor']} "
             f"| {facts['cores']} | {facts['load_1min']} |"
         )
-    return "\n".join([*lines, "", *_winners(results), *_orders(results)]) + "\n"
+    return "\n".join([*lines, "", *_winners(results), *_orders(results), *_before(results)]) + "\n"
+
+
+def _before(results: dict[str, Any]) -> list[str]:
+    """What was judged before intervals were corrected."""
+    old = [
+        name
+        for name, result in results.items()
+        if result.get("judged_with", 0) < _UNBIASED and _metric(result) == "macro_f1"
+    ]
+    said = ", ".join(old)
+    return (
+        [f"- Judged before intervals of macro-F1 were corrected for bias; both ends lie too low: {said}."]
+        if old
+        else []
+    )
 
 
 def _orders(results: dict[str, Any]) -> list[str]:
