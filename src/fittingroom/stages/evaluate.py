@@ -27,7 +27,7 @@ from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
-VERSION = 8
+VERSION = 9
 LIBRARIES = ("torch", "transformers", "scikit-learn")
 
 
