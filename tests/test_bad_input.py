@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +85,33 @@ def model_with_pickle(folder: Path) -> None:
     shutil.copytree(nano_path(), folder / "base")
     (folder / "base" / "model.safetensors").rename(folder / "base" / "pytorch_model.bin")
     recipe(folder, "base: nano", "base: base")
+
+
+def spoilt(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """A copy of the built-in model, one of whose files holds another value."""
+    from fittingroom.models.nano import nano_path
+
+    shutil.copytree(nano_path(), folder / "base")
+    whole = json.loads((folder / "base" / name).read_text("utf-8"))
+    change(whole)
+    (folder / "base" / name).write_text(json.dumps(whole), encoding="utf-8")
+    recipe(folder, "base: nano", "base: base")
+
+
+def word_without_a_number(folder: Path) -> None:
+    spoilt(folder, "tokenizer.json", lambda whole: whole["model"]["vocab"].update(a="x"))
+
+
+def two_words_with_one_number(folder: Path) -> None:
+    spoilt(folder, "tokenizer.json", lambda whole: whole["model"]["vocab"].update(a=whole["model"]["vocab"]["b"]))
+
+
+def longest_text_in_words(folder: Path) -> None:
+    spoilt(folder, "tokenizer_config.json", lambda whole: whole.update(model_max_length="x"))
+
+
+def endless_end_mark(folder: Path) -> None:
+    spoilt(folder, "generation_config.json", lambda whole: whole.update(eos_token_id=float("inf")))
 
 
 def model_with_remote_code(folder: Path) -> None:
@@ -165,6 +194,10 @@ def writing_query(folder: Path) -> None:
         (model_without_tokenizer, r"tokenizer"),
         (model_with_pickle, r"(pickle|safetensors)"),
         (model_with_remote_code, r"trust_remote_code"),
+        (word_without_a_number, r'tokenizer\.json: model\.vocab gives "a" the id "x", which is no number'),
+        (two_words_with_one_number, r'tokenizer\.json: model\.vocab gives "a" and "b" one id'),
+        (longest_text_in_words, r'tokenizer_config\.json: model_max_length = "x" is no number: put in'),
+        (endless_end_mark, r"generation_config\.json: eos_token_id = Infinity is neither a number .*: put in"),
         (no_such_model, r"not-there"),
         (broken_yaml, r"recipe\.yaml.*YAML"),
         (not_a_database, r"shop\.db"),

@@ -66,6 +66,26 @@ BOS 为 `<｜begin▁of▁sentence｜>`，EOS 为 `<｜end▁of▁sentence｜>`�
 下表只列官方文件写明的编号。
 """,
 }
+_DECIDES = {
+    "en": """\
+The letter in the table is the format that the model is known for. What is rendered is decided by the chat template of
+the tokenizer at hand, not by the family, the name or this table: one model is published with several templates. A
+DeepSeek-R1 tokenizer whose template writes no `<think>\\n` behind `<｜Assistant｜>` is rendered as **D**, although R1
+is listed as C: a system turn stays one, the model opens `<think>` itself, and `model.think: auto` is `none`. With a
+template that writes it (the distilled models) `auto` is `empty`, and the system text heads the first question. `none`,
+`empty` and `keep` can be set for either; `keep` puts before an answer what the template puts there, and where that is
+nothing, the `<think>` of reasoning stands in the answer and is learnt. `fittingroom verify --base PATH` compares the
+prompts with those of the template.
+""",
+    "zh": """\
+表中字母是该模型通常的格式。实际如何渲染，由所用分词器自带的对话模板决定，与系列、名称和本表无关：
+同一模型曾带着不同的模板发布。模板没有在 `<｜Assistant｜>` 之后写 `<think>\\n` 的 DeepSeek-R1 分词器，
+虽在表中列为 C，仍按 **D** 渲染：system 保持为 system，`<think>` 由模型自己写出，`model.think: auto` 即 `none`。
+模板会写出它时（各蒸馏模型），`auto` 即 `empty`，system 文本放在第一个问题之前。
+两种情况都可以改设 `none`、`empty` 或 `keep`：`keep` 在答案之前放模板所放的内容；模板什么都不放时，
+推理的 `<think>` 属于答案，参与学习。`fittingroom verify --base PATH` 会把提示与模板的提示逐一比较。
+""",
+}
 _MARKS_HEAD = {"en": "| models | ids |", "zh": "| 模型 | 编号 |"}
 
 
@@ -74,7 +94,7 @@ def render(language: str) -> str:
     rows = catalogue()
     formats, marks, targets, licences, refused = _TITLES[language]
     lines = [_HEAD[language], _COLUMNS[language], "|---|---|---|--:|---|---|--:|--:|--:|---|", *map(_line, rows)]
-    lines += ["", f"## {formats}", "", *_formats(rows, language)]
+    lines += ["", f"## {formats}", "", *_formats(rows, language), "", _DECIDES[language].rstrip()]
     lines += ["", f"## {marks}", "", _NAMES[language], _MARKS_HEAD[language], "|---|---|", *_marks(rows)]
     lines += ["", f"## {targets}", ""]
     lines += [f"- `{family.model_type}` ({family.native}): `{family.lora_targets}`" for family in FAMILIES.values()]

@@ -24,6 +24,7 @@ def refuse(copy: Path, match: str) -> None:
     with pytest.raises(ModelError, match=match) as caught:
         resolve(ModelConfig(base="shop-model"), copy.parent)
     assert "shop-model" in caught.value.place
+    assert caught.value.exit_code == 2
     assert caught.value.text("zh") != caught.value.text("en")
     assert "\n" not in caught.value.text("en")
 
@@ -112,10 +113,63 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_field(copy: Path, change: d
             used(copy)
 
 
-@pytest.mark.parametrize("value", ["</s>", [1, "x"], {"id": 1}, [[1]]])
+@pytest.mark.parametrize("value", ["</s>", [1, "x"], {"id": 1}, [[1]], float("inf"), [1, float("-inf")], float("nan")])
 def test_an_end_mark_that_is_no_number_is_refused(copy: Path, value: object) -> None:
     (copy / "generation_config.json").write_text(json.dumps({"eos_token_id": value}))
     refuse(copy, r"generation_config\.json: eos_token_id = .*put in the id")
+
+
+def in_json(file: Path, *keys: str, value: Any) -> None:
+    """Put a value into a JSON file."""
+    whole = part = json.loads(file.read_text())
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    file.write_text(json.dumps(whole))
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "x", "7", 1.5, True, -1, float("inf")])
+def test_an_id_of_a_word_that_is_no_number_is_refused(copy: Path, value: object) -> None:
+    in_json(copy / "tokenizer.json", "model", "vocab", "a", value=value)
+    refuse(copy, r'tokenizer\.json: model\.vocab gives "a" the id .*which is no number.*take tokenizer\.json')
+
+
+def test_two_words_with_one_id_are_refused(copy: Path) -> None:
+    vocabulary = json.loads((copy / "tokenizer.json").read_text())["model"]["vocab"]
+    in_json(copy / "tokenizer.json", "model", "vocab", "a", value=vocabulary["b"])
+    refuse(copy, rf'tokenizer\.json: model\.vocab gives "a" and "b" one id, {vocabulary["b"]}: take tokenizer\.json')
+
+
+@pytest.mark.parametrize("value", ["x", "512", [512], {}, True])
+def test_a_longest_text_that_is_no_number_is_refused(copy: Path, value: object) -> None:
+    in_json(copy / "tokenizer_config.json", "model_max_length", value=value)
+    refuse(copy, r"tokenizer_config\.json: model_max_length = .* is no number: put in how many tokens")
+    if value is not True:
+        with pytest.raises(ModelError, match=r"cannot be read .*tokenizer_config\.json"):
+            load_tokenizer(copy)  # where nobody looked at the files before
+
+
+@pytest.mark.parametrize("value", [None, 512, 1e30, 10**30])
+def test_a_longest_text_as_publishers_write_it_is_taken(copy: Path, value: object) -> None:
+    in_json(copy / "tokenizer_config.json", "model_max_length", value=value)
+    resolve(ModelConfig(base="shop-model"), copy.parent)
+    load_tokenizer(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("tokenizer.json", "added_tokens", [{"content": "<x>", "id": float("inf")}]),
+        ("tokenizer.json", "added_tokens", [{"content": "<x>"}]),
+        ("tokenizer.json", "model", {"vocab": 7}),
+        ("tokenizer_config.json", "added_tokens_decoder", {"x": {"content": "<x>"}}),
+        ("tokenizer_config.json", "added_tokens_decoder", {"1": "<x>"}),
+        ("tokenizer_config.json", "added_tokens_decoder", 7),
+    ],
+)
+def test_a_file_of_the_tokenizer_that_cannot_be_read_is_named(copy: Path, name: str, key: str, value: object) -> None:
+    in_json(copy / name, key, value=value)
+    refuse(copy, rf"{name} cannot be read .*download the tokenizer's files again")
 
 
 def test_whatever_a_class_raises_while_it_is_built_is_told(copy: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gzip
 import os
@@ -214,6 +215,20 @@ def test_r1_0528_is_asked_to_think_by_nobody_and_answers_at_once_when_told() -> 
     assert kept[0] == tokenizer.convert_tokens_to_ids("<think>")
 
 
+def test_the_template_decides_and_not_the_family() -> None:
+    """R1 is listed as C; this tokenizer of R1 has a template that opens no thought, and is rendered as D is."""
+    from fittingroom.models.catalog import find
+
+    known = find("deepseek-ai/DeepSeek-R1")
+    assert known is not None
+    assert known.template == "C"
+    own = renderer("DeepSeek-R1")
+    assert (own.format.opening, own.format.system, own.think) == ("", "first", "none")
+    assert own.prompt_ids(SYSTEM + CHAT) == by_template(real_tokenizer("DeepSeek-R1"), SYSTEM + CHAT, True)
+    distilled = renderer("DeepSeek-R1-Distill-Qwen-1.5B")
+    assert (distilled.format.opening, distilled.format.system, distilled.think) == ("<think>\n", "fold", "empty")
+
+
 @pytest.mark.parametrize("think", ["empty", "keep"])
 def test_a_model_without_marks_of_thought_cannot_be_told_to_write_them(think: Any, tiny: Any) -> None:
     with pytest.raises(ModelError, match=r"no marks <think> .*auto or none"):
@@ -305,6 +320,22 @@ def test_only_an_assistant_thinks_and_once(tiny: Any) -> None:
     )
     assert (ids.count(think), ids.count(end)) == (2, 1), "one of the earlier turn, one of the opening"
     assert real_tokenizer(name).decode(ids[ids.index(end) + 1 :]).startswith("d<think><｜end▁of▁sentence｜>")
+
+
+def test_a_vocabulary_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
+    """Two words with one id: what is written of it lacks one of them, and a merge asks for it."""
+    import json
+
+    folder = Path(shutil.copytree(tiny_folder(), tmp_path / "model"))
+    whole = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    vocabulary, merges = whole["model"]["vocab"], whole["model"]["merges"]
+    vocabulary["".join(merges[0])] = vocabulary["a"]
+    (folder / "tokenizer.json").write_text(json.dumps(whole), "utf-8")
+    spoilt = load_tokenizer(folder)
+    with pytest.raises(ModelError, match=r"tokenizer\.json: its model\.vocab and model\.merges") as told:
+        Renderer(spoilt)
+    assert told.value.exit_code == 2
+    assert "请从该模型的仓库重新获取" in told.value.text("zh")
 
 
 def test_the_vectors_of_llama_cpp() -> None:
@@ -470,6 +501,64 @@ def test_older_turns_go_before_the_question(tiny: Any) -> None:
     own = Renderer(tiny)
     room = len(own.prompt_ids([CHAT[2]]))
     assert own.prompt_ids(CHAT, room) == own.prompt_ids([CHAT[2]])
+
+
+def _marks(own: Renderer, ids: list[int]) -> list[str]:
+    names = {own._added[USER]: "user", own._added[ASSISTANT]: "assistant"}
+    return [names[one] for one in ids if one in names]
+
+
+@pytest.mark.parametrize("system", ["first", "fold"])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    roles=st.lists(st.sampled_from(["system", "user", "user", "assistant", "assistant"]), min_size=1, max_size=9),
+    part=st.floats(0, 1),
+)
+def test_what_is_left_of_a_long_conversation_opens_with_a_question(
+    system: str, roles: list[str], part: float, tiny: Any
+) -> None:
+    own = Renderer(tiny)
+    own.format = dataclasses.replace(own.format, system=system)
+    said = [{"role": role, "content": f"turn {at} " * (1 + at % 3)} for at, role in enumerate([*roles, "user"])]
+    whole = own.prompt_ids(said)
+    ids, cut = own.prompt(said, limit := round(part * len(whole)))
+    before, after = _marks(own, whole), _marks(own, ids)
+    assert cut == len(whole) - len(ids), "every token that is missing is counted"
+    assert len(ids) <= limit or after == ["user", "assistant"], "only an empty question may be too long"
+    assert after == before[len(before) - len(after) :], "turns go from the oldest on"
+    if len(after) < len(before):
+        assert after[0] == "user"
+    question = own.text_ids(said[-1]["content"])
+    if len(after) > 2:
+        assert question == ids[-1 - len(question) : -1], "the question is whole as long as another turn is left"
+    for turn in said:  # the shop's own text is never cut
+        assert turn["role"] != "system" or turn["content"].strip() in tiny.decode(ids)
+
+
+def test_a_question_goes_with_its_answers_and_no_answer_opens_what_is_left(tiny: Any) -> None:
+    own = Renderer(tiny)
+    asked = {"role": "user", "content": "where is my order? " * 6}
+    answers = [{"role": "assistant", "content": text} for text in ("late", "sorry")]
+    talk = [*SYSTEM, asked, *answers, CHAT[2]]
+    last = own.prompt_ids([*SYSTEM, CHAT[2]])
+    whole = own.prompt_ids(talk)
+    for limit in (len(whole) - 1, len(whole) - 20, len(last)):
+        assert own.prompt(talk, limit) == (last, len(whole) - len(last))
+    (rendered,) = own.dialogue([*talk, {"role": "assistant", "content": "退款"}], len(whole))
+    assert rendered.ids == [*last, *own.answer_ids("退款")]
+    assert rendered.truncated == len(whole) - len(last)
+    # A greeting of the shop's goes with nothing before it, and what follows it leads.
+    greeted = [answers[0], *CHAT]
+    assert own.prompt_ids(greeted, len(own.prompt_ids(greeted)) - 1) == own.prompt_ids(CHAT)
+
+
+def test_the_folded_system_text_leads_what_is_left() -> None:
+    name = "DeepSeek-R1-Distill-Qwen-1.5B"
+    tokenizer, own = real_tokenizer(name), renderer(name)
+    ids = own.prompt_ids([*SYSTEM, *CHAT], len(own.prompt_ids([*SYSTEM, *CHAT])) - 1)
+    text = CHAT[2]["content"]
+    opening = f"<｜begin▁of▁sentence｜>{USER}Answer briefly.\n\n{text}{ASSISTANT}"
+    assert tokenizer.decode(ids).startswith(opening)
 
 
 def test_no_room_for_the_answer_means_no_loss(tiny: Any) -> None:

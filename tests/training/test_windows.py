@@ -1,8 +1,12 @@
-"""A model into which no mask of ours goes (a bounded window, V3.2, V4): what is computed is that of whole rows."""
+"""A model into which no mask of ours goes (a bounded window, positions that follow the longest row of a pass, V3.2,
+V4): what is computed is that of whole rows.
+"""
 
 from __future__ import annotations
 
 import random
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +15,14 @@ import pytest
 import torch
 
 from fittingroom.engine import Context
+from fittingroom.models import scoring
 from fittingroom.models.branches import score_branches
+from fittingroom.models.costs import Costs
 from fittingroom.models.load import ModelConfig, load_model
-from fittingroom.models.masks import takes_mask, why_no_mask
+from fittingroom.models.masks import alone_beyond, takes_mask, why_no_mask
 from fittingroom.models.scoring import score_answers
 from fittingroom.pitfalls.compute import nothing_trains
+from fittingroom.serving.writing import greedy
 from fittingroom.stages.configure import configure
 from fittingroom.training.config import TrainConfig
 from fittingroom.training.fit import takes_block_masks
@@ -23,7 +30,7 @@ from fittingroom.training.objective import over_passes
 from fittingroom.training.passes import Layout, weight_of
 from fittingroom.training.rows import Encoded
 from fittingroom.training.worded import laid_out
-from models.test_packing import VOCABULARY, gradients, losses, worst
+from models.test_packing import VOCABULARY, gradients, losses, packed_loss, worst
 from models.test_scoring import one_by_one
 from tiny_families import family_folder, family_model
 from tiny_shop import TASK, splits
@@ -135,6 +142,105 @@ def test_the_plan_says_why_rows_are_not_packed(context: Context, tmp_path: Path)
         context=context,
     )  # fmt: skip
     assert "已关闭打包" in off.layout["why_zh"]
+
+
+READS = 64
+ROPES: dict[str, dict[str, Any]] = {
+    "dynamic": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0},
+    "longrope": {
+        "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 36, "factor": 2.0,
+        "short_factor": [1.0, 1.0, 1.0, 1.0], "long_factor": [2.0, 3.0, 4.0, 5.0],
+    },
+}  # fmt: skip
+
+
+def turning(rope: str) -> Any:
+    """A model whose positions follow the largest one of a pass."""
+    return windowed("llama", sliding_window=None, max_position_embeddings=READS, rope_parameters=ROPES[rope])
+
+
+def unequal_rows(count: int) -> Encoded:
+    """Rows of 27 to 60 tokens behind 20 that they share."""
+    draw = random.Random(5)
+    head = [draw.randrange(1, VOCABULARY) for _ in range(20)]
+    ids = [[*head, *(draw.randrange(1, VOCABULARY) for _ in range(7 + (at * 11) % 34))] for at in range(count)]
+    names = [str(at) for at in range(count)]
+    return Encoded(names, ids, [len(row) - 3 for row in ids], [0] * count, [1.0 + at % 3 for at in range(count)], 0)
+
+
+@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("budget", [130, 400, 4000])
+@pytest.mark.parametrize("rope", ROPES)
+def test_where_the_longest_row_turns_all_loss_and_gradients_are_those_of_single_rows(
+    rope: str, budget: int, packing: bool
+) -> None:
+    model = turning(rope)
+    rows = unequal_rows(17)
+    weight = sum(3 * one for one in rows.weights)
+    reference = losses(model, rows.ids, rows.answer_starts, rows.weights) / weight
+    wanted = gradients(model, reference)
+    layout = replace(Layout.of(model, 0, packing=packing), costs=Costs(1.0, 0.0)).within(budget)
+    passes = layout.collate(rows, range(len(rows)))
+    model.zero_grad(set_to_none=True)
+    loss = over_passes(model, passes, sum(float(weight_of(one)) for one in passes), device="cpu",
+                       back=torch.Tensor.backward)  # fmt: skip
+    found = {part: value.grad.clone() for part, value in model.named_parameters() if value.grad is not None}
+    assert loss.item() == pytest.approx(reference.item(), rel=2e-6)
+    assert worst(found, wanted) <= 1e-5
+    assert layout.lay(rows.ids).kind == "padded"
+    assert len(passes) < len(rows), "rows that do not turn each other share a pass"
+    assert not takes_block_masks(model, "cuda", TrainConfig())
+
+
+@pytest.mark.parametrize("rope", ROPES)
+def test_its_scores_and_answers_are_those_of_single_rows(rope: str) -> None:
+    model = turning(rope)
+    prompts = [row[:size] for row, size in zip(unequal_rows(4).ids, (24, 33, 50, 27), strict=False)]
+    answers = [[3, 5, 1], [9, 1], [3, 5, 8, 2, 4, 1], [3] * 9]
+    wanted = one_by_one(model, prompts, answers)
+    assert np.abs(score_answers(model, prompts, answers) - wanted).max() < 1e-4
+    assert np.abs(np.array(score_branches(model, prompts, [answers] * 4)) - wanted).max() < 1e-4
+
+    def written(some: list[list[int]]) -> list[list[int]]:
+        return [made.ids for made in greedy(model, some, end=-1, pad=0, most=8, lock=threading.Lock())]
+
+    assert written(prompts) == [written([prompt])[0] for prompt in prompts]
+    assert scoring._batches([27, 36, 37, 50, 36], 4000, 36) == [[3, 2], [1, 4, 0]]
+    assert scoring._batches([27, 36, 37, 50, 36], 4000) == [[3, 2, 1, 4, 0]]
+
+
+@pytest.mark.parametrize("rope", ROPES)
+def test_packed_it_would_learn_something_else(rope: str) -> None:
+    """Positions of padding count on, and turn the pack beside them."""
+    model, rows = turning(rope), unequal_rows(17)
+    said = (model, rows.ids, rows.answer_starts, rows.weights)
+    assert packed_loss(*said, longest=256).item() != pytest.approx(losses(*said).item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("rope", ROPES)
+def test_the_plan_says_that_the_longest_row_turns_all(rope: str, context: Context, tmp_path: Path) -> None:
+    base = family_folder("llama", tmp_path / "turning", rope_parameters=ROPES[rope])
+    plan = configure(
+        splits(), model=ModelConfig(base=str(base)), train=TrainConfig(), task=TASK, seed=7, context=context
+    )
+    said = laid_out(plan.layout)
+    assert plan.layout["kind"] == "padded"
+    assert said is not None
+    assert f"each row by itself, as the largest position of a pass turns all of its rows (rope_type {rope})" in said.en
+    assert f"各行分别补齐：一次前向中最大的位置会改变其中所有行的位置编码（rope_type 为 {rope}）" in said.zh
+
+
+def test_only_positions_that_follow_the_longest_row_count() -> None:
+    yarn = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0, "original_max_position_embeddings": 16}
+    assert takes_mask(windowed("llama", sliding_window=None, rope_parameters=yarn))
+    each = type("Config", (), {"model_type": "llama", "max_position_embeddings": 64, "layer_types": None})()
+    each.rope_parameters = {"main": {"rope_type": "default"}, "other": ROPES["longrope"]}
+    model = type("Model", (), {"config": each})()
+    assert not takes_mask(model)
+    assert alone_beyond(model) == 36
+    each.rope_parameters = {"main": {"rope_type": "default"}, "other": {"rope_type": "linear"}}
+    assert takes_mask(model)
+    assert alone_beyond(model) is None
 
 
 SPARSE = ("deepseek_v32", "deepseek_v4")

@@ -20,6 +20,9 @@ from fittingroom.types import Text
 
 _MARK = re.compile(r"<[|｜][^<>|｜\n]{1,40}[|｜]>")
 _ROLE = re.compile(r"<[|｜](User|Assistant)[|｜]>")
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What reading a file raises whose values are of other kinds than expected; OverflowError: of Infinity."""
+_LONGEST = 60
 _cache: dict[tuple[tuple[str, int, int], ...], Vocabulary] = {}
 
 
@@ -54,12 +57,20 @@ def _read(path: Path, place: str) -> Vocabulary:
     try:
         added = {str(token["content"]): int(token["id"]) for token in whole.get("added_tokens") or []}
         table = whole["model"]["vocab"]
-        ids = table if isinstance(table, Mapping) else {entry[0]: at for at, entry in enumerate(table)}
-        _refuse_two_tables(said, added, place)
-        jinja = path / "chat_template.jinja"
-        template = jinja.read_text(encoding="utf-8") if jinja.is_file() else said.get("chat_template") or ""
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        ids = table if isinstance(table, Mapping) else {str(entry[0]): at for at, entry in enumerate(table)}
+    except _BROKEN as error:
         raise _unreadable("tokenizer.json", error, place) from None
+    _refuse_false_ids(ids, place)
+    _refuse_false_length(said, place)
+    try:
+        _refuse_two_tables(said, added, place)
+    except _BROKEN as error:
+        raise _unreadable("tokenizer_config.json", error, place) from None
+    jinja = path / "chat_template.jinja"
+    try:
+        template = jinja.read_text(encoding="utf-8") if jinja.is_file() else said.get("chat_template") or ""
+    except ValueError as error:
+        raise _unreadable(jinja.name, error, place) from None
 
     def number(role: str) -> int | None:
         token = said.get(role)
@@ -92,6 +103,49 @@ def _unreadable(name: str, error: Exception, place: str) -> ModelError:
         f"{name} 无法读取（{type(error).__name__}）：请重新下载分词器文件",
         place=place,
     )
+
+
+def _refuse_false_ids(ids: Mapping[str, Any], place: str) -> None:
+    """Every word has an id of its own: of two with one id, the tokenizer knows the later one only, and no merge of the
+    other.
+    """
+    words: dict[int, str] = {}
+    for word, number in ids.items():
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise ModelError(
+                f"tokenizer.json: model.vocab gives {_shown(word)} the id {_shown(number)}, which is no number from 0 "
+                "on: take tokenizer.json from the model's own repository again",
+                f"tokenizer.json：model.vocab 中 {_shown(word)} 的编号 {_shown(number)} 不是非负整数："
+                "请从该模型的仓库重新获取 tokenizer.json",
+                place=place,
+            )
+        if words.setdefault(number, word) != word:
+            raise ModelError(
+                f"tokenizer.json: model.vocab gives {_shown(words[number])} and {_shown(word)} one id, {number}: take "
+                "tokenizer.json from the model's own repository again",
+                f"tokenizer.json：model.vocab 中 {_shown(words[number])} 与 {_shown(word)} 的编号同为 {number}："
+                "请从该模型的仓库重新获取 tokenizer.json",
+                place=place,
+            )
+
+
+def _refuse_false_length(said: Mapping[str, Any], place: str) -> None:
+    """The one number that the tokenizer compares with whenever it encodes."""
+    length = said.get("model_max_length")
+    if length is None or (isinstance(length, int | float) and not isinstance(length, bool)):
+        return
+    raise ModelError(
+        f"tokenizer_config.json: model_max_length = {_shown(length)} is no number: put in how many tokens the model "
+        "reads, or take the file from the model's own repository again",
+        f"tokenizer_config.json：model_max_length = {_shown(length)} 不是数字："
+        "请填写模型可读的词元数，或从该模型的仓库重新获取该文件",
+        place=place,
+    )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def _refuse_two_tables(said: Mapping[str, Any], added: Mapping[str, int], place: str) -> None:
@@ -146,7 +200,7 @@ def _ends(path: Path, config: Mapping[str, Any], place: str) -> set[int]:
         value = said.get("eos_token_id")
         try:
             found.update(int(one) for one in (value if isinstance(value, list) else [value]) if one is not None)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # the last: Infinity
             raise ModelError(
                 f"{name}: eos_token_id = {json.dumps(value, ensure_ascii=False)} is neither a number nor a list of "
                 "numbers: put in the id of the end mark, or take the file from the model's own repository again",

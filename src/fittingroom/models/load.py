@@ -29,12 +29,14 @@ from fittingroom.models.recognise import Recognised, recognise, recognise_id
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _MODELSCOPE = "modelscope:"
 # Runs of blanks, line ends, both scripts, digits: what a wrongly converted tokenizer loses.
 _PROBE = "  Two  blanks,\n\n换行 与 中文,1234 end."
+_LONGEST = 120
 
 
 class ModelConfig(Frozen):
@@ -174,15 +176,15 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     try:
         tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(path), local_files_only=True)
         plain = Tokenizer.from_file(str(path / "tokenizer.json"))
+        faithful = _gives_back(tokenizer, plain)
     except Exception as error:  # the Rust reader raises bare Exception for a broken file
         raise ModelError(
-            f"the tokenizer cannot be read ({type(error).__name__}): download the model again",
-            f"分词器无法读取（{type(error).__name__}）：请重新下载模型",
+            f"the tokenizer cannot be read (tokenizer.json, tokenizer_config.json; {_told(error)}): take both files "
+            "from the model's own repository again",
+            f"分词器无法读取（tokenizer.json、tokenizer_config.json；{_told(error)}）：请从该模型的仓库重新获取这两个文件",
             place=place,
         ) from error
-    ids = plain.encode(_PROBE, add_special_tokens=False).ids
-    wanted = plain.normalizer.normalize_str(_PROBE) if plain.normalizer is not None else _PROBE
-    if tokenizer.encode(_PROBE, add_special_tokens=False) != ids or tokenizer.decode(ids) != wanted:
+    if not faithful:
         raise ModelError(
             "the tokenizer does not give text back as it was (blanks or characters are lost): use the publisher's "
             "own tokenizer files",
@@ -200,6 +202,19 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
         own = "<｜▁pad▁｜>"
         tokenizer.pad_token = own if own in tokenizer.get_added_vocab() else tokenizer.eos_token
     return tokenizer
+
+
+def _gives_back(tokenizer: PreTrainedTokenizerFast, plain: Tokenizer) -> bool:
+    """Whether both readers make the same ids of a text, and the text again of these."""
+    ids = plain.encode(_PROBE, add_special_tokens=False).ids
+    wanted = plain.normalizer.normalize_str(_PROBE) if plain.normalizer is not None else _PROBE
+    return tokenizer.encode(_PROBE, add_special_tokens=False) == ids and tokenizer.decode(ids) == wanted
+
+
+def _told(error: Exception) -> str:
+    """What the reader said, in one short line: it names the field."""
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
 
 
 Stored = Literal["fp32", "bf16", "nf4"]

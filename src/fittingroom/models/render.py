@@ -4,7 +4,8 @@
 * Exactly one BOS; the answer ends with EOS, and EOS is part of the loss. Nothing else is.
 * Text of customers is encoded by a copy of the tokenizer that knows no control tokens, so it cannot forge a turn. Marks
   of thought are read in turns of the assistant only, one thought in each.
-* What is too long is cut at the end of the input, never in the answer, and counted.
+* What is too long loses earlier turns, each question with its answers, then the end of the last question, never the
+  answer, and is counted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from fittingroom.errors import ModelError
 from fittingroom.models.formats import ASSISTANT, THINK, THINK_END, USER, ChatFormat, ThinkPolicy, chat_format
 
 if TYPE_CHECKING:
@@ -73,8 +75,8 @@ class Renderer:
     def prompt(self, messages: Sequence[Message], limit: int | None = None) -> tuple[list[int], int]:
         """The prompt's ids, and how many tokens of the input were cut to stay within `limit`.
 
-        Earlier turns go first, then the end of the last user turn. When even an empty input is longer than `limit`, the
-        longer prompt is returned: it is for the caller to see that nothing fits.
+        Earlier turns go first, each question with its answers, then the end of the last user turn. When even an empty
+        input is longer than `limit`, the longer prompt is returned: it is for the caller to see that nothing fits.
         """
         ids = self._encode(self._parts(messages))
         if limit is None or len(ids) <= limit:
@@ -247,9 +249,22 @@ def _without_control_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
         token for token in whole["added_tokens"] if not (token["special"] or _is_control(token["content"]))
     ]
     whole["post_processor"] = whole["truncation"] = whole["padding"] = None
-    plain = Tokenizer.from_str(json.dumps(whole))
+    try:
+        plain = Tokenizer.from_str(json.dumps(whole))
+    except Exception as error:  # a bare one, of a vocabulary that cannot be written and read again
+        raise _broken_vocabulary(error) from error
     _PLAIN[tokenizer] = (count, plain)
     return plain
+
+
+def _broken_vocabulary(error: Exception) -> ModelError:
+    said = " ".join(str(error).split())[:120]
+    return ModelError(
+        f"its model.vocab and model.merges cannot be read again ({said}): take tokenizer.json from the model's own "
+        "repository again",
+        f"其中的 model.vocab 与 model.merges 无法再次读取（{said}）：请从该模型的仓库重新获取 tokenizer.json",
+        place="tokenizer.json",
+    )
 
 
 def _is_control(text: str) -> bool:
@@ -291,9 +306,14 @@ def _folded(system: str, turns: list[Message]) -> list[Message]:
 
 
 def _without_oldest_turn(messages: list[Message]) -> list[Message] | None:
-    """Without the first turn that is neither system nor the last user turn; None when only these are left."""
+    """Without the first turn that is neither system nor the last user turn; None when only these are left.
+
+    The answers behind it go with it: without its question an answer says nothing, and a system text that is folded into
+    the first question would stand behind it.
+    """
     last = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=-1)
-    for at, message in enumerate(messages):
-        if message["role"] != "system" and at < last:
-            return [*messages[:at], *messages[at + 1 :]]
-    return None
+    first = next((at for at, message in enumerate(messages) if message["role"] != "system"), last)
+    if first >= last:
+        return None
+    leads = next(at for at in range(first + 1, last + 1) if messages[at]["role"] == "user")
+    return [message for at, message in enumerate(messages) if at >= leads or message["role"] == "system"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.models.body import body_and_head, hidden_states
 from fittingroom.models.costs import LENGTHS, Costs, packed_passes
-from fittingroom.models.masks import takes_mask
+from fittingroom.models.masks import alone_beyond, takes_mask
 from fittingroom.models.packing import Cut, Order, Pack, Tree, cuts, granule, in_order, tensors, tree_mask
 
 if TYPE_CHECKING:
@@ -234,9 +234,10 @@ def _single_blocks(
     import torch
 
     body, head = body_and_head(model)
+    apart = alone_beyond(model)
     for row, prompt in enumerate(prompts):
         scores = np.empty((1, len(answers)), dtype=np.float64)
-        for batch in _batches([len(prompt) + len(answer) for answer in answers], budget):
+        for batch in _batches([len(prompt) + len(answer) for answer in answers], budget, apart):
             sequences = [[*prompt, *answers[at]] for at in batch]
             length = max(len(sequence) for sequence in sequences)
             ids = torch.tensor([[*sequence, *[0] * (length - len(sequence))] for sequence in sequences])
@@ -250,13 +251,17 @@ def _single_blocks(
         yield [row], scores
 
 
-def _batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Rows in batches of like length, longest first, each within the budget (a single row may exceed it)."""
+def _batches(lengths: Sequence[int], budget: int, apart: int | None = None) -> list[list[int]]:
+    """Rows in batches of like length, longest first, each within the budget (a single row may exceed it). Rows longer
+    than `apart` stand in no batch with those that are not (see `masks.alone_beyond`).
+    """
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     batches: list[list[int]] = []
     start = 0
     while start < len(order):
-        count = max(1, budget // lengths[order[start]])
-        batches.append(order[start : start + count])
-        start += count
+        batch = order[start : start + max(1, budget // lengths[order[start]])]
+        if apart is not None and lengths[batch[0]] > apart:
+            batch = [row for row in batch if lengths[row] > apart]
+        batches.append(batch)
+        start += len(batch)
     return batches

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from fittingroom.models.masks import alone_beyond
 from fittingroom.types import Frozen
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ def greedy(
 ) -> list[Made]:
     """The likeliest token each time, at most `most` of them; answers in the order of the prompts."""
     found: list[Made] = [Made([], False)] * len(prompts)
+    apart = alone_beyond(model)
     order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row]), row))
     start = 0
     while start < len(order):
-        room = max(1, _TOKENS_AT_ONCE // (len(prompts[order[start]]) + most))
+        longest = len(prompts[order[start]]) + most
+        # Where the largest position turns all rows of a pass, one that grows beyond the bound stands alone.
+        room = 1 if apart is not None and longest > apart else max(1, _TOKENS_AT_ONCE // longest)
         rows = order[start : start + min(room, _ROWS_AT_ONCE)]
         for row, made in zip(rows, _batch(model, [prompts[row] for row in rows], end, pad, most, lock), strict=True):
             found[row] = made

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "configure", "observes"]
 
-VERSION = 8
+VERSION = 9
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 

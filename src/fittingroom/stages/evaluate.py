@@ -27,7 +27,7 @@ from fittingroom.types import Bundle, EvalReport, Frozen, Splits
 
 __all__ = ["EvaluateConfig", "evaluate"]
 
-VERSION = 9
+VERSION = 10
 LIBRARIES = ("torch", "transformers", "scikit-learn")
 
 

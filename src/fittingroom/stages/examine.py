@@ -30,7 +30,7 @@ from fittingroom.training.rivals import Ground
 from fittingroom.training.steps import Halving
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 4
+VERSION = 5
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "cleanlab")
 _LEAST_STEPS, _MOST_PASSES = 64, 6
 _FEW_TOKENS = 150_000

@@ -43,7 +43,7 @@ from fittingroom.version import __version__
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 3
+VERSION = 4
 LIBRARIES = ("torch", "transformers", "peft", "safetensors", "tokenizers")
 
 _FEWEST = 20

@@ -18,7 +18,7 @@ from fittingroom.training.material import Material, material_of, with_general
 from fittingroom.training.replay import fingerprint
 from fittingroom.types import Folder, Frozen, Plan, Splits, Trained
 
-VERSION = 9
+VERSION = 10
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 

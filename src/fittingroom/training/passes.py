@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fittingroom.models.costs import LENGTHS, Costs, packed_passes
-from fittingroom.models.masks import why_no_mask
+from fittingroom.models.masks import alone_beyond, why_no_mask
 from fittingroom.models.packing import BLOCK, Cut, Order, cuts, granule, in_order, pack, tensors
 from fittingroom.training.rows import Encoded
 from fittingroom.types import Text
@@ -61,6 +61,8 @@ class Layout:
     """What the length of a pass is a multiple of."""
     why: Text | None = None
     """Why rows are not packed; None where they may be."""
+    apart: int | None = None
+    """Rows that are longer share no pass with those that are not (see `masks.alone_beyond`); None where they may."""
 
     @classmethod
     def of(cls, model: Any, pad: int, *, packing: bool = True, blocks: bool = False) -> Layout:
@@ -68,10 +70,8 @@ class Layout:
         FlexAttention, where it has not been yet (see `fit.takes_block_masks`).
         """
         why = why_no_mask(model) if packing else OFF
-        costs = Costs.of(model)
-        if blocks:
-            return cls(pad, why is None, costs._replace(sparse=True), multiple=BLOCK, why=why)
-        return cls(pad, why is None, costs, multiple=granule(model), why=why)
+        made = cls(pad, why is None, Costs.of(model), multiple=granule(model), why=why, apart=alone_beyond(model))
+        return replace(made, costs=made.costs._replace(sparse=True), multiple=BLOCK) if blocks else made
 
     def within(self, tokens: int) -> Layout:
         """With passes of at most so many tokens."""
@@ -80,7 +80,7 @@ class Layout:
     def lay(self, ids: Sequence[Sequence[int]]) -> Laid:
         """The passes of a step over rows of these token ids."""
         order = in_order(ids) if self.packed else _as_given(ids)
-        tries = [packed_passes(self._whole(cuts(order, longest=1)), self.budget)]
+        tries = [self._padded(cuts(order, longest=1))]
         for longest in lengths_of_packs(self.budget) if self.packed and len(ids) > 1 else ():
             made = self._whole(cuts(order, longest=longest))
             tries.append(packed_passes(made, self.budget))
@@ -91,6 +91,12 @@ class Layout:
     def holds_several(self, order: Order) -> bool:
         """Whether some pack that is tried would hold more than one of these rows."""
         return any(cut.last - cut.first > 1 for cut in cuts(order, longest=longest_pack(self.budget)))
+
+    def _padded(self, made: Sequence[Cut]) -> list[list[Cut]]:
+        """Passes of packs of one row each."""
+        far = [cut for cut in made if self.apart is not None and cut.tokens > self.apart]
+        near = [cut for cut in made if self.apart is None or cut.tokens <= self.apart]
+        return [one for part in (far, near) for one in packed_passes(self._whole(part), self.budget)]
 
     def _whole(self, made: Sequence[Cut]) -> list[Cut]:
         """Packs as long as they will be: in whole multiples."""
