@@ -46,7 +46,7 @@ WANTED = {
     "overconfident-answers", "router-drift", "test-opened-often", "too-few-rows", "too-few-steps", "weak-slice",
     "wrong-checkpoint-kept",
     "answers-too-slow", "forgetting-beyond-the-limit", "slice-below-its-floor", "too-few-rows-to-decide",
-    "worse-than-champion", "warm-up-too-short", "rate-cut-too-early",
+    "worse-than-champion", "warm-up-too-short", "rate-cut-too-early", "undersampled-too-far",
 }  # fmt: skip
 EMPTY = Page(**dict.fromkeys(Page.model_fields, "-"))
 DECISION = GateDecision(part="dev", verdict=Verdict.FAIL, checks=[])

@@ -242,7 +242,7 @@ def test_a_slice_is_judged_by_the_score_of_its_job() -> None:
 def test_what_is_frozen_learns_before_epochs_are_added_and_a_larger_base_is_asked_for_last() -> None:
     short = Finding(
         pitfall="underfitting", severity=Severity.WARN, summary=Text(en="x", zh="某"),
-        measured={"room": 0.0, "time": 0.0, "stopped_early": 0.0, "rise": 0.02},
+        measured={"room": 0.0, "thawed": 0.0, "time": 0.0, "stopped_early": 0.0, "rise": 0.02},
     )  # fmt: skip
     sections = {
         "task": {"kind": "classify", "input": ["text"], "target": "label"},
@@ -270,3 +270,7 @@ def test_what_is_frozen_learns_before_epochs_are_added_and_a_larger_base_is_aske
     cure = underfitting.remedy(longer, used_values(fresh, None))
     assert cure is not None
     assert cure.patch == {"train.epochs": 8.0}, "where more training was shown to help, that comes first"
+    measured = short.model_copy(update={"measured": {**short.measured, "thawed": 0.3}})
+    cure = underfitting.remedy(measured, used_values(fresh, None))
+    assert cure is not None
+    assert cure.patch == {"train.freeze.layers": 0}, "all at once where that was measured"

@@ -142,8 +142,10 @@ def test_it_looks_in_passes_of_the_size_that_training_found(context: Context, mo
 @pytest.mark.parametrize(
     ("learnt", "batch", "lengths", "rows"),
     [
-        (60.0, 8, [20] * 60, 360.0),  # a small set: six passes, whatever the training took
-        (300.0, 16, [72] * 300, 1024.0),  # 64 steps
+        (60.0, 8, [20] * 60, 512.0),  # 64 steps
+        (300.0, 16, [72] * 300, 1024.0),
+        (60.0, 60, [20] * 60, 1024.0),  # a small set in large steps: a thousand rows, whatever the training took
+        (500.0, 500, [20] * 500, 3000.0),  # six passes
         (900.0, 32, [250] * 3000, 900.0),  # long rows, a third of a pass: no more than the training itself
         (9000.0, 32, [250] * 3000, 6750.0),  # the share
     ],
@@ -191,3 +193,16 @@ def test_going_on_begins_with_the_weights_that_were_kept(context: Context, metho
     assert sum(value.numel() for value in learning.values()) == trained.facts["trainable"]
     if method == "lora":
         assert any(torch.count_nonzero(value) for name, value in learning.items() if "lora_B" in name)
+
+
+def test_layers_that_never_learn_are_shown_by_a_training_in_which_they_do(context: Context) -> None:
+    found = examined(context, learning_rate=1e-2, epochs=14, share=3.0, freeze={"layers": 1})
+
+    (same,), (thawed,) = ([one for one in found.rivals if one.change == change] for change in ("same", "thawed"))
+    assert thawed.share == same.share
+    assert thawed.train_loss < 0.9 * same.train_loss
+    assert thawed.dev_loss < same.dev_loss
+    (cause,) = [one for one in detect_all(found, "examine", settings={}, disabled=[]) if one.pitfall == "underfitting"]
+    assert cause.proven
+    assert cause.measured["thawed"] == pytest.approx(1 - thawed.train_loss / same.train_loss)
+    assert "with all layers" in cause.summary.en

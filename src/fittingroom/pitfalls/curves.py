@@ -93,6 +93,8 @@ class Curves(NamedTuple):
     """At the first evaluation."""
     lowest_epoch: float = 0.0
     """Epoch of the lowest dev loss."""
+    lowest_metric: float = 0.0
+    """The metric on dev at that moment."""
     free: bool = False
     """Whether answers are free text: no score says then how well the training rows are known."""
 
@@ -180,6 +182,7 @@ def read(trained: Watched) -> Curves | None:
         broken=broken,
         first_train_loss=trained.evals[0]["train_loss"],
         lowest_epoch=lowest_dev["epoch"] if lowest_dev else 0.0,
+        lowest_metric=lowest_dev["dev_metric"] if lowest_dev else 0.0,
         free=bool(trained.facts.get("free_answers", False)),
     )
 

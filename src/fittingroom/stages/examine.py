@@ -30,9 +30,9 @@ from fittingroom.training.rivals import Ground
 from fittingroom.training.steps import Halving
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 5
+VERSION = 6
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "cleanlab")
-_LEAST_STEPS, _MOST_PASSES = 64, 6
+_LEAST_STEPS, _MOST_PASSES, _FEW_ROWS = 64, 6, 1024
 _FEW_TOKENS = 150_000
 """So many may be learnt from whatever the training took: a few minutes of one core with the built-in model."""
 _FEW_SECONDS = 300.0
@@ -45,8 +45,9 @@ class ExamineConfig(Frozen):
 
     share: float = Field(default=0.75, ge=0, le=5)
     """Rows that are learnt from for it, repetitions counted, over those of the training itself (at least 64 steps, but
-    for that not more than six passes, nor, beyond 150,000 tokens, more than the training itself, so that a short
-    training can be told from a wrong one); 0: nothing is trained, causes are told by what the run itself measured."""
+    for that not more than six passes or, where it is more, 1,024 rows, nor, beyond 150,000 tokens, more than the
+    training itself, so that a short training can be told from a wrong one); 0: nothing is trained, causes are told by
+    what the run itself measured."""
     time: float = Field(default=1.5, gt=0)
     """No other rival begins once so many times the training's own time is over, or five minutes, whichever is more.
     What was left out stands in the facts."""
@@ -169,16 +170,17 @@ def _trained_more(
 
 def allowed(share: float, learnt: float, batch: int, lengths: Sequence[int]) -> float:
     """Rows that may be learnt from: `share` of those that the training `learnt` from, or what it takes to tell a cause
-    of a short one: 64 steps of `batch` rows, but not more than six passes. Where these are many tokens (`lengths`: of
-    each row), that is bounded by what the training itself took.
+    of a short one: 64 steps of `batch` rows, but not more than six passes (1,024 rows, if that is more). Where these
+    are many tokens (`lengths`: of each row), that is bounded by what the training itself took.
     """
     if not share or not lengths:
         return 0.0
-    least = min(_LEAST_STEPS * batch, _MOST_PASSES * len(lengths))
+    least = min(_LEAST_STEPS * batch, max(_MOST_PASSES * len(lengths), _FEW_ROWS))
     few = _FEW_TOKENS * len(lengths) / max(1, sum(lengths))
     return max(share * learnt, min(least, max(few, learnt)))
 
 
 def _as(plan: Plan, section: TrainConfig) -> Plan:
-    """The plan with another method, where a rival learns by one."""
-    return plan if section.method == plan.method else plan.model_copy(update={"method": section.method, "frozen": {}})
+    """The plan as a rival has it, which may freeze nothing."""
+    frozen = section.freeze.layers or section.freeze.embeddings
+    return plan if frozen or not plan.frozen else plan.model_copy(update={"frozen": {}})

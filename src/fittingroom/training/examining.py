@@ -12,9 +12,9 @@ from typing import Any
 from fittingroom.models.experts import relevance
 from fittingroom.tasks.config import TaskConfig
 from fittingroom.tasks.rows import targets, texts
-from fittingroom.training.config import TrainConfig
+from fittingroom.training.config import FreezeConfig, TrainConfig
 from fittingroom.training.learnt import learnt_rows
-from fittingroom.training.rivals import Ground, promising, rates, rival
+from fittingroom.training.rivals import Change, Ground, promising, rates, rival
 from fittingroom.training.rows import sample
 from fittingroom.types import Confused, EvalReport, Rival, Splits, Trained
 
@@ -117,10 +117,11 @@ def _smaller_batch(case: Case) -> Rival | None:
     plan, rows = case.ground.plan, len(case.ground.rows)
     steps = max((entry["step"] for entry in case.trained.evals), default=0.0)
     passes = max((entry["epoch"] for entry in case.trained.evals), default=0.0)
-    size = max(4, min(plan.batch_size // 4, int(case.one / _FEW_STEPS)))
+    most = min(case.one, _FRACTION * case.ground.learnt)
+    size = max(4, min(plan.batch_size // 4, int(most / _FEW_STEPS)))
     if steps >= _FEW_STEPS or passes < _PASSES or size >= plan.batch_size or size > rows or not case.in_time("batch"):
         return None
-    return rival(case.ground, case.fresh(), "batch", rows=case.one, batch=size, factor=size / plan.batch_size)
+    return rival(case.ground, case.fresh(), "batch", rows=most, batch=size, factor=size / plan.batch_size)
 
 
 def _rates(case: Case) -> dict[str, Any] | None:
@@ -134,15 +135,31 @@ def _rates(case: Case) -> dict[str, Any] | None:
 
 def _more_room(case: Case) -> list[Rival]:
     """More room to learn in, beside the same training without it."""
-    train, rows = case.train, case.one / 2
-    if train.method not in ("lora", "qlora") or not case.affords("rank", rows, _batch(case)):
+    rows = case.one / 2
+    roomier = [one for one in _roomier(case.train) if case.affords(one[0], rows, _batch(case))]
+    if not roomier:
         return []
-    wider = train.model_copy(update={"lora_rank": min(_MOST_RANK, _MORE_ROOM * train.lora_rank),
-                                     "lora_alpha": min(4096.0, _MORE_ROOM * train.lora_alpha)})  # fmt: skip
     return [
         rival(case.ground, case.fresh(), "same", rows=rows),
-        rival(case.ground, case.fresh(wider), "rank", rows=rows, factor=wider.lora_rank / train.lora_rank),
+        *(
+            rival(case.ground, case.fresh(section), change, rows=rows, factor=section.lora_rank / case.train.lora_rank)
+            for change, section in roomier
+        ),
     ]
+
+
+def _roomier(train: TrainConfig) -> list[tuple[Change, TrainConfig]]:
+    """What leaves more room to learn in: a higher rank; all layers, where some are frozen for good. Those that are
+    frozen for a while only would be frozen throughout a training as short as a rival.
+    """
+    found: list[tuple[Change, TrainConfig]] = []
+    if train.method in ("lora", "qlora"):
+        higher = {"lora_rank": min(_MOST_RANK, _MORE_ROOM * train.lora_rank),
+                  "lora_alpha": min(4096.0, _MORE_ROOM * train.lora_alpha)}  # fmt: skip
+        found.append(("rank", train.model_copy(update=higher)))
+    if (train.freeze.layers or train.freeze.embeddings) and train.freeze.unfreeze_after is None:
+        found.append(("thawed", train.model_copy(update={"freeze": FreezeConfig()})))
+    return found
 
 
 def _better(case: Case, one: Rival) -> bool:

@@ -19,7 +19,7 @@ from fittingroom.training.schedule import rate_factor
 from fittingroom.training.steps import Halving, batches
 from fittingroom.types import Plan, Rival
 
-Change = Literal["rate", "batch", "longer", "rank", "full", "same"]
+Change = Literal["rate", "batch", "longer", "rank", "thawed", "same"]
 _WARMUP = 0.1
 _WORST = 1e9
 _FEWEST_STEPS = 2

@@ -13,9 +13,9 @@ from fittingroom.types.plain import Frozen
 class Rival(Frozen):
     """A short training that differs in one thing from the one that was judged, measured on the same rows."""
 
-    change: Literal["rate", "batch", "longer", "rank", "full", "same"]
-    """`longer` goes on from the kept weights; the others begin anew; `same` changes nothing: it is what `rank` and
-    `full`, which learn from as many rows, are compared with."""
+    change: Literal["rate", "batch", "longer", "rank", "thawed", "same"]
+    """`longer` goes on from the kept weights; the others begin anew; `thawed` lets all layers learn; `same` changes
+    nothing: it is what `rank` and `thawed`, which learn from as many rows, are compared with."""
     factor: float = 1.0
     """On the value that was used."""
     share: float
@@ -52,7 +52,7 @@ class Examination(Output):
     """`rate_response`: {start, losses {factor: loss}, steps}, the loss after the same few steps at other rates; of the
     training: trainable, trainable_tensors, untouched; `free_answers`: the metrics of `evals` are then no macro-F1, but
     the mean probability of a token of the wanted answer; `left_out`: what was not tried although it was its turn
-    (rate_response, batch, rate, longer, rank, experts) -> what did not reach (rows or time)."""
+    (rate_response, batch, rate, longer, rank, thawed, experts) -> what did not reach (rows or time)."""
     rivals: list[Rival] = Field(default_factory=list)
     data_curve: list[dict[str, float]] = Field(default_factory=list)
     """rows, macro_f1 and accuracy on dev of a linear model that learnt from so many of the training rows."""

@@ -10,7 +10,8 @@ How it is detected
 What the remedy does
     Where the classes themselves are uneven, weighs them by their rarity in training, and leaves the answers in favour
     of the rare ones (`balance.correct_prior: false`); where they are even or weighed already, lowers the rate to a
-    third.
+    third, unless the first few steps at lower rates were measured and fall less than half as far: then the rate has
+    wiped out nothing, and another cause is to be looked for.
 Not detected
     Collapse inside a small group of similar labels; see the confusion matrix.
 Source
@@ -24,9 +25,12 @@ from typing import Any
 
 from pydantic import Field
 
+from fittingroom.pitfalls.curves import response
 from fittingroom.types import Examination, Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
 UNEVEN = 2.0
+NEAR = 0.5
+"""How nearly as far the loss must fall at a lower rate for the rate to be blamed."""
 LOWEST = 1e-6
 
 
@@ -74,11 +78,18 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
             "excess": excess,
             "top": top_share,
             "dead_classes": dead_share,
+            "rate": float(_blames_rate(examined)),
             "class_ratio": max(truth) / max(1, min(truth[index] for index in counted or [top])),
         },
         limits={"excess": settings.excess, "top": settings.top, "dead_classes": settings.dead},
         strength=max(excess / settings.excess, min(top_share / settings.top, dead_share / settings.dead)),
     )
+
+
+def _blames_rate(examined: Examination) -> bool:
+    """Whether nothing that was measured speaks against a lower rate."""
+    answer = response(examined)
+    return answer is None or answer.speed(answer.lower()) >= NEAR
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
@@ -94,6 +105,8 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             expectation=expectation,
             expected=Expected(change=0.05),
         )
+    if not finding.measured["rate"]:
+        return None
     rate = float(used["train"]["learning_rate"])
     lowered = max(LOWEST, rate / 3)
     if lowered >= rate:
@@ -114,7 +127,8 @@ ZH = Page(
     how_it_is_detected="在评测集中，某一标签被判出的次数远多于实际（超出全部样本的 0.3）；"
     "或多数样本（0.7）被判为同一标签，同时样本足够的类别有一半几乎从未被认出（召回率不超过 0.1）。",
     what_the_remedy_does="类别本身不均时，训练中按稀有程度加权，并保留对少见类别的偏向"
-    "(`balance.correct_prior: false`);本来均匀或已加权时，把学习率降到三分之一。",
+    "(`balance.correct_prior: false`);本来均匀或已加权时，把学习率降到三分之一；"
+    "但若已测得更低学习率的最初几步损失降幅不到一半，说明并非学习率所致，则另找原因。",
     not_detected="一小组相似标签内部的塌缩，见混淆矩阵。",
     source="Zhao 等，Calibrate Before Use，arXiv 2102.09690（模型对多数标签的偏向）。",
 )

@@ -9,15 +9,16 @@ How it is detected
     Macro-F1 on the training rows themselves stays low although the loss did not diverge and neither another rate nor
     smaller batches outdid the training. A rival says which is missing: going on from the kept weights lowers the loss
     on dev and on training rows by a twentieth (time; after fewer than three passes a tenth on training rows is enough,
-    where dev is not harmed), or the same short training with four times the rank ends with a loss a tenth lower (room).
-    Where rivals were trained and none did better, nothing is said. Free answers (reply, copywriting, recommendation)
-    have no score on training rows: they count as learnt once the dev loss rose a twentieth above its lowest while that
-    of training rows lies below it, and without a rival nothing is said.
+    where dev is not harmed), or the same short training with four times the rank, or with all layers where some are
+    frozen for good (`train.freeze`), ends with a loss a tenth lower (room). Where rivals were trained and none did
+    better, nothing is said. Free answers (reply, copywriting, recommendation) have no score on training rows: they
+    count as learnt once the dev loss rose a twentieth above its lowest while that of training rows lies below it, and
+    without a rival nothing is said.
 What the remedy does
-    Where room is missing: four times the rank (up to 256), then all weights instead of LoRA. Where layers are frozen
-    for good (`train.freeze`) and more training was not shown to help, lets half of them learn, then all. Else, where
-    early stopping ended training, makes it three times as patient (up to 20 evaluations); or doubles the epochs, at
-    least to 3 (up to 40); when they are at their bound, trains all weights instead of LoRA, then asks for the next
+    Where room is missing: lets all layers learn, or takes four times the rank (up to 256), whichever lowered the loss
+    further. Where layers are frozen for good and nothing was shown to help, lets half of them learn, then all. Else,
+    where early stopping ended training, makes it three times as patient (up to 20 evaluations); or doubles the epochs,
+    at least to 3 (up to 40); when they are at their bound, trains all weights instead of LoRA, then asks for the next
     larger base model of `adapt.bases`, or advises one where the recipe names none.
 Not detected
     Labels that cannot be learnt because they are wrong or not readable from the text; see `label-noise`.
@@ -56,7 +57,8 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     smaller = tried(examined, "batch")
     if blamed_rate(curves, examined, settings) != 1 or (smaller is not None and outdoes(smaller, examined, settings)):
         return
-    longer, room = tried(examined, "longer"), _room(examined)
+    longer, rank, thawed = tried(examined, "longer"), _room(examined, "rank"), _room(examined, "thawed")
+    room = max(rank, thawed)
     shown = longer is not None and outdoes(longer, examined, settings)
     time = shown or (longer is not None and unfinished(longer, examined, settings))
     # How low the loss of free answers can get nobody knows: there only a rival tells that something was missing.
@@ -64,7 +66,8 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
         return
     missing = ("; more training goes on lowering the loss", "；继续训练损失仍会下降") if time else ("", "")
     if not time and room:
-        missing = (f"; with more rank the loss is {room:.0%} lower", f"；提高秩后损失低 {room:.0%}")
+        en, zh = ("all layers", "放开全部层") if thawed > rank else ("more rank", "提高秩")
+        missing = (f"; with {en} the loss is {room:.0%} lower", f"；{zh}后损失低 {room:.0%}")
     yield Finding(
         severity=Severity.WARN,
         summary=Text(
@@ -76,9 +79,10 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
             **curves.fitted,
             "epochs": curves.last_epoch,
             "stopped_early": float(examined.stopped == "early_stopping"),
-            "room": 0.0 if time else room,
+            "room": 0.0 if time or thawed > rank else rank,
+            "thawed": 0.0 if time or thawed <= rank else thawed,
             "time": float(time),
-            "rise": gained(longer if time else tried(examined, "rank"), examined),
+            "rise": gained(longer if time else tried(examined, "thawed" if thawed > rank else "rank"), examined),
         },
         limits=curves.wanted(settings) or {"room": settings.gain},
         strength=curves.shortfall(settings),
@@ -86,9 +90,10 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     )
 
 
-def _room(examined: Examination) -> float:
-    """By which share more rank ends with a lower loss on training rows than the same short training without it."""
-    same, wider = tried(examined, "same"), tried(examined, "rank")
+def _room(examined: Examination, change: str) -> float:
+    """By which share more rank, or all layers, ends with a lower loss on training rows than the same short training
+    without it."""
+    same, wider = tried(examined, "same"), tried(examined, change)
     if same is None or wider is None or same.train_loss <= 0 or wider.dev_loss >= same.dev_loss:
         return 0.0
     return max(0.0, 1 - wider.train_loss / same.train_loss)
@@ -111,7 +116,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             expectation=expectation,
             expected=expected,
         )
-    thawed = _thawed(train["freeze"])
+    thawed = _thawed(train["freeze"], whole=finding.measured["thawed"] > 0)
     if thawed and not finding.measured["time"]:
         return Remedy(
             title=Text(en="More layers learn (`train.freeze`)", zh="让更多层参与学习（`train.freeze`）"),
@@ -150,10 +155,13 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     )
 
 
-def _thawed(freeze: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch that lets half of what is frozen for good learn, then all of it; {} where nothing is."""
+def _thawed(freeze: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The patch that lets half of what is frozen for good learn, then all of it (at once, where that was measured); {}
+    where nothing is."""
     if freeze["unfreeze_after"] is not None:
         return {}
+    if whole:
+        return {f"train.freeze.{name}": off for name, off in (("layers", 0), ("embeddings", False)) if freeze[name]}
     if freeze["layers"]:
         return {"train.freeze.layers": int(freeze["layers"]) // 2}
     return {"train.freeze.embeddings": False} if freeze["embeddings"] else {}
@@ -165,11 +173,11 @@ ZH = Page(
     why_it_hurts="模型在本店任务上不比简单基线好，反而怪数据不好。",
     how_it_is_detected="训练数据上的 macro-F1 仍低，损失没有发散，换学习率或更小批次的对照训练也没有超过它。"
     "对照训练说明缺什么：从保留的权重继续训练，开发集与训练数据损失都再降二十分之一以上（缺时间；不足三轮时，训练数据损失再降一成而开发集未变差即可）；"
-    "或同样的短训练把秩提高到四倍，损失低一成以上（缺容量）。做过对照训练而都没有更好时，不作判断。"
+    "或同样的短训练把秩提高到四倍，或在有层一直被冻结时（`train.freeze`）放开全部层，损失低一成以上（缺容量）。做过对照训练而都没有更好时，不作判断。"
     "自由文本答案（回复、文案、推荐）在训练数据上没有分数：开发集损失比最低点回升二十分之一以上，"
     "而训练数据损失更低，即算学会；没有对照训练时不作判断。",
-    what_the_remedy_does="缺容量：秩提高到四倍（上限 256），再改为全量训练。"
-    "若有层一直被冻结（`train.freeze`），且没有迹象表明继续训练有用，则让其中一半参与学习，再放开全部。"
+    what_the_remedy_does="缺容量：放开全部层，或把秩提高到四倍（上限 256），取损失降得更多的一种。"
+    "若有层一直被冻结，且没有测出什么有用，则让其中一半参与学习，再放开全部。"
     "否则若被早停终止，则把耐心放宽到三倍（上限 20 次评测）；或轮数加倍，至少 3 轮（上限 40）；"
     "到上限后由 LoRA 改为全量训练；再不行请人批准换用 `adapt.bases` 中大一级的基座，配方没有写明候选时只作建议。",
     not_detected="标签本身错误或从文本看不出来而学不会的情况，见 `label-noise`。",
