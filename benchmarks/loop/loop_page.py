@@ -23,6 +23,7 @@ from states import State, read  # noqa: E402
 
 Cell = dict[str, Any]
 ARMS = ("hand", "loop", "optuna", "random")
+EARLIER = ("earlier", "earlier healthy")
 ABOUT = (
     "Deliberately bad states on real sets, the built-in model, cut to what a core trains in minutes: the figures "
     "compare ways to mend a run and say nothing about real DeepSeek models. Score: macro-F1. `hand`: a good hand-made "
@@ -71,7 +72,7 @@ def cells(done: dict[tuple[str, str, str], Cell], states: dict[str, State]) -> l
 def _cell(name: str, title: str, state: State, arms: dict[str, Cell]) -> Cell:
     looped = arms["loop"]
     # Where the fault did so little harm that the gate passes as planted, there is nothing to name and nothing to mend.
-    harmless = state.kind != "healthy" and looped["status"] == "passed" and len(looped["attempts"]) == 1
+    harmless = "healthy" not in state.kind and looped["status"] == "passed" and len(looped["attempts"]) == 1
     right = looped["named"] in state.causes if state.causes else looped["named"] == ""
     scores = {"first": looped["first"], **arms}
     return {
@@ -97,9 +98,9 @@ def _cell(name: str, title: str, state: State, arms: dict[str, Cell]) -> Cell:
 
 def planned(states: dict[str, State], title: str) -> list[str]:
     """The sets that a state is to be run on."""
-    if states[title].kind in ("seen", "earlier"):
+    if states[title].kind in ("seen", *EARLIER):
         return list(SETS) if states[title].kind == "seen" else []
-    after = [name for name, state in states.items() if state.kind not in ("seen", "earlier")]
+    after = [name for name, state in states.items() if state.kind not in ("seen", *EARLIER)]
     return [list(SETS)[after.index(title) % len(SETS)]]
 
 
@@ -132,7 +133,7 @@ def _below(scores: dict[str, Cell]) -> bool:
     return first is not None and (now is None or now < first)
 
 
-ORDER = ("seen", "seen, set only judged", "earlier", "unseen", "compound", "healthy")
+ORDER = ("seen", "seen, set only judged", *EARLIER, "unseen", "compound", "healthy")
 
 
 def _group(one: Cell) -> str:

@@ -14,7 +14,7 @@ from fittingroom.types import Frozen
 class State(Frozen):
     """One state."""
 
-    kind: Literal["seen", "earlier", "unseen", "compound", "healthy"]
+    kind: Literal["seen", "earlier", "unseen", "compound", "healthy", "earlier healthy"]
     causes: list[str] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, float] = Field(default_factory=dict)
