@@ -174,7 +174,10 @@ def test_an_attempt_that_was_blocked_is_worse_than_any_that_was_judged(walk: Any
     assert [attempt.base for attempt in run.attempts] == [0, 1, 1]
 
 
-def test_a_search_comes_last_and_must_beat_the_best(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wish", [["adapt.search=true"], []])
+def test_a_search_comes_last_and_must_beat_the_best(
+    walk: Any, monkeypatch: pytest.MonkeyPatch, wish: list[str]
+) -> None:
     asked: list[float] = []
 
     def search(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any, plan: Plan) -> Any:
@@ -186,15 +189,37 @@ def test_a_search_comes_last_and_must_beat_the_best(walk: Any, monkeypatch: pyte
     monkeypatch.setattr(resorting, "search_recipe", search)
     monkeypatch.setattr(pipeline, "stood", trained(0.5))
 
-    outcome, run, _ = walk(
-        lambda config: (0.9 if config.train.learning_rate == 0.004 else 0.5, []), "adapt.search=true"
-    )
+    outcome, run, _ = walk(lambda config: (0.9 if config.train.learning_rate == 0.004 else 0.5, []), *wish)
 
     assert outcome.status == "passed"
     assert run.attempts[1].cause == "search"
     assert run.attempts[1].expected == Expected(change=0.2, metric="macro_f1")
     assert asked[0] <= 30
     assert run.minutes == pytest.approx(7.0, abs=0.5), "what a search took counts against the bound"
+
+
+@pytest.mark.parametrize("wish", ["adapt.search=false", "engine.processes=2"])
+def test_nothing_is_searched_where_it_is_switched_off_or_training_is_spread(
+    walk: Any, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    monkeypatch.setattr(resorting, "search_recipe", lambda *given: pytest.fail("it searched"))
+    monkeypatch.setattr(pipeline, "stood", trained(0.5))
+
+    outcome, run, _ = walk(lambda config: (0.5, []), wish)
+
+    assert outcome.status == "failed"
+    assert len(run.attempts) == 1
+
+
+def test_without_optuna_a_person_is_told_what_would_look_further(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resorting.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(pipeline, "stood", trained(0.5))
+
+    outcome, _, _ = walk(lambda config: (0.5, []))
+
+    assert outcome.status == "failed"
+    assert "pip install 'fittingroom[search]'" in outcome.message.en
+    assert "fittingroom[search]" in outcome.message.zh
 
 
 def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ ABOUT = (
     "after its first attempt (half a minute at least). Optuna may choose rate, batch, decay and dropout, no epochs; "
     "each of its trials takes half the epochs, what it chose is trained whole. An attempt that is blocked before it "
     "is trained, with a remedy that only a person can apply, has no score: it is named, and counts as not recovered. "
+    "The loop's own fallback, a search with Optuna where no cause is left, is off here: causes are what is measured. "
     "Other work shared the machine. A healthy run is examined as if the gate had said no, and must be told no cause, "
     "not even one to think about. Made by `loop_page.py`."
 )

@@ -63,7 +63,7 @@ def recipe(this: Set) -> dict[str, Any]:
         "train": dict(HAND),
         "evaluate": {"baselines": ["majority"], "replicates": 200},
         "gate": {"metric": "macro_f1", "at_least": 0.99, "better_than": [], "decide": "point"},
-        "adapt": {"max_attempts": 4, "max_minutes": 60},
+        "adapt": {"max_attempts": 4, "max_minutes": 60, "search": False},
     }  # fmt: skip
 
 

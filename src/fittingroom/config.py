@@ -6,7 +6,7 @@ import copy
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
@@ -52,9 +52,10 @@ class AdaptConfig(Frozen):
     max_cost: float | None = Field(default=None, ge=0)
     """No new attempt starts when endpoints have asked for this much, in the currency that they are paid in. None: no
     bound."""
-    search: bool = False
-    """Whether Optuna (extra `search`) looks for better values when no cause is left, within the minutes that are; what
-    it searches stands in `search`, else rate, batch, weight decay and rank around the values used."""
+    search: bool | Literal["auto"] = "auto"
+    """Whether Optuna (extra `search`) looks for better values when no cause is left, within half of the minutes that
+    are; what it searches stands in `search`, else rate, batch, weight decay and rank around the values used. auto:
+    where training is done in one process."""
     bases: list[str] = Field(default_factory=list)
     """Base models that may be fitted instead of `model.base`, smallest first, such as [nano, org/larger]. Where room is
     missing the next larger one is put before a person, where answers are too slow the next smaller one; `approve`
@@ -138,7 +139,7 @@ class RunConfig(Frozen):
                 raise ValueError(f"{key} compares answers, and a task of the kind recommend ranks: take it out")
             if name not in (None, "target", *self.evaluate.baselines):
                 raise ValueError(f"{key}.against names {name}, which evaluate.baselines does not hold: add it there")
-        if self.adapt.search and self.engine.processes > 1:
+        if self.adapt.search is True and self.engine.processes > 1:
             raise ValueError("adapt.search trains in one process: set engine.processes to 1, or adapt.search to false")
         if self.adapt.max_cost is not None:
             self._one_currency({name for name in named.values() if name is not None})

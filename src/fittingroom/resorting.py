@@ -26,17 +26,18 @@ _HIGHEST = 0.1
 _CLEARLY = 0.005
 """Score on dev (`Trained.evals`) by which a short training of the search must beat the whole one."""
 _MISSING = Text(
-    en="`adapt.search` asks for Optuna, which is not installed: pip install 'fittingroom[search]'",
-    zh="`adapt.search` 需要 Optuna，但尚未安装：pip install 'fittingroom[search]'",
+    en="Optuna, which would look for better values (`adapt.search`), is not installed: pip install "
+    "'fittingroom[search]'.",
+    zh="Optuna 可以搜索更好的取值（`adapt.search`），但尚未安装：pip install 'fittingroom[search]'。",
 )
 
 
 def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     """What a search proposes on top of the best attempt; `left` (the diagnosis that found nothing new) where it is not
-    asked for, cannot help or be made, is out of time, or finds nothing better.
+    wanted, cannot help or be made, is out of time, or finds nothing better.
     """
     config, minutes = best.config, best.config.adapt.max_minutes - run.minutes
-    if not (config.adapt.search and left.trainable and _usable(best)) or minutes <= 0 or run.bound(config):
+    if not (_wanted(config) and left.trainable and _usable(best)) or minutes <= 0 or run.bound(config):
         return left
     if importlib.util.find_spec("optuna") is None:
         return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})
@@ -65,6 +66,11 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
         advice=left.advice,
         causes=left.causes,
     )  # fmt: skip
+
+
+def _wanted(config: RunConfig) -> bool:
+    """A search trains in one process; an explicit wish for it with several is refused with the recipe."""
+    return config.adapt.search is True or (config.adapt.search == "auto" and config.engine.processes == 1)
 
 
 def _usable(best: Stand) -> bool:
