@@ -43,9 +43,11 @@ KINDS = (
     "judged. `earlier`: states that were written before the diagnosis was last changed, by somebody who had not read "
     "it; some of those changes were made with their results in view. `unseen`, `compound`, `healthy`: written by "
     "somebody who had read neither the diagnosis nor any result, for the diagnosis as it was frozen in commit "
-    "{freeze}; each stands on one of the three sets, in turn. It was the second freeze: after the first one healthy "
-    "runs were told causes, labels that nobody had audited were not looked at, and both was changed. Files of the "
-    "diagnosis that differ from the freeze today: {since}."
+    "{freeze}; each stands on one of the three sets, in turn. It was the third freeze: after the first one healthy "
+    "runs were told causes, and labels that nobody had audited were not looked at; after the second one healthy runs "
+    "were still told of overfitting and too few rows, and a rate was lowered against what had been measured. All of "
+    "that was changed, and `earlier healthy` are the sound states of the second freeze. Files of the diagnosis that "
+    "differ from the freeze today: {since}."
 )
 DIAGNOSIS = (
     "src/fittingroom/pitfalls",

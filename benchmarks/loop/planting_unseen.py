@@ -1,4 +1,4 @@
-"""Faults of the data that `earlier.yaml` and `unseen.yaml` ask for: pure functions on the records of the training rows.
+"""Faults of the data that the files of states ask for: pure functions on the records of the training rows.
 
 Each takes the records, how strongly, the target's name and the seed, and gives new records in the same order, a copy
 behind its row; the same seed spoils the same rows. Records that come in are left as they are.
@@ -90,12 +90,41 @@ def filed_twice(rows: Records, share: float, target: str, seed: int) -> Records:
     return found
 
 
+def copied_down(rows: Records, share: float, target: str, seed: int) -> Records:
+    """So many of the rows lie in three blocks, one in each third of the file, and carry the label of the block's first.
+
+    Each block goes wrong in a direction of its own; outside the blocks all labels are right.
+    """
+    chance, found = random.Random(seed), list(rows)
+    for part in range(3):
+        low, high = len(rows) * part // 3, len(rows) * (part + 1) // 3
+        length = round(share * (high - low))
+        begin = chance.randint(low, high - length)
+        for place in range(begin, begin + length):
+            found[place] = {**rows[place], "target": {target: rows[begin]["target"][target]}}
+    return found
+
+
+def stamped(rows: Records, share: float, target: str, seed: int) -> Records:
+    """A share of the texts begins with the row's own label in brackets; the labels stay, and the others' texts too."""
+    marked = _drawn(list(range(len(rows))), share, seed)
+    found = []
+    for place, row in enumerate(rows):
+        fields = row["input"]
+        if place in marked:
+            fields = {name: text and f"[{row['target'][target]}] {text}" for name, text in fields.items()}
+        found.append({**row, "input": fields})
+    return found
+
+
 FAULTS: dict[str, Fault] = {
     "swapped": swapped,
     "drawer": drawer,
     "emptied": emptied,
     "slipped": slipped,
     "filed_twice": filed_twice,
+    "copied_down": copied_down,
+    "stamped": stamped,
 }
 """Name under `data` -> fault, in the order in which they are planted."""
 

@@ -56,7 +56,7 @@ def cell_of(root: Path, data: Path, name: str, state: State, many: bool) -> arms
 
 def takes_many(state: State) -> bool:
     """Whether labels are spoilt or thinned out."""
-    return bool({"imbalance", "noise", "swapped", "drawer", "slipped", "filed_twice"} & set(state.data))
+    return bool({"imbalance", "noise", "swapped", "drawer", "slipped", "filed_twice", "copied_down"} & set(state.data))
 
 
 def run_cell(
