@@ -180,3 +180,17 @@ def test_what_can_be_refused_cheaply_is_refused_before_any_row_is_read(
             verb(shop, said)
         assert place in caught.value.place
     assert not list((shop / "runs").glob("*"))
+
+
+def test_a_search_that_the_loop_may_come_to_counts_among_the_minutes(shop: Path) -> None:
+    pytest.importorskip("optuna", reason="the extra `search` is not installed")
+
+    def most(*sets: str) -> float:
+        cost = checked(shop, "adapt.max_minutes=600", *sets).cost
+        assert cost is not None
+        return cost.minutes_at_most
+
+    without = most("adapt.max_attempts=3", "adapt.search=false")
+    assert most("adapt.max_attempts=3") == pytest.approx(without + 30, abs=0.5)
+    assert most("adapt.max_attempts=3", "search.minutes=4") == pytest.approx(without + 4, abs=0.5)
+    assert most("adapt.max_attempts=1") < without

@@ -12,7 +12,7 @@ import pytest
 from fittingroom import pipeline, resorting
 from fittingroom.config import RunConfig, load
 from fittingroom.diagnose import diagnose
-from fittingroom.errors import RecipeError
+from fittingroom.errors import RecipeError, UserError
 from fittingroom.history import History
 from fittingroom.loop import Stand
 from fittingroom.pipeline import Outcome, adapt
@@ -183,8 +183,10 @@ def test_a_search_comes_last_and_must_beat_the_best(
     def search(root: Path, config: RunConfig, splits: Splits, run: Run, progress: Any, plan: Plan) -> Any:
         asked.append(config.search.minutes)
         assert config.search.learning_rate is not None, "a space is made where the recipe names none"
-        trial = SimpleNamespace(number=3, score=0.7)
-        return SimpleNamespace(trials=[trial], best=3, patch={"train.learning_rate": 0.004}, minutes=7.0)
+        trial = SimpleNamespace(number=3, score=0.7, ended="completed", why="")
+        return SimpleNamespace(
+            id="s", trials=[trial], best=3, patch={"train.learning_rate": 0.004}, minutes=7.0, report="page"
+        )
 
     monkeypatch.setattr(resorting, "search_recipe", search)
     monkeypatch.setattr(pipeline, "stood", trained(0.5))
@@ -223,8 +225,11 @@ def test_without_optuna_a_person_is_told_what_would_look_further(walk: Any, monk
 
 
 def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    trial = SimpleNamespace(number=0, score=0.5)
-    found = SimpleNamespace(trials=[trial], best=0, patch={"train.learning_rate": 0.004}, minutes=59.9999)
+    trial = SimpleNamespace(number=0, score=0.5, ended="completed", why="")
+    patch = {"train.learning_rate": 0.004}
+    found = SimpleNamespace(
+        id="s", trials=[trial], best=0, patch=patch, minutes=59.9999, report="searches/s/search.html"
+    )
     monkeypatch.setattr(resorting, "search_recipe", lambda *given: found)
     monkeypatch.setattr(pipeline, "stood", trained(0.5))
 
@@ -232,6 +237,41 @@ def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypat
 
     assert outcome.status == "failed"
     assert len(run.attempts) == 1
+    assert "1 short trainings (60.0 minutes) came to 0.500 on dev" in outcome.message.en
+    assert "searches/s/search.html" in outcome.message.zh
+    (event,) = [one for one in run.journal.read() if one["kind"] == "searched"]
+    assert (event["trials"], event["failed"], event["score"], event["before"]) == (1, 0, 0.5, 0.5)
+
+
+def test_a_search_whose_trainings_all_fail_says_why(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = SimpleNamespace(number=0, score=None, ended="failed", why="RuntimeError: out of memory")
+    found = SimpleNamespace(id="s", trials=[trial], best=None, patch={}, minutes=0.1, report="page")
+    monkeypatch.setattr(resorting, "search_recipe", lambda *given: found)
+    monkeypatch.setattr(pipeline, "stood", trained(0.5))
+
+    outcome, run, _ = walk(lambda config: (0.5, []))
+
+    assert outcome.status == "failed"
+    assert "RuntimeError: out of memory" in outcome.message.en
+    assert "RuntimeError: out of memory" in outcome.message.zh
+    assert [one["failed"] for one in run.journal.read() if one["kind"] == "searched"] == [1]
+
+
+def test_a_search_that_nobody_asked_for_does_not_end_the_run(walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any) -> Any:
+        raise UserError("no room left on the disk", "磁盘已满", place="searches")
+
+    monkeypatch.setattr(resorting, "search_recipe", full)
+    monkeypatch.setattr(pipeline, "stood", trained(0.5))
+
+    outcome, run, _ = walk(lambda config: (0.5, []))
+
+    assert outcome.status == "failed"
+    assert "no room left on the disk" in outcome.message.en
+    assert "磁盘已满" in outcome.message.zh
+    assert [one["why"] for one in run.journal.read() if one["kind"] == "search_ended"]
+    with pytest.raises(UserError, match="no room"):
+        walk(lambda config: (0.5, []), "adapt.search=true")
 
 
 def test_where_an_attempt_was_blocked_nothing_else_is_tried(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ Nothing is bought while checking: no endpoint is asked, its tokens are reckoned 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from fittingroom.asks import Asks, asks_of, labels_before_any
 from fittingroom.errors import Blocked, ModelError, RecipeError, UserError
+from fittingroom.resorting import may_search
 from fittingroom.types import Finding, Frozen, Rows, Splits, Text
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ def cost(
 
     road, once = road_seconds / 60, float(plan["minutes"])
     # No attempt begins when the time is over, so the last one may begin just before.
-    most = min(once * config.adapt.max_attempts, config.adapt.max_minutes + once)
+    most = min(once * config.adapt.max_attempts + _searched(config), config.adapt.max_minutes + once)
     asks = asks_of(config, splits, labelled)
     taught = next((one for one in asks if one.purpose == "teacher"), None)
     prices = config.prices
@@ -181,6 +183,14 @@ def cost(
         money_at_most=None if not_priced else round((road + max(most, once)) / 60 * hour + asked + asked_again, 4),
         not_priced=not_priced,
     )
+
+
+def _searched(config: RunConfig) -> float:
+    """Minutes of a search at most, where the loop may come to one: half of those that are left, and the short training
+    that begins just before they are over (`resorting`)."""
+    if config.adapt.max_attempts == 1 or not may_search(config) or find_spec("optuna") is None:
+        return 0.0
+    return min(config.search.minutes, config.adapt.max_minutes / 2)
 
 
 def examples(rows: Rows, config: RunConfig) -> list[Shown]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from fittingroom.config import RunConfig
 from fittingroom.diagnose import Diagnosis, in_its_unit, used_values, worded
+from fittingroom.errors import FittingroomError
 from fittingroom.loop import Stand
 from fittingroom.run import Run
-from fittingroom.searching import search_recipe
+from fittingroom.searching import Searched, search_recipe
 from fittingroom.training.finders.space import SearchConfig
 from fittingroom.types import Expected, Text
 
@@ -37,7 +38,7 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     wanted, cannot help or be made, is out of time, or finds nothing better.
     """
     config, minutes = best.config, best.config.adapt.max_minutes - run.minutes
-    if not (_wanted(config) and left.trainable and _usable(best)) or minutes <= 0 or run.bound(config):
+    if not (may_search(config) and left.trainable and _usable(best)) or minutes <= 0 or run.bound(config):
         return left
     if importlib.util.find_spec("optuna") is None:
         return left.model_copy(update={"advice": _joined(_MISSING, left.advice)})
@@ -45,15 +46,19 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     assert splits is not None  # _usable
     assert before is not None
     run.known(splits, best.digest)  # the best attempt need not be the last one
-    wanted = config.patched({"search": _space(best, minutes)})
-    found = search_recipe(run.root, wanted, splits, run, run.progress, best.plan)
-    run.searched += found.minutes
+    space = config.patched({"search": _space(best, minutes)})
+    try:
+        found = search_recipe(run.root, space, splits, run, run.progress, best.plan)
+    except (FittingroomError, OSError) as error:
+        if config.adapt.search is True:
+            raise
+        return _ended(run, left, error)  # nobody asked for it: what the attempts came to stands without it
+    run.searched[found.id] = found.minutes
     score = next((one.score for one in found.trials if one.number == found.best), None)
-    if score is None or score < before + _CLEARLY:
-        return left
     patched = config.patched(found.patch)
-    if run.tried(patched):
-        return left
+    _noted(run, found, score, before)
+    if score is None or score < before + _CLEARLY or run.tried(patched):
+        return left.model_copy(update={"advice": _joined(left.advice, _in_vain(found, score, before))})
     expected = in_its_unit(Expected(change=round(score - before, 4)), config)
     return Diagnosis(
         cause=CAUSE,
@@ -68,8 +73,45 @@ def by_search(best: Stand, run: Run, left: Diagnosis) -> Diagnosis:
     )  # fmt: skip
 
 
-def _wanted(config: RunConfig) -> bool:
-    """A search trains in one process; an explicit wish for it with several is refused with the recipe."""
+def _noted(run: Run, found: Searched, score: float | None, before: float) -> None:
+    failed = sum(one.ended == "failed" for one in found.trials)
+    run.journal.append(
+        "searched", search=found.id, trials=len(found.trials), failed=failed, score=score, before=round(before, 4),
+        minutes=found.minutes, report=found.report,
+    )  # fmt: skip
+
+
+def _in_vain(found: Searched, score: float | None, before: float) -> Text:
+    """What a search came to that proposed nothing new, or nothing better."""
+    count, why = len(found.trials), next((one.why for one in found.trials if one.why), "")
+    if score is None:
+        return Text(
+            en=f"A search of {count} short trainings brought none to its end" + (f" ({why})." if why else "."),
+            zh=f"搜索了 {count} 次短训练，没有一次完整结束" + (f"（{why}）。" if why else "。"),
+        )
+    return Text(
+        en=f"A search of {count} short trainings ({found.minutes:.1f} minutes) came to {score:.3f} on dev, where the "
+        f"best attempt came to {before:.3f} while it was trained: {found.report}",
+        zh=f"搜索了 {count} 次短训练（{found.minutes:.1f} 分钟），开发集最高 {score:.3f}，而目前最好的一次训练中为 "
+        f"{before:.3f}：{found.report}",
+    )
+
+
+def _ended(run: Run, left: Diagnosis, error: Exception) -> Diagnosis:
+    """A search that could not be made or finished, in the journal and in the advice."""
+    said = {name: error.text(name) if isinstance(error, FittingroomError) else type(error).__name__
+            for name in ("en", "zh")}  # fmt: skip
+    run.journal.append("search_ended", error=type(error).__name__, place=getattr(error, "place", ""), why=said["en"])
+    told = Text(
+        en=f"A search for better values ended: {said['en']}; `adapt.search: false` leaves it out.",
+        zh=f"搜索更好的取值时中断：{said['zh']}；设置 `adapt.search: false` 可不搜索。",
+    )
+    return left.model_copy(update={"advice": _joined(left.advice, told)})
+
+
+def may_search(config: RunConfig) -> bool:
+    """Whether the loop may search. A search trains in one process; an explicit wish for it with several is refused with
+    the recipe."""
     return config.adapt.search is True or (config.adapt.search == "auto" and config.engine.processes == 1)
 
 
@@ -101,4 +143,4 @@ def _around(config: RunConfig, used: dict[str, Any]) -> SearchConfig:
 
 
 def _joined(*texts: Text) -> Text:
-    return Text(en=" ".join(text.en for text in texts), zh="".join(text.zh for text in texts))
+    return Text(en=" ".join(text.en.strip() for text in texts), zh="".join(text.zh for text in texts))

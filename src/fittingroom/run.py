@@ -72,8 +72,8 @@ class Run:
         """Outputs of the current attempt by stage name (`evaluate.dev`, `gate.test`, …)."""
         self.digests: dict[str, str] = {}
         self._digest_of: dict[int, tuple[Output, str]] = {}
-        self.searched = 0.0
-        """Minutes that searches between attempts took; one that is resumed counts what it took before."""
+        self.searched: dict[str, float] = {}
+        """Minutes that each search between attempts took; one that is resumed counts what it took before."""
         self._tried: set[str] = set()
         self._number = 0
 
@@ -104,7 +104,7 @@ class Run:
     @property
     def minutes(self) -> float:
         """Of all attempts and searches so far."""
-        return sum(attempt.minutes for attempt in self.attempts) + self.searched
+        return sum(attempt.minutes for attempt in self.attempts) + sum(self.searched.values())
 
     def cost(self, attempt: int | None = None) -> dict[str, float]:
         """What endpoints asked for, by currency, in all or in one attempt (`spent` in the journal)."""

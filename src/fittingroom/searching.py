@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.engine import Context
 from fittingroom.errors import RecipeError
+from fittingroom.journal import alone
 from fittingroom.models.device import device
 from fittingroom.models.load import resolve
 from fittingroom.report.search import TrialRow, render_search
@@ -86,16 +87,17 @@ def search_recipe(
     folder = root / "searches" / _name(config, run.digest(splits), Context(root, root, run.secret))
     context = Context(root=root, scratch=folder / "trials", secret=run.secret, progress=progress)
     bench = _Bench(config, splits, plan or run.step(configure, config, splits), context)
-    study = search(
-        folder,
-        config.search,
-        bench.judge,
-        start=bench.start(),
-        seed=config.seed,
-        progress=lambda done, total: progress("search", done, total),
-    )
-    shutil.rmtree(folder / "trials", ignore_errors=True)
-    return _told(root, folder, study, config, bench.dev_rows)
+    with alone(root / "locks" / f"search-{folder.name}"):  # two runs may have come to the same search
+        study = search(
+            folder,
+            config.search,
+            bench.judge,
+            start=bench.start(),
+            seed=config.seed,
+            progress=lambda done, total: progress("search", done, total),
+        )
+        shutil.rmtree(folder / "trials", ignore_errors=True)
+        return _told(root, folder, study, config, bench.dev_rows)
 
 
 def _name(config: RunConfig, data: str, context: Context) -> str:

@@ -274,3 +274,46 @@ def test_what_is_frozen_learns_before_epochs_are_added_and_a_larger_base_is_aske
     cure = underfitting.remedy(measured, used_values(fresh, None))
     assert cure is not None
     assert cure.patch == {"train.freeze.layers": 0}, "all at once where that was measured"
+
+
+@pytest.mark.parametrize(
+    ("rank", "room", "thawed", "patch"),
+    [
+        (8, 0.27, 0.25, {"train.lora_rank": 32, "train.lora_alpha": 64.0}),
+        (8, 0.25, 0.27, {"train.freeze.layers": 0}),
+        (256, 0.27, 0.25, {"train.freeze.layers": 0}),
+    ],
+)
+def test_room_is_made_where_it_was_shown_to_help_most(
+    rank: int, room: float, thawed: float, patch: dict[str, float]
+) -> None:
+    found = Finding(
+        pitfall="underfitting", severity=Severity.WARN, summary=Text(en="x", zh="某"),
+        measured={"room": room, "thawed": thawed, "time": 0.0, "stopped_early": 0.0, "rise": 0.02},
+    )  # fmt: skip
+    sections = {
+        "task": {"kind": "classify", "input": ["text"], "target": "label"},
+        "sources": [{"kind": "jsonl", "path": "rows.jsonl", "key": "id"}],
+        "train": {"method": "lora", "lora_rank": rank, "lora_alpha": 2.0 * rank, "epochs": 3, "freeze": {"layers": 3}},
+    }
+
+    cure = underfitting.remedy(found, used_values(parse(sections, "test"), None))
+
+    assert cure is not None
+    assert cure.patch == patch
+
+
+def test_what_room_was_shown_to_bring_goes_before_what_a_few_passes_promise() -> None:
+    """Two passes; going on teaches training rows without proof on dev, all layers halve the loss of the same steps."""
+    rivals = [
+        rival("longer", own=0.87, dev=1.02, learnt=0.3, told=0.3),
+        rival("same", own=1.6, dev=1.7, learnt=0.2, told=0.2),
+        rival("thawed", own=0.8, dev=0.9, learnt=0.3, told=0.3),
+    ]
+    (found,) = detect_all(examined([2.4, 1.3, 1.0], [0.1, 0.2, 0.3], *rivals), "examine", settings={}, disabled=[])
+
+    assert (found.pitfall, found.proven) == ("underfitting", True)
+    assert found.measured["time"] == 0
+    assert found.measured["thawed"] == pytest.approx(0.5)
+    (longer,) = detect_all(examined([2.4, 1.3, 1.0], [0.1, 0.2, 0.3], rivals[0]), "examine", settings={}, disabled=[])
+    assert (longer.measured["time"], longer.proven) == (1, False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from fittingroom.pitfalls import detect_all
 from fittingroom.pitfalls.fit import majority_collapse
-from fittingroom.types import Examination, Finding
+from fittingroom.pitfalls.labels import undersampled_too_far
+from fittingroom.tables import Table
+from fittingroom.types import Examination, Finding, Rival, Splits
 
 
 def known_by_heart(dev_losses: list[float], dev_metrics: list[float]) -> Examination:
@@ -54,6 +57,25 @@ def test_a_score_that_went_on_rising_is_none() -> None:
     assert [one.pitfall for one in found(known_by_heart(*still))] == ["overfitting"]
 
 
+def test_a_score_that_fell_far_needs_no_training_as_long() -> None:
+    """Best in the second of five passes, where early stopping ended it: no longer sure, and wrong more often."""
+    worse = [6.26, 0.35, 0.20, 0.40, 0.60, 0.80], [0.43, 0.70, 0.72, 0.70, 0.68, 0.66]
+
+    (one,) = found(known_by_heart(*worse))
+    assert (one.pitfall, one.measured["fallen"]) == ("overfitting", pytest.approx(0.06))
+    as_good = worse[0], [0.43, 0.70, 0.72, 0.70, 0.72, 0.71]
+    assert found(known_by_heart(*as_good)) == []
+
+
+def test_a_score_that_rose_and_came_back_is_none() -> None:
+    back = (
+        [6.26, 0.20, 0.19, 0.25, 0.26, 0.27, 0.30, 0.34, 0.40],
+        [0.43, 0.65, 0.70, 0.72, 0.74, 0.78, 0.77, 0.75, 0.74],
+    )
+
+    assert found(known_by_heart(*back)) == [], "what it gained after the lowest loss is kept with the best weights"
+
+
 @pytest.mark.parametrize(("score", "told"), [(0.908, []), (0.80, ["too-few-rows"])])
 def test_rows_are_too_few_for_a_model_that_would_gain_by_more_of_them(score: float, told: list[str]) -> None:
     """A sixth of its errors goes with each doubling: three hundredths where one in five answers is wrong."""
@@ -73,11 +95,11 @@ def test_a_linear_model_that_gains_nothing_tells_nothing() -> None:
     assert found(sound.model_copy(update={"data_curve": flat, "scores": {"macro_f1": 0.7}})) == []
 
 
-@pytest.mark.parametrize(("at_a_tenth", "patch"), [(7.86, None), (7.5, {"train.learning_rate": 0.00333333})])
-def test_a_collapse_is_no_fault_of_a_rate_at_which_the_loss_falls_best(
+@pytest.mark.parametrize(("at_a_tenth", "patch"), [(7.5, None), (7.3, {"train.learning_rate": 0.00333333})])
+def test_a_collapse_is_no_fault_of_a_rate_that_no_lower_one_did_better_than(
     at_a_tenth: float, patch: dict[str, float] | None
 ) -> None:
-    """A rate ten times lower that hardly lets the loss fall has not been too high."""
+    """By a few steps at other rates; a short training at another rate outranks them."""
     classes = {
         label: {"rows": 40.0, "weight": 40.0, "support": 20.0, "answered": answered, "recall": float(label == "map")}
         for label, answered in {"map": 80.0, "music": 0.0, "news": 0.0, "radio": 0.0}.items()
@@ -87,8 +109,42 @@ def test_a_collapse_is_no_fault_of_a_rate_at_which_the_loss_falls_best(
     collapsed = sound.model_copy(update={"classes": classes, "facts": {"rate_response": response}})
     used = {"balance": {"method": "none"}, "train": {"learning_rate": 0.01}}
 
+    one_of = "majority-collapse"
     (one,) = found(collapsed)
-    assert one.pitfall == "majority-collapse"
+    assert one.pitfall == one_of
     remedy = majority_collapse.remedy(one, used)
 
     assert (remedy.patch if remedy else None) == (pytest.approx(patch) if patch else None)
+    for factor in (0.1, 3.0):
+        other = Rival(
+            change="rate", factor=factor, share=0.2, train_loss=3.0, train_metric=0.5, dev_loss=3.0, dev_metric=0.5
+        )
+        (told,) = [one for one in found(collapsed.model_copy(update={"rivals": [other]})) if one.pitfall == one_of]
+        assert told.measured["rate_blamed"] == float(factor < 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({"a": 400, "b": 10}, {"a": 10, "b": 10}, True),
+        ({"a": 30, "b": 10}, {"a": 20, "b": 10}, False),  # few, and most of them are left
+        ({"a": 800, "b": 100}, {"a": 200, "b": 100}, False),  # few are left of many, and enough
+        ({}, {}, False),
+    ],
+)
+def test_rows_left_out_are_told_where_few_are_left_of_many(
+    before: dict[str, int], after: dict[str, int], told: bool
+) -> None:
+    none = Table.of(pa.table({"id": pa.array([], pa.string())}))
+    facts = {"before": before, "after": after}
+    splits = Splits(train=none, dev=none, calibration=none, test=none, dropped=none, facts=facts)
+
+    found = list(undersampled_too_far.detect(splits, undersampled_too_far.Settings()))
+
+    assert bool(found) == told
+    for one in found:
+        used = {"balance": {"method": "undersample", "correct_prior": True}}
+        remedy = undersampled_too_far.remedy(one, used)
+        assert remedy is not None
+        assert remedy.patch == {"balance.method": "weights"}, "what is said of the prior stays"
+        assert undersampled_too_far.remedy(one, {"balance": {"method": "weights"}}) is None

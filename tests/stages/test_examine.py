@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,7 +16,7 @@ from fittingroom.stages.configure import TrainConfig, configure
 from fittingroom.stages.examine import ExamineConfig, allowed, examine
 from fittingroom.stages.train import train as train_stage
 from fittingroom.tables import Table
-from fittingroom.training import objective, response, steps
+from fittingroom.training import examining, objective, response, rivals, steps
 from fittingroom.training.examining import Case, further
 from fittingroom.training.resumed import as_trained
 from fittingroom.types import EvalReport, Examination, Score
@@ -206,3 +207,57 @@ def test_layers_that_never_learn_are_shown_by_a_training_in_which_they_do(contex
     assert cause.proven
     assert cause.measured["thawed"] == pytest.approx(1 - thawed.train_loss / same.train_loss)
     assert "with all layers" in cause.summary.en
+
+
+def test_no_rival_learns_from_more_rows_than_prove_anything() -> None:
+    """What is cut to six tenths of the training's rows must not be rounded beyond them."""
+    seen = []
+
+    class Probe:
+        answers: ClassVar[list[int]] = []
+
+        def measure(self, model: Any) -> dict[str, float]:
+            return {"train_loss": 1.0, "train_metric": 0.0, "dev_loss": 1.0, "dev_metric": 0.0}
+
+    def walked(ground: Any, model: Any, rate: float, size: int, steps: int) -> bool:
+        seen.append(steps * size)
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rivals, "_walk", walked)
+        for rows in range(40, 700, 5):
+            for epochs, batch in itertools.product((1, 2, 3, 5), (4, 8, 16, 32, 64)):
+                learnt = float(rows * epochs)
+                ground: Any = SimpleNamespace(
+                    plan=SimpleNamespace(batch_size=batch, learning_rate=1.0),
+                    rows=range(rows),
+                    probe=Probe(),
+                    learnt=learnt,
+                )
+                case: Any = SimpleNamespace(ground=ground, one=1e9)
+                most = Case.anew(case, batch)
+                if most == 1e9 or most < batch:
+                    continue
+                assert rivals.rival(ground, None, "rate", rows=most).share <= 0.6
+    assert len(seen) > 1000
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ({"method": "full"}, []),
+        ({"method": "full", "lora_rank": 4, "freeze": {"embeddings": True}}, ["thawed"]),
+        ({"method": "full", "freeze": {"layers": 1, "unfreeze_after": 0.2}}, []),
+        ({"method": "lora", "lora_rank": 4}, ["rank"]),
+        ({"method": "lora", "lora_rank": 4, "freeze": {"layers": 1}}, ["rank", "thawed"]),
+    ],
+)
+def test_more_room_is_tried_where_there_is_less_than_all(section: dict[str, Any], changes: list[str]) -> None:
+    found = examining._roomier(TrainConfig(**section))
+
+    assert [change for change, _ in found] == changes
+    for change, roomier in found:
+        assert (roomier.lora_rank == 16) == (change == "rank")
+        assert bool(roomier.freeze.layers or roomier.freeze.embeddings) == (
+            change != "thawed" and bool(section.get("freeze"))
+        )

@@ -93,8 +93,10 @@ class Curves(NamedTuple):
     """At the first evaluation."""
     lowest_epoch: float = 0.0
     """Epoch of the lowest dev loss."""
-    lowest_metric: float = 0.0
-    """The metric on dev at that moment."""
+    gained_since: float = 0.0
+    """How far the metric on dev rose at most after that moment, above what it was then."""
+    fallen: float = 0.0
+    """How far it ended below its highest."""
     free: bool = False
     """Whether answers are free text: no score says then how well the training rows are known."""
 
@@ -182,7 +184,11 @@ def read(trained: Watched) -> Curves | None:
         broken=broken,
         first_train_loss=trained.evals[0]["train_loss"],
         lowest_epoch=lowest_dev["epoch"] if lowest_dev else 0.0,
-        lowest_metric=lowest_dev["dev_metric"] if lowest_dev else 0.0,
+        gained_since=max(e["dev_metric"] for e in finite_evals if e["step"] >= lowest_dev["step"])
+        - lowest_dev["dev_metric"]
+        if lowest_dev
+        else 0.0,
+        fallen=max(entry["dev_metric"] for entry in trained.evals) - last["dev_metric"],
         free=bool(trained.facts.get("free_answers", False)),
     )
 

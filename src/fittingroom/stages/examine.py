@@ -3,7 +3,7 @@
 More is paid for only after a no, and within `examine.share` of the rows that the training itself learnt from. One
 suspicion is tested at a time, the likeliest first, and the rest is left out once one is proven: another batch where
 there were few steps; other rates, a few steps each, then the best of them for longer; going on from where training
-ended; more room to learn in (rank, all weights). Each such rival is measured on the very rows that the training was.
+ended; more room to learn in (rank, all layers). Each such rival is measured on the very rows that the training was.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fittingroom.training.rivals import Ground
 from fittingroom.training.steps import Halving
 from fittingroom.types import EvalReport, Examination, Frozen, Plan, Rival, Splits, Trained
 
-VERSION = 6
+VERSION = 7
 LIBRARIES = ("torch", "transformers", "peft", "scikit-learn", "cleanlab")
 _LEAST_STEPS, _MOST_PASSES, _FEW_ROWS = 64, 6, 1024
 _FEW_TOKENS = 150_000

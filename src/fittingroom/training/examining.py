@@ -113,13 +113,17 @@ def _batch(case: Case) -> int:
 
 
 def _smaller_batch(case: Case) -> Rival | None:
-    """Where many passes came to few steps: the same rate, on batches so small that a rival takes a hundred steps."""
+    """Where many passes came to few steps: the same rate, on batches so small that a rival takes a hundred steps, or as
+    many as batches of four allow.
+    """
     plan, rows = case.ground.plan, len(case.ground.rows)
     steps = max((entry["step"] for entry in case.trained.evals), default=0.0)
     passes = max((entry["epoch"] for entry in case.trained.evals), default=0.0)
     most = min(case.one, _FRACTION * case.ground.learnt)
     size = max(4, min(plan.batch_size // 4, int(most / _FEW_STEPS)))
-    if steps >= _FEW_STEPS or passes < _PASSES or size >= plan.batch_size or size > rows or not case.in_time("batch"):
+    if steps >= _FEW_STEPS or passes < _PASSES or size >= plan.batch_size or size > rows:
+        return None
+    if not case.affords("batch", most, size):
         return None
     return rival(case.ground, case.fresh(), "batch", rows=most, batch=size, factor=size / plan.batch_size)
 
@@ -135,8 +139,9 @@ def _rates(case: Case) -> dict[str, Any] | None:
 
 def _more_room(case: Case) -> list[Rival]:
     """More room to learn in, beside the same training without it."""
-    rows = case.one / 2
-    roomier = [one for one in _roomier(case.train) if case.affords(one[0], rows, _batch(case))]
+    roomier = _roomier(case.train)
+    rows = case.one / (1 + len(roomier))
+    roomier = [one for one in roomier if case.affords(one[0], rows, _batch(case))]
     if not roomier:
         return []
     return [

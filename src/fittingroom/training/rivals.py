@@ -26,6 +26,7 @@ _FEWEST_STEPS = 2
 """They only have to find the order of magnitude: a rival is trained at the best rate."""
 _MOST_STEPS = 16
 _HALF = 0.5
+_ROUNDING = 1e-9
 _FARTHEST = 1e-3, 1e3
 """Factors beyond which no rate is looked for."""
 
@@ -49,13 +50,14 @@ class Ground:
 def rival(
     ground: Ground, model: Any, change: Change, *, rows: float, factor: float = 1.0, rate: float = 1.0, batch: int = 0
 ) -> Rival:
-    """Let `model` (ready to learn) learn from about `rows` rows, and measure it as the training was.
+    """Let `model` (ready to learn) learn from at most `rows` rows (one step at least), and measure it as the training
+    was.
 
     `rate`: factor on the plan's rate; `batch`: rows of a step, 0 as planned. The rate rises over a tenth of the steps
     and falls to zero in a straight line, so that every rival comes to its end.
     """
     size = batch or ground.plan.batch_size
-    steps = max(1, round(rows / size))
+    steps = max(1, int(rows / size + _ROUNDING))
     finite = _walk(ground, model, rate * ground.plan.learning_rate, size, steps)
     measured = ground.probe.measure(model) if finite else {}
     return Rival(

@@ -10,8 +10,8 @@ How it is detected
 What the remedy does
     Where the classes themselves are uneven, weighs them by their rarity in training, and leaves the answers in favour
     of the rare ones (`balance.correct_prior: false`); where they are even or weighed already, lowers the rate to a
-    third, unless the first few steps at lower rates were measured and fall less than half as far: then the rate has
-    wiped out nothing, and another cause is to be looked for.
+    third, unless what was measured speaks against it: of a short training at another rate that this rate was higher;
+    without one, of a few steps at other rates that none lower fell further. Then another cause is to be looked for.
 Not detected
     Collapse inside a small group of similar labels; see the confusion matrix.
 Source
@@ -26,11 +26,10 @@ from typing import Any
 from pydantic import Field
 
 from fittingroom.pitfalls.curves import response
+from fittingroom.pitfalls.rivals import tried
 from fittingroom.types import Examination, Expected, Finding, Frozen, Page, Pitfall, Remedy, Safety, Severity, Text
 
 UNEVEN = 2.0
-NEAR = 0.5
-"""How nearly as far the loss must fall at a lower rate for the rate to be blamed."""
 LOWEST = 1e-6
 
 
@@ -78,7 +77,7 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
             "excess": excess,
             "top": top_share,
             "dead_classes": dead_share,
-            "rate": float(_blames_rate(examined)),
+            "rate_blamed": float(_blames_rate(examined)),
             "class_ratio": max(truth) / max(1, min(truth[index] for index in counted or [top])),
         },
         limits={"excess": settings.excess, "top": settings.top, "dead_classes": settings.dead},
@@ -88,8 +87,10 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
 
 def _blames_rate(examined: Examination) -> bool:
     """Whether nothing that was measured speaks against a lower rate."""
-    answer = response(examined)
-    return answer is None or answer.speed(answer.lower()) >= NEAR
+    one, answer = tried(examined, "rate"), response(examined)
+    if one is not None:
+        return one.factor < 1
+    return answer is None or min(answer.losses, key=lambda factor: (answer.losses[factor], -factor)) < 1
 
 
 def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
@@ -105,7 +106,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             expectation=expectation,
             expected=Expected(change=0.05),
         )
-    if not finding.measured["rate"]:
+    if not finding.measured["rate_blamed"]:
         return None
     rate = float(used["train"]["learning_rate"])
     lowered = max(LOWEST, rate / 3)
@@ -128,7 +129,8 @@ ZH = Page(
     "或多数样本（0.7）被判为同一标签，同时样本足够的类别有一半几乎从未被认出（召回率不超过 0.1）。",
     what_the_remedy_does="类别本身不均时，训练中按稀有程度加权，并保留对少见类别的偏向"
     "(`balance.correct_prior: false`);本来均匀或已加权时，把学习率降到三分之一；"
-    "但若已测得更低学习率的最初几步损失降幅不到一半，说明并非学习率所致，则另找原因。",
+    "但若测得的结果与此相反（换学习率的对照训练用的是更高的学习率；没有对照训练时，几步试探中没有更低的学习率降得更多），"
+    "则另找原因。",
     not_detected="一小组相似标签内部的塌缩，见混淆矩阵。",
     source="Zhao 等，Calibrate Before Use，arXiv 2102.09690（模型对多数标签的偏向）。",
 )

@@ -7,8 +7,9 @@ Why it hurts
 How it is detected
     At the end, macro-F1 on the training sample is well above macro-F1 on dev, and the dev loss has risen from its
     lowest point while the training loss went on falling. Both count together: a gap of 0.1 needs a rise by a quarter,
-    one of 0.25 a rise by a tenth. And that point lies in the first quarter of the training, and macro-F1 on dev has not
-    risen since: a loss that rises in the last few passes, while answers get surer and no worse, is what every sound
+    one of 0.25 a rise by a tenth. And macro-F1 on dev went with it: it was never higher by more than 0.03 after that
+    point, which lies in the first quarter of the training; or it ended 0.05 below its highest, and the point lies in
+    the first half. A loss that rises in the last few passes, while answers get surer and no worse, is what every sound
     training of few rows shows. Free answers (reply, copywriting, recommendation) have no such score in training: there
     the gap is the share by which the training loss lies below that of dev, and counts half; and as the loss is all that
     is known of dev, its lowest point may lie anywhere in the first half.
@@ -48,8 +49,12 @@ class Settings(Frozen):
     """Share of the training at which, at the latest, the dev loss was lowest."""
     turned_free: float = Field(default=0.5, gt=0, le=1)
     """The same where answers are free."""
-    risen: float = Field(default=0.02, gt=0, lt=1)
+    risen: float = Field(default=0.03, gt=0, lt=1)
     """Macro-F1 on dev that the training may at most have gained since: with more, it went on learning."""
+    turned_late: float = Field(default=0.5, gt=0, le=1)
+    """As `turned`, where the score itself fell by"""
+    fallen: float = Field(default=0.05, gt=0, lt=1)
+    """macro-F1 on dev from its highest to the end."""
     jump: float = Field(default=0.5, gt=0)
     """Nats by which the training loss may jump; beyond, the rate is the cause."""
 
@@ -66,23 +71,32 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
     rise = curves.last_dev_loss / curves.best_dev_loss - 1
     both = settings.free if curves.free else settings.both
     wide = gap >= settings.gap and rise >= settings.rise and gap * rise >= both
-    if not wide or not _past(curves, last, settings) or curves.last_train_loss >= curves.best_dev_loss:
+    if not wide or not _past(curves, settings) or curves.last_train_loss >= curves.best_dev_loss:
         return
     yield Finding(
         severity=Severity.WARN,
         summary=_told(last, rise, free=curves.free),
-        measured={"gap": gap, "rise": rise, "best_epoch": curves.best_epoch, "last_epoch": curves.last_epoch},
+        measured={
+            "gap": gap,
+            "rise": rise,
+            "best_epoch": curves.best_epoch,
+            "last_epoch": curves.last_epoch,
+            "lowest_epoch": curves.lowest_epoch,
+            "gained_since": curves.gained_since,
+            "fallen": curves.fallen,
+        },
         limits={"gap": settings.gap, "rise": settings.rise},
         strength=gap * rise / both,
     )
 
 
-def _past(curves: Curves, last: Mapping[str, float], settings: Settings) -> bool:
+def _past(curves: Curves, settings: Settings) -> bool:
     """Whether most of the training came after all that was general had been learnt."""
+    turned = curves.lowest_epoch / curves.last_epoch if curves.last_epoch else 1.0
     if curves.free:
-        return curves.lowest_epoch <= settings.turned_free * curves.last_epoch
-    early = curves.lowest_epoch <= settings.turned * curves.last_epoch
-    return early and last["dev_metric"] - curves.lowest_metric <= settings.risen
+        return turned <= settings.turned_free
+    stood_still = turned <= settings.turned and curves.gained_since <= settings.risen
+    return stood_still or (turned <= settings.turned_late and curves.fallen >= settings.fallen)
 
 
 def _told(last: Mapping[str, float], rise: float, *, free: bool) -> Text:
@@ -129,7 +143,8 @@ ZH = Page(
     why_it_hurts="见过的数据分数继续上升，新数据分数下降，而且答案过度自信。",
     how_it_is_detected="结束时训练样本的 macro-F1 明显高于开发集，"
     "且开发集损失从最低点回升，而训练损失仍在下降。两者合看：差距 0.1 时需回升四分之一，差距 0.25 时回升一成即可。"
-    "而且最低点须在训练的前四分之一，此后开发集 macro-F1 也未再提高：最后几轮损失回升，答案只是更自信而没有变差，"
+    "而且开发集 macro-F1 也随之停滞或下降：最低点在训练的前四分之一，此后从未再高出 0.03 以上；"
+    "或结束时比最高点低 0.05，而最低点在前一半。最后几轮损失回升，答案只是更自信而没有变差，"
     "是任何数据不多的正常训练都有的。自由文本答案（回复、文案、推荐）训练时没有这样的分数："
     "差距取训练损失低于开发集损失的比例，按一半计；开发集只有损失可看，最低点在前一半即可。",
     what_the_remedy_does="轮数减到最佳检查点附近，加大权重衰减（上限 0.3）与 dropout(上限 0.3)。",

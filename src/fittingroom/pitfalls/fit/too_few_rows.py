@@ -7,7 +7,8 @@ Why it hurts
 How it is detected
     A linear model is fitted to a quarter, half and all of the training rows: the last doubling still raised macro-F1 on
     dev by more than 0.03; and if the next one took as large a share of what the trained model gets wrong as the last
-    one took of what the linear model got wrong, that would be more than 0.03 too. Measured once the gate said no.
+    one took of what the linear model got wrong, that would be more than 0.03 too (a trained model that is behind the
+    linear one is taken for as good). Measured once the gate said no.
 What the remedy does
     Advises to collect and label more rows, of the classes and slices that fail most, and says what the next doubling
     would bring if the curve goes on as it did.
@@ -43,8 +44,9 @@ def detect(examined: Examination, settings: Settings) -> Iterator[Finding]:
         return
     half, whole = curve[-2], curve[-1]
     gain = whole["macro_f1"] - half["macro_f1"]
-    score = examined.scores.get("macro_f1", whole["macro_f1"])
-    # Error falls by about the same factor with each doubling (a power law, Hestness et al.), whatever model it is of.
+    # Error falls by about the same factor with each doubling (a power law, Hestness et al.), of whatever model is
+    # sound; one that is behind the linear one has other faults, which more rows do not mend.
+    score = max(examined.scores.get("macro_f1", 0.0), whole["macro_f1"])
     more = (1 - score) * gain / (1 - half["macro_f1"]) if gain > 0 else 0.0
     if min(gain, more) <= settings.gain:
         return
@@ -73,7 +75,8 @@ ZH = Page(
     what_goes_wrong="数据没有展示足够多的顾客写法：用它训练什么都达不到应有的水平。",
     why_it_hurts="一次次付费尝试，而标注一天带来的更多。",
     how_it_is_detected="用四分之一、一半和全部训练数据各拟合一个线性模型："
-    "最后一次翻倍仍使开发集 macro-F1 提高 0.03 以上；且若下一次翻倍按同样比例减少所训模型的错误，也会提高 0.03 以上。"
+    "最后一次翻倍仍使开发集 macro-F1 提高 0.03 以上；且若下一次翻倍按同样比例减少所训模型的错误，也会提高 0.03 以上"
+    "（不如线性模型的模型按与之相同计）。"
     "门禁未通过后才测量。",
     what_the_remedy_does="建议收集并标注更多数据，先补最容易出错的类别和分组，并估计再翻一倍能带来多少。",
     not_detected="模型另有毛病时更多数据能带来什么；彼此太相像的数据。",

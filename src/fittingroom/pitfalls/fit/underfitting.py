@@ -60,7 +60,9 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
     longer, rank, thawed = tried(examined, "longer"), _room(examined, "rank"), _room(examined, "thawed")
     room = max(rank, thawed)
     shown = longer is not None and outdoes(longer, examined, settings)
-    time = shown or (longer is not None and unfinished(longer, examined, settings))
+    # What room was shown to bring goes before what a few more passes only promise.
+    promised = longer is not None and unfinished(longer, examined, settings)
+    time = shown or (promised and room < settings.gain)
     # How low the loss of free answers can get nobody knows: there only a rival tells that something was missing.
     if (examined.rivals or curves.free) and not time and room < settings.gain:
         return
@@ -79,14 +81,14 @@ def detect(examined: Examination, settings: RateLimits) -> Iterator[Finding]:
             **curves.fitted,
             "epochs": curves.last_epoch,
             "stopped_early": float(examined.stopped == "early_stopping"),
-            "room": 0.0 if time or thawed > rank else rank,
-            "thawed": 0.0 if time or thawed <= rank else thawed,
+            "room": 0.0 if time else rank,
+            "thawed": 0.0 if time else thawed,
             "time": float(time),
             "rise": gained(longer if time else tried(examined, "thawed" if thawed > rank else "rank"), examined),
         },
         limits=curves.wanted(settings) or {"room": settings.gain},
         strength=curves.shortfall(settings),
-        proven=shown or room >= settings.gain,
+        proven=shown or (not time and room >= settings.gain),
     )
 
 
@@ -105,8 +107,10 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     epochs = float(train["epochs"])
     expectation = Text(en="the training rows are learnt better", zh="训练数据学得更好")
     expected = Expected(change=finding.measured["rise"])
-    rank = int(train["lora_rank"])
-    if finding.measured["room"] and train["method"] in ("lora", "qlora") and rank < MOST_RANK:
+    rank, thawed = int(train["lora_rank"]), finding.measured["thawed"]
+    whole = _thawed(train["freeze"], whole=True) if thawed else {}
+    further = finding.measured["room"] >= thawed or not whole
+    if finding.measured["room"] and further and train["method"] in ("lora", "qlora") and rank < MOST_RANK:
         wider = min(MOST_RANK, MORE_RANK * rank)
         return Remedy(
             title=Text(en=f"LoRA rank {rank} -> {wider}", zh=f"LoRA 秩 {rank} -> {wider}"),
@@ -116,12 +120,12 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
             expectation=expectation,
             expected=expected,
         )
-    thawed = _thawed(train["freeze"], whole=finding.measured["thawed"] > 0)
-    if thawed and not finding.measured["time"]:
+    thaw = whole or _thawed(train["freeze"], whole=False)
+    if thaw and not finding.measured["time"]:
         return Remedy(
             title=Text(en="More layers learn (`train.freeze`)", zh="让更多层参与学习（`train.freeze`）"),
             safety=Safety.AUTOMATIC,
-            patch=thawed,
+            patch=thaw,
             expectation=expectation,
             expected=expected,
         )

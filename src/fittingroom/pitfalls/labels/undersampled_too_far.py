@@ -10,8 +10,8 @@ How it is detected
     The rows of the training part before and after `balance`: less than half are left, and they are fewer than 100 for
     each class on average.
 What the remedy does
-    Weighs classes by rarity instead, which leaves no row out, and leaves the answers in favour of the rare ones
-    (`balance.correct_prior: false`), as thinning out would have.
+    Weighs classes by rarity instead (`balance.method: weights`), which leaves no row out. What is said of the cap, the
+    temperature and the prior stays as it is.
 Not detected
     Rows of one class that are left out though all of them were needed; what a source or a rule left out before.
 Source
@@ -67,7 +67,7 @@ def remedy(finding: Finding, used: Mapping[str, Any]) -> Remedy | None:
     return Remedy(
         title=Text(en="Weigh classes by rarity instead of leaving rows out", zh="按稀有程度加权，而不是丢弃数据"),
         safety=Safety.AUTOMATIC,
-        patch={"balance.method": "weights", "balance.correct_prior": False},
+        patch={"balance.method": "weights"},
         expectation=Text(en="all rows are learnt from", zh="全部数据都参与学习"),
         expected=Expected(change=0.05),
     )
@@ -78,8 +78,8 @@ ZH = Page(
     what_goes_wrong="把常见类别一直削减到与最少见的类别一样少：收集并标注的数据大多没有用上。",
     why_it_hurts="常见类别的数据也在告诉模型顾客怎么写。没有它们，模型对什么都所知甚少，少见类别所得不及其他类别所失。",
     how_it_is_detected="比较 `balance` 前后训练部分的行数：剩下不到一半，且平均每类不足 100 行。",
-    what_the_remedy_does="改为按稀有程度加权，不丢弃任何一行，"
-    "并像削减那样保留对少见类别的偏向（`balance.correct_prior: false`）。",
+    what_the_remedy_does="改为按稀有程度加权（`balance.method: weights`），不丢弃任何一行。"
+    "上限、温度与先验的设置保持不变。",
     not_detected="某一类中本来全都需要却被丢弃的数据；数据源或规则此前丢弃的数据。",
     source="Drummond 与 Holte，2003（有利的情形）；Buda、Maki 与 Mazurowski，arXiv 1710.05381（神经网络则不利）。",
 )
