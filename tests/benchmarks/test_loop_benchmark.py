@@ -158,7 +158,14 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
 
     found = cells(done, states)
     page = told(
-        {"summary": summary(found), "cells": found, "missing": {"x, y": ["z"]}, "freeze": "0a1b2c3", "since": "none"}
+        {
+            "summary": summary(found),
+            "cells": found,
+            "missing": {"x, y": ["z"]},
+            "freeze": "0a1b2c3",
+            "since": "none",
+            "beside": {"loop_sound": summary(found)},
+        }
     )
 
     (one,) = found
@@ -175,7 +182,7 @@ def test_the_page_counts_what_is_missing_and_what_was_named_wrongly() -> None:
     handed = cells(done | {("en_intent_banking77", "a", "loop"): looped | nothing | {"first": nothing}}, states)
     assert summary(handed)["seen"]["blocked"] == 1
     assert "| 0 of 1 | 1 |" in told(
-        {"summary": summary(handed), "cells": handed, "missing": {}, "freeze": "", "since": ""}
+        {"summary": summary(handed), "cells": handed, "missing": {}, "freeze": "", "since": "", "beside": {}}
     )
 
     fell = looped | {"test": 0.1}
