@@ -237,8 +237,9 @@ def test_a_search_that_finds_nothing_better_changes_nothing(walk: Any, monkeypat
 
     assert outcome.status == "failed"
     assert len(run.attempts) == 1
-    assert "1 short trainings (60.0 minutes) came to 0.500 on dev" in outcome.message.en
-    assert "searches/s/search.html" in outcome.message.zh
+    assert ". A search of 1 short trainings (60.0 minutes) came to 0.500 on dev" in outcome.message.en
+    assert "。搜索了 1 次短训练" in outcome.message.zh
+    assert outcome.message.zh.endswith("searches/s/search.html。")
     (event,) = [one for one in run.journal.read() if one["kind"] == "searched"]
     assert (event["trials"], event["failed"], event["score"], event["before"]) == (1, 0, 0.5, 0.5)
 

@@ -143,4 +143,8 @@ def _around(config: RunConfig, used: dict[str, Any]) -> SearchConfig:
 
 
 def _joined(*texts: Text) -> Text:
-    return Text(en=" ".join(text.en.strip() for text in texts), zh="".join(text.zh for text in texts))
+    """As sentences, one behind the other."""
+    return Text(
+        en=" ".join(f"{text.en.rstrip('. ')}." for text in texts),
+        zh="".join(f"{text.zh.rstrip('。')}。" for text in texts),
+    )
